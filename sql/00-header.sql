@@ -1,0 +1,2 @@
+\echo Use "CREATE EXTENSION target_split" to load this file. \quit
+
