@@ -1,0 +1,137 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.c
+ *	  Short forms for running SQL from C through SPI.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+
+#include "query.h"
+
+/*
+ * Adds one argument.  Zero the struct before the first.
+ */
+void
+ts_arg(ts_args *args, Oid type, Datum value, bool isnull)
+{
+	if (args->n >= TS_MAX_ARGS)
+		elog(ERROR, "too many arguments for a statement");
+	args->types[args->n] = type;
+	args->values[args->n] = value;
+	args->nulls[args->n] = isnull ? 'n' : ' ';
+	args->n++;
+}
+
+/* A text argument; NULL for an SQL NULL */
+void
+ts_arg_text(ts_args *args, const char *value)
+{
+	ts_arg(args, TEXTOID, value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
+}
+
+void
+ts_arg_int4(ts_args *args, int32 value)
+{
+	ts_arg(args, INT4OID, Int32GetDatum(value), false);
+}
+
+void
+ts_arg_int8(ts_args *args, int64 value)
+{
+	ts_arg(args, INT8OID, Int64GetDatum(value), false);
+}
+
+/*
+ * Runs a statement and returns the number of rows; the rows stay in
+ * SPI_tuptable until the next statement.
+ */
+uint64
+ts_run(const char *sql, const ts_args *args, bool read_only)
+{
+	int			result;
+
+	if (args)
+		result = SPI_execute_with_args(sql, args->n, unconstify(Oid *, args->types),
+									   unconstify(Datum *, args->values),
+									   args->nulls, read_only, 0);
+	else
+		result = SPI_execute(sql, read_only, 0);
+	if (result < 0)
+		elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(result), sql);
+	return SPI_processed;
+}
+
+bool
+ts_isnull(uint64 row, int column)
+{
+	bool		isnull;
+
+	(void) SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	return isnull;
+}
+
+/* The value of a column that is not NULL, valid until the next statement */
+Datum
+ts_datum(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value;
+
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	if (isnull)
+		elog(ERROR, "unexpected null in column %d", column);
+	return value;
+}
+
+/* The same, copied to a context of the caller's */
+Datum
+ts_datum_copy(uint64 row, int column, MemoryContext context)
+{
+	Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, column - 1);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Datum		value = datumCopy(ts_datum(row, column), att->attbyval, att->attlen);
+
+	MemoryContextSwitchTo(old);
+	return value;
+}
+
+/* The value as a C string in a context of the caller's, NULL for an SQL NULL */
+char *
+ts_text(uint64 row, int column, MemoryContext context)
+{
+	char	   *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+
+	return value ? MemoryContextStrdup(context, value) : NULL;
+}
+
+int32
+ts_int4(uint64 row, int column)
+{
+	return DatumGetInt32(ts_datum(row, column));
+}
+
+int64
+ts_int8(uint64 row, int column)
+{
+	return DatumGetInt64(ts_datum(row, column));
+}
+
+void
+ts_connect(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+}
+
+void
+ts_finish(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "could not finish SPI");
+}
