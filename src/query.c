@@ -57,8 +57,8 @@ ts_run(const char *sql, const ts_args *args, bool read_only)
 	int			result;
 
 	if (args)
-		result = SPI_execute_with_args(sql, args->n, unconstify(Oid *, args->types),
-									   unconstify(Datum *, args->values),
+		result = SPI_execute_with_args(sql, args->n, (Oid *) args->types,
+									   (Datum *) args->values,
 									   args->nulls, read_only, 0);
 	else
 		result = SPI_execute(sql, read_only, 0);
