@@ -19,10 +19,18 @@ EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql
 REGRESS      = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 
+# all is the default goal, also where there is no PGXS to say so.
+all:
+
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 ifneq ($(PGXS),)
 include $(PGXS)
+else
+all install uninstall installcheck:
+	@echo "$(PG_CONFIG) finds no PostgreSQL development files." >&2
+	@echo "Run test/bootstrap, which installs them, or say which installation: make PG_CONFIG=/path/to/pg_config" >&2
+	@exit 1
 endif
 
 # Views run with the caller's rights where the server knows how (15 and later).
@@ -36,3 +44,22 @@ sql/$(EXTENSION)--$(EXTVERSION).sql: $(sort $(wildcard sql/[0-9]*.sql)) target_s
 	cat $(sort $(wildcard sql/[0-9]*.sql)) | $(VIEW_FILTER) > $@
 
 $(OBJS): $(wildcard src/*.h) $(wildcard src/engine/*.h)
+
+# ---- beyond PGXS ----
+#
+# None of these needs PGXS to be there when the Makefile is read: the scripts
+# look for PostgreSQL themselves, after test/bootstrap.
+
+.PHONY: test demo bench unit fuzz lint valgrind dist prepare
+
+prepare:
+	@test/bootstrap
+	@test/stage
+
+# REALDATA=FOLDER runs the session on real data as well.
+test: prepare
+	@TS_REALDATA="$${TS_REALDATA:-$(REALDATA)}" test/with_server -t 900 test/run
+
+# The unit tests alone, without a server; SANITIZE=1 builds them with sanitizers.
+unit:
+	@SANITIZE="$(SANITIZE)" test/run unit
