@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * calendar.h
+ *	  Calendars as the database keeps them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TARGET_SPLIT_CALENDAR_H
+#define TARGET_SPLIT_CALENDAR_H
+
+#include "postgres.h"
+
+#include "engine/calendar.h"
+
+extern void ts_calendar_load_by_name(const char *name, ts_calendar_rule *rule,
+									 int32 *calendar_id);
+extern void ts_calendar_load_by_id(int32 calendar_id, ts_calendar_rule *rule);
+
+#endif							/* TARGET_SPLIT_CALENDAR_H */
