@@ -1,0 +1,210 @@
+/*-------------------------------------------------------------------------
+ *
+ * facts.c
+ *	  Streams a source's facts, grouped, with the members they belong to.
+ *
+ * One GROUP BY over the source does the bulk of the work in the server's own
+ * executor, with the caller's rights and row-level security; what comes out,
+ * one row per combination of codes (and day), is mapped to members here.
+ *
+ * Limits: the codes are grouped as text; the groups, not the facts, are what
+ * the mapping costs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "facts.h"
+#include "query.h"
+
+#define FETCH_ROWS 10000
+
+struct ts_fact_scan
+{
+	const ts_members *members;
+	int			n_dims;
+	int		   *first_level;	/* per dimension: its first entry in codes */
+	int		   *n_levels;		/* per dimension: levels that are read */
+	int			n_codes;
+	char	  **codes;			/* per level read: code of the fact at hand */
+	bool		with_day;
+	Portal		portal;
+	uint64		row;			/* next row of the batch at hand */
+	uint64		n_rows;
+	MemoryContext batch;		/* codes of the batch's rows */
+	int32	   *member;
+	char	  **code;
+};
+
+/* The deepest level of a dimension that a source has a column for, 0 for none */
+int
+ts_source_depth(const ts_source *source, int32 dimension_id)
+{
+	int			depth = 0;
+
+	for (int i = 0; i < source->n_levels; i++)
+		if (source->levels[i].dimension_id == dimension_id)
+			depth = Max(depth, source->levels[i].depth);
+	return depth;
+}
+
+/* The expression that reads a level, NULL if the source has none for it */
+static const char *
+level_expression(const ts_source *source, int32 dimension_id, int depth)
+{
+	for (int i = 0; i < source->n_levels; i++)
+		if (source->levels[i].dimension_id == dimension_id &&
+			source->levels[i].depth == depth)
+			return source->levels[i].column;
+	return NULL;
+}
+
+/*
+ * Starts reading the facts of the days [from, upto).  dimension_ids are the
+ * dimensions of members, in its order; depths says how many levels of each
+ * are of interest.  Must be called inside an SPI connection that stays open
+ * until ts_facts_close.
+ */
+ts_fact_scan *
+ts_facts_open(const ts_source *source, const ts_members *members,
+			  int n_dims, const int32 *dimension_ids, const int *depths,
+			  bool with_day, DateADT from, DateADT upto)
+{
+	ts_fact_scan *scan = palloc0(sizeof(ts_fact_scan));
+	StringInfoData sql;
+	ts_args		args = {0};
+
+	scan->members = members;
+	scan->n_dims = n_dims;
+	scan->with_day = with_day;
+	scan->first_level = palloc0(sizeof(int) * Max(n_dims, 1));
+	scan->n_levels = palloc0(sizeof(int) * Max(n_dims, 1));
+	scan->member = palloc0(sizeof(int32) * Max(n_dims, 1));
+	scan->code = palloc0(sizeof(char *) * Max(n_dims, 1));
+	scan->batch = AllocSetContextCreate(CurrentMemoryContext,
+										"target_split facts",
+										ALLOCSET_DEFAULT_SIZES);
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT pg_catalog.sum(a), pg_catalog.count(*)");
+	if (with_day)
+		appendStringInfoString(&sql, ", d");
+	for (int dim = 0; dim < n_dims; dim++)
+	{
+		scan->first_level[dim] = scan->n_codes;
+		scan->n_levels[dim] = Min(depths[dim], ts_source_depth(source, dimension_ids[dim]));
+		for (int depth = 1; depth <= scan->n_levels[dim]; depth++)
+			appendStringInfo(&sql, ", c%d", ++scan->n_codes);
+	}
+	appendStringInfo(&sql, " FROM (SELECT %s AS d, %s AS a", source->day, source->amount);
+	scan->n_codes = 0;
+	for (int dim = 0; dim < n_dims; dim++)
+		for (int depth = 1; depth <= scan->n_levels[dim]; depth++)
+		{
+			const char *expression = level_expression(source, dimension_ids[dim], depth);
+
+			appendStringInfo(&sql, ", %s AS c%d",
+							 expression ? expression : "NULL::text", ++scan->n_codes);
+		}
+	appendStringInfo(&sql, " FROM %s WHERE %s) s", source->from,
+					 ts_source_window(source, "$1", "$2"));
+	if (with_day || scan->n_codes > 0)
+	{
+		appendStringInfoString(&sql, " GROUP BY ");
+		if (with_day)
+			appendStringInfoString(&sql, "d");
+		for (int i = 1; i <= scan->n_codes; i++)
+			appendStringInfo(&sql, "%sc%d", i > 1 || with_day ? ", " : "", i);
+	}
+	scan->codes = palloc0(sizeof(char *) * Max(scan->n_codes, 1));
+
+	ts_arg(&args, DATEOID, DateADTGetDatum(from), false);
+	ts_arg(&args, DATEOID, DateADTGetDatum(upto), false);
+	scan->portal = SPI_cursor_open_with_args(NULL, sql.data, args.n, args.types,
+											 args.values, args.nulls, false, 0);
+	pfree(sql.data);
+	return scan;
+}
+
+/* Fetches the next group of facts; false when there is none */
+bool
+ts_facts_next(ts_fact_scan *scan, ts_fact *fact)
+{
+	HeapTuple	tuple;
+	TupleDesc	desc;
+	bool		isnull;
+	int			column = 3;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (scan->row == scan->n_rows)
+		{
+			SPI_freetuptable(SPI_tuptable);
+			SPI_cursor_fetch(scan->portal, true, FETCH_ROWS);
+			scan->row = 0;
+			scan->n_rows = SPI_processed;
+			if (scan->n_rows == 0)
+				return false;
+		}
+		if ((scan->row & 1023) == 0)
+			MemoryContextReset(scan->batch);
+		tuple = SPI_tuptable->vals[scan->row++];
+		desc = SPI_tuptable->tupdesc;
+		fact->amount = SPI_getbinval(tuple, desc, 1, &isnull);
+		/* amounts that are all NULL say nothing */
+	} while (isnull);
+
+	fact->count = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
+	if (scan->with_day)
+		fact->day = DatumGetDateADT(SPI_getbinval(tuple, desc, column++, &isnull));
+	else
+		fact->day = 0;
+	for (int i = 0; i < scan->n_codes; i++)
+	{
+		Datum		code = SPI_getbinval(tuple, desc, column++, &isnull);
+
+		if (isnull)
+			scan->codes[i] = NULL;
+		else
+		{
+			MemoryContext old = MemoryContextSwitchTo(scan->batch);
+
+			scan->codes[i] = TextDatumGetCString(code);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	for (int dim = 0; dim < scan->n_dims; dim++)
+	{
+		char	  **codes = scan->codes + scan->first_level[dim];
+
+		scan->member[dim] = -1;
+		scan->code[dim] = NULL;
+		for (int depth = scan->n_levels[dim]; depth >= 1; depth--)
+		{
+			scan->member[dim] = ts_members_find_fact(scan->members, dim, depth, codes);
+			if (scan->member[dim] >= 0)
+				break;
+			if (codes[depth - 1])
+				scan->code[dim] = codes[depth - 1];
+		}
+	}
+	fact->member = scan->member;
+	fact->code = scan->code;
+	return true;
+}
+
+void
+ts_facts_close(ts_fact_scan *scan)
+{
+	SPI_cursor_close(scan->portal);
+	MemoryContextDelete(scan->batch);
+	pfree(scan);
+}

@@ -1,0 +1,1787 @@
+/*-------------------------------------------------------------------------
+ *
+ * split.c
+ *	  split_target and preview_split: children for every leaf at or under a
+ *	  target, exact on every level.
+ *
+ * Glossary
+ *	  leaf		a target without children that this call splits
+ *	  axis		an entry of "by": a level of a dimension or a grain of time
+ *	  cell		a combination of one key per axis under a leaf: a target
+ *				without children that this call makes
+ *	  frame		all cells that exist: members valid in the period, and every
+ *				period of the calendar
+ *	  weight	what the leaf's amount is shared by; a cell has its own, an
+ *				inner node the sum of the cells below it
+ *	  fallback	a weight that was not taken from the basis, because the
+ *				caller said what to do where the basis says nothing
+ *
+ * Method
+ *	  1. read the target's tree and lock it top-down in the order of ids
+ *	  2. weigh the cells (split_method.c)
+ *	  3. apply the policies for what is missing, zero or negative
+ *	  4. lay the nodes out in preorder and round the whole tree under each
+ *		 leaf at once (engine: every node is the floor or the ceiling of its
+ *		 own exact share)
+ *	  5. write the new rows into a tuplestore, insert them from it by one
+ *		 statement, and return the same tuplestore to the caller
+ *
+ * Limits: about 80 bytes of memory a new target, beside the tuplestore that
+ * keeps to work_mem.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/queryenvironment.h"
+#include "utils/tuplestore.h"
+
+#include "engine/apportion.h"
+#include "query.h"
+#include "split.h"
+#include "target_split.h"
+
+PG_FUNCTION_INFO_V1(target_split_split_target);
+PG_FUNCTION_INFO_V1(target_split_preview_split);
+
+const char *const ts_fallback_names[] = {
+	NULL,
+	"missing: zero",
+	"missing: equal",
+	"missing: parent",
+	"zero: equal",
+	"zero: parent",
+	"negative: zero",
+	"negative: absolute"
+};
+
+/* Columns of the result, in the order of the SQL declaration */
+enum
+{
+	RES_TARGET_ID,
+	RES_PARENT_ID,
+	RES_DEPTH,
+	RES_LEVEL,
+	RES_SLICE,
+	RES_PERIOD,
+	RES_AMOUNT,
+	RES_WEIGHT,
+	RES_FALLBACK,
+	RES_MEMBER_ID,
+	RES_N_CHILDREN,
+	RES_COLUMNS
+};
+
+/* The new targets under all leaves, in preorder */
+typedef struct split_nodes
+{
+	int64		n;
+	int64		space;
+	int32	   *parent;			/* within its leaf's block, -1 at the top */
+	int32	   *key;
+	int32	   *n_children;
+	uint8	   *axis;
+	uint8	   *fallback;
+	ts_int128  *weight;
+	ts_int128  *share;
+	int64	   *first;			/* per leaf: its first node; n_leaves + 1 */
+} split_nodes;
+
+static void
+check_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* ---------------------------------------------------------------- names */
+
+/* A label for a key: a member's name or a period's label */
+static char *
+key_label(const ts_split *split, const ts_axis *axis, int32 key)
+{
+	char		label[TS_PERIOD_LABEL_SIZE];
+
+	if (!axis->is_time)
+		return split->tree->members->members[key].code;
+	ts_period_label(&split->tree->calendar, axis->grain, key, label, sizeof(label));
+	return pstrdup(label);
+}
+
+/* "target 12 ({"market": "East"}, [2024-01-01,2024-04-01))" */
+char *
+ts_split_leaf_name(const ts_split *split, int32 leaf)
+{
+	const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+
+	return psprintf("target %lld (%s, %s)", (long long) node->target_id,
+					JsonbToCString(NULL, &DatumGetJsonbP(node->slice)->root, 0),
+					ts_window_text(node->from, node->upto));
+}
+
+/* "market East, month 2024-01", with the leaf's name where there are several */
+char *
+ts_split_cell_name(const ts_split *split, int64 cell)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int axis = 0; axis < split->n_axes; axis++)
+		appendStringInfo(&buf, "%s%s %s", axis > 0 ? ", " : "", split->axes[axis].name,
+						 key_label(split, &split->axes[axis],
+								   split->cells.keys[cell * split->n_axes + axis]));
+	if (split->n_leaves > 1)
+		appendStringInfo(&buf, " of %s", ts_split_leaf_name(split, split->cells.leaf[cell]));
+	return buf.data;
+}
+
+/* ---------------------------------------------------------------- cells */
+
+/* Adds a cell with weight 0 and returns its number */
+int64
+ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
+{
+	ts_cells   *cells = &split->cells;
+	int64		cell = cells->n;
+
+	if (cells->n == cells->space)
+	{
+		MemoryContext old = MemoryContextSwitchTo(split->context);
+		bool		first = cells->space == 0;
+
+		/* nodes are numbered by 32 bits */
+		if (cells->n >= PG_INT32_MAX / (2 * TS_MAX_AXES))
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("split would make more than %lld targets", (long long) cells->n)));
+		cells->space = first ? 1024 : cells->space * 2;
+#define GROW(array) \
+		(array) = first ? \
+			MemoryContextAllocHuge(split->context, sizeof(*(array)) * cells->space) : \
+			repalloc_huge((array), sizeof(*(array)) * cells->space)
+		GROW(cells->leaf);
+		GROW(cells->weight);
+		GROW(cells->scale);
+		GROW(cells->missing);
+		GROW(cells->fallback);
+#undef GROW
+		cells->keys = first ?
+			MemoryContextAllocHuge(split->context,
+								   sizeof(int32) * cells->space * split->n_axes) :
+			repalloc_huge(cells->keys, sizeof(int32) * cells->space * split->n_axes);
+		MemoryContextSwitchTo(old);
+	}
+	cells->leaf[cell] = leaf;
+	memcpy(cells->keys + cell * split->n_axes, keys, sizeof(int32) * split->n_axes);
+	cells->weight[cell] = 0;
+	cells->scale[cell] = 0;
+	cells->missing[cell] = false;
+	cells->fallback[cell] = TS_FALLBACK_NONE;
+	cells->n++;
+	return cell;
+}
+
+/* The period of a time axis that holds a day, cut to [*from, *upto) */
+void
+ts_split_bucket(const ts_split *split, const ts_axis *axis, int32 day,
+				DateADT *from, DateADT *upto)
+{
+	int32		start;
+	int32		end;
+
+	ts_period_bounds(&split->tree->calendar, axis->grain, day, &start, &end);
+	*from = Max(*from, start);
+	*upto = Min(*upto, end);
+}
+
+/* Adds the cells under one leaf from an axis on, in the order of the keys */
+static void
+frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
+		   DateADT from, DateADT upto)
+{
+	ts_axis    *axis = &split->axes[axis_no];
+	const ts_members *members = split->tree->members;
+
+	CHECK_FOR_INTERRUPTS();
+	if (axis_no == split->n_axes)
+	{
+		ts_split_add_cell(split, leaf, keys);
+		return;
+	}
+	if (axis->is_time)
+	{
+		for (DateADT day = from; day < upto;)
+		{
+			DateADT		start = from;
+			DateADT		end = upto;
+
+			ts_split_bucket(split, axis, day, &start, &end);
+			keys[axis_no] = start;
+			frame_axis(split, leaf, axis_no + 1, keys, member, start, end);
+			day = end;
+		}
+	}
+	else
+	{
+		int32		up = member[axis->dim];
+		int32		first = axis->above >= 0 ? axis->under_first[up] : axis->first;
+		int32		last = axis->above >= 0 ? axis->under_first[up + 1] : axis->last;
+
+		for (int32 i = first; i < last; i++)
+		{
+			int32		m = axis->above >= 0 ? axis->under[i] : i;
+			const ts_member *candidate = &members->members[m];
+
+			if (candidate->is_rest ||
+				candidate->valid_from >= upto || candidate->valid_upto <= from)
+				continue;
+			if (axis->above < 0 && up >= 0 &&
+				ts_members_ancestor(members, m, members->members[up].depth) != up)
+				continue;
+			keys[axis_no] = m;
+			member[axis->dim] = m;
+			frame_axis(split, leaf, axis_no + 1, keys, member, from, upto);
+			member[axis->dim] = up;
+		}
+	}
+}
+
+/* Fills the cells with the whole frame, sorted */
+void
+ts_split_frame(ts_split *split)
+{
+	int32		keys[TS_MAX_AXES];
+	int32	   *member = palloc(sizeof(int32) * (split->tree->n_dims + 1));
+
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+		int64		before = split->cells.n;
+
+		ts_tree_node_members(split->tree, split->leaves[leaf], member);
+		frame_axis(split, leaf, 0, keys, member, node->from, node->upto);
+		if (split->cells.n == before)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s has no part to split into", ts_split_leaf_name(split, leaf)),
+					 errdetail("No combination of members is valid in its period.")));
+	}
+	pfree(member);
+}
+
+static int
+compare_cells(const void *a, const void *b, void *arg)
+{
+	const ts_split *split = arg;
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+	const int32 *xk = split->cells.keys + x * split->n_axes;
+	const int32 *yk = split->cells.keys + y * split->n_axes;
+
+	if (split->cells.leaf[x] != split->cells.leaf[y])
+		return split->cells.leaf[x] < split->cells.leaf[y] ? -1 : 1;
+	for (int axis = 0; axis < split->n_axes; axis++)
+		if (xk[axis] != yk[axis])
+			return xk[axis] < yk[axis] ? -1 : 1;
+	return 0;
+}
+
+/*
+ * Sorts the cells by leaf and keys.  Two cells of the same keys are an error,
+ * or are added up.
+ */
+void
+ts_split_sort(ts_split *split, bool refuse_doubles)
+{
+	ts_cells   *cells = &split->cells;
+	int			width = split->n_axes;
+	int64	   *order;
+	ts_cells	sorted = {0};
+	bool		in_order = true;
+
+	for (int64 i = 1; i < cells->n && in_order; i++)
+	{
+		int64		pair[2] = {i - 1, i};
+
+		in_order = compare_cells(&pair[0], &pair[1], split) < 0;
+	}
+	if (in_order)
+		return;
+
+	order = MemoryContextAllocHuge(split->context, sizeof(int64) * cells->n);
+	for (int64 i = 0; i < cells->n; i++)
+		order[i] = i;
+	qsort_arg(order, cells->n, sizeof(int64), compare_cells, split);
+
+	sorted.space = cells->n;
+#define MAKE(array, width) \
+	sorted.array = MemoryContextAllocHuge(split->context, \
+										  sizeof(*sorted.array) * (width) * cells->n)
+	MAKE(leaf, 1);
+	MAKE(keys, width);
+	MAKE(weight, 1);
+	MAKE(scale, 1);
+	MAKE(missing, 1);
+	MAKE(fallback, 1);
+#undef MAKE
+	for (int64 i = 0; i < cells->n; i++)
+	{
+		int64		from = order[i];
+		int64		to = sorted.n;
+
+		CHECK_FOR_INTERRUPTS();
+		if (i > 0 && compare_cells(&order[i - 1], &order[i], split) == 0)
+		{
+			if (refuse_doubles)
+				ereport(ERROR,
+						(errcode(ERRCODE_CARDINALITY_VIOLATION),
+						 errmsg("there are two weights for %s", ts_split_cell_name(split, from)),
+						 errhint("Add the weights up, with GROUP BY, in a view.")));
+			/* weights are at one scale by now */
+			sorted.weight[to - 1] += cells->weight[from];
+			sorted.missing[to - 1] &= cells->missing[from];
+			continue;
+		}
+		sorted.leaf[to] = cells->leaf[from];
+		memcpy(sorted.keys + to * width, cells->keys + from * width, sizeof(int32) * width);
+		sorted.weight[to] = cells->weight[from];
+		sorted.scale[to] = cells->scale[from];
+		sorted.missing[to] = cells->missing[from];
+		sorted.fallback[to] = cells->fallback[from];
+		sorted.n++;
+	}
+	pfree(order);
+	pfree(cells->leaf);
+	pfree(cells->keys);
+	pfree(cells->weight);
+	pfree(cells->scale);
+	pfree(cells->missing);
+	pfree(cells->fallback);
+	*cells = sorted;
+}
+
+/* ------------------------------------------------------------- policies */
+
+/* Lists at most 20 cells for a DETAIL, one a line */
+typedef struct cell_list
+{
+	int64		n;
+	StringInfoData names;
+} cell_list;
+
+static void
+list_cell(const ts_split *split, cell_list *list, int64 cell, bool with_weight)
+{
+	if (list->n == 0)
+		initStringInfo(&list->names);
+	if (list->n++ >= 20)
+		return;
+	appendStringInfo(&list->names, "%s%s", list->n > 1 ? "; " : "",
+					 ts_split_cell_name(split, cell));
+	if (with_weight)
+		appendStringInfo(&list->names, " (%s)",
+						 DatumGetCString(DirectFunctionCall1(numeric_out,
+															 ts_scaled_to_numeric(split->cells.weight[cell],
+																				  split->scale))));
+}
+
+static char *
+listed(const cell_list *list)
+{
+	if (list->n > 20)
+		return psprintf("%s; and %lld more.", list->names.data, (long long) (list->n - 20));
+	return psprintf("%s.", list->names.data);
+}
+
+/* Weights below zero: refused, or what on_negative says */
+static void
+settle_negative(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	cell_list	list = {0};
+
+	for (int64 i = 0; i < cells->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (cells->weight[i] >= 0)
+			continue;
+		if (strcmp(split->on_negative, "zero") == 0)
+		{
+			cells->weight[i] = 0;
+			cells->fallback[i] = TS_NEGATIVE_ZERO;
+		}
+		else if (strcmp(split->on_negative, "absolute") == 0)
+		{
+			cells->weight[i] = -cells->weight[i];
+			cells->fallback[i] = TS_NEGATIVE_ABSOLUTE;
+		}
+		else
+			list_cell(split, &list, i, true);
+	}
+	if (list.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("basis is negative for %lld of %lld parts",
+						(long long) list.n, (long long) cells->n),
+				 errdetail_internal("%s", listed(&list)),
+				 errhint("on_negative => 'zero' or on_negative => 'absolute'")));
+}
+
+/* Weight of the same keys over all leaves under one parent */
+typedef struct profile_key
+{
+	int32		parent;			/* node above the leaf, -1 for all leaves */
+	int32		keys[TS_MAX_AXES];
+} profile_key;
+
+typedef struct profile_entry
+{
+	profile_key key;
+	ts_int128	weight;
+} profile_entry;
+
+static profile_entry *
+profile_find(HTAB *profiles, const ts_split *split, int64 cell, bool all, HASHACTION action)
+{
+	profile_key key;
+	bool		found;
+	profile_entry *entry;
+
+	memset(&key, 0, sizeof(key));
+	key.parent = all ? -1 : split->tree->nodes[split->leaves[split->cells.leaf[cell]]].parent;
+	memcpy(key.keys, split->cells.keys + cell * split->n_axes, sizeof(int32) * split->n_axes);
+	entry = hash_search(profiles, &key, action, &found);
+	if (entry && !found)
+		entry->weight = 0;
+	return entry;
+}
+
+/*
+ * The parents' profiles: weights of the same keys added up over the leaves
+ * of one parent, and over all leaves of the call
+ */
+static HTAB *
+make_profiles(const ts_split *split)
+{
+	HASHCTL		ctl = {0};
+	HTAB	   *profiles;
+
+	ctl.keysize = sizeof(profile_key);
+	ctl.entrysize = sizeof(profile_entry);
+	ctl.hcxt = split->context;
+	profiles = hash_create("target_split profiles", 1024, &ctl,
+						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (int64 i = 0; i < split->cells.n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (split->cells.missing[i])
+			continue;
+		profile_find(profiles, split, i, false, HASH_ENTER)->weight += split->cells.weight[i];
+		profile_find(profiles, split, i, true, HASH_ENTER)->weight += split->cells.weight[i];
+	}
+	return profiles;
+}
+
+/*
+ * Gives the cells first ... last - 1 of one leaf the profile of the leaf's
+ * parent, or where that is zero that of all leaves.  False if both are zero.
+ */
+static bool
+take_profile(ts_split *split, HTAB *profiles, int64 first, int64 last, ts_fallback fallback)
+{
+	for (int all = 0; all <= 1; all++)
+	{
+		bool		any = false;
+
+		for (int64 i = first; i < last; i++)
+		{
+			profile_entry *entry = profile_find(profiles, split, i, all, HASH_FIND);
+
+			split->cells.weight[i] = entry ? entry->weight : 0;
+			split->cells.fallback[i] = fallback;
+			any |= split->cells.weight[i] > 0;
+		}
+		if (any)
+			return true;
+	}
+	return false;
+}
+
+/* Cells without information and leaves without any weight, leaf by leaf */
+static void
+settle_missing_and_zero(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	HTAB	   *profiles = NULL;
+	cell_list	missing = {0};
+	int64		n_zero = 0;
+	StringInfoData zero;
+
+	initStringInfo(&zero);
+	if (strcmp(split->on_missing, "parent") == 0 || strcmp(split->on_zero, "parent") == 0)
+		profiles = make_profiles(split);
+
+	for (int64 first = 0, last; first < cells->n; first = last)
+	{
+		int32		leaf = cells->leaf[first];
+		ts_int128	sum = 0;
+		int64		n_known = 0;
+		int64		n_missing = 0;
+
+		for (last = first; last < cells->n && cells->leaf[last] == leaf; last++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (cells->missing[last])
+				n_missing++;
+			else
+			{
+				n_known++;
+				sum += cells->weight[last];
+			}
+		}
+		if (n_missing > 0)
+		{
+			if (strcmp(split->on_missing, "parent") == 0 && n_known == 0)
+			{
+				if (!take_profile(split, profiles, first, last, TS_MISSING_PARENT))
+					for (int64 i = first; i < last; i++)
+						list_cell(split, &missing, i, false);
+			}
+			else
+				for (int64 i = first; i < last; i++)
+				{
+					if (!cells->missing[i])
+						continue;
+					if (strcmp(split->on_missing, "zero") == 0)
+						cells->fallback[i] = TS_MISSING_ZERO;
+					else if (strcmp(split->on_missing, "equal") == 0)
+					{
+						/* as much as a sibling has on average */
+						cells->weight[i] = n_known > 0 && sum > 0 ? sum / n_known : 1;
+						cells->fallback[i] = TS_MISSING_EQUAL;
+					}
+					else
+						list_cell(split, &missing, i, false);
+				}
+		}
+		sum = 0;
+		for (int64 i = first; i < last; i++)
+			sum += cells->weight[i];
+		if (sum != 0 || split->units[leaf] == 0 || split->equal_shape || missing.n > 0)
+			continue;
+
+		/* an amount to share, and nothing to share it by */
+		if (strcmp(split->on_zero, "equal") == 0)
+			for (int64 i = first; i < last; i++)
+			{
+				cells->weight[i] = 1;
+				cells->fallback[i] = TS_ZERO_EQUAL;
+			}
+		else if (strcmp(split->on_zero, "parent") != 0 ||
+				 !take_profile(split, profiles, first, last, TS_ZERO_PARENT))
+		{
+			if (n_zero++ < 20)
+				appendStringInfo(&zero, "%s%s", n_zero > 1 ? "; " : "",
+								 ts_split_leaf_name(split, leaf));
+		}
+	}
+	if (missing.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("basis says nothing about %lld of %lld parts",
+						(long long) missing.n, (long long) cells->n),
+				 errdetail("The source has no facts for it yet, or the member did not exist: %s",
+						   listed(&missing)),
+				 errhint("on_missing => 'zero', on_missing => 'equal' or on_missing => 'parent'")));
+	if (n_zero > 0)
+	{
+		if (n_zero > 20)
+			appendStringInfo(&zero, "; and %lld more", (long long) (n_zero - 20));
+		ereport(ERROR,
+				(errcode(ERRCODE_DIVISION_BY_ZERO),
+				 errmsg("all weights are zero for %lld of %d targets",
+						(long long) n_zero, split->n_leaves),
+				 errdetail_internal("%s.", zero.data),
+				 errhint("on_zero => 'equal' or on_zero => 'parent'")));
+	}
+	if (profiles)
+		hash_destroy(profiles);
+}
+
+/* ------------------------------------------------- the biggest by name */
+
+typedef struct ranked
+{
+	int32		member;
+	ts_int128	weight;
+} ranked;
+
+/* larger weight first, then smaller code: the index is in that order */
+static int
+compare_ranked(const void *a, const void *b)
+{
+	const ranked *x = a;
+	const ranked *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
+	return x->member < y->member ? -1 : x->member > y->member;
+}
+
+static int
+compare_ranked_member(const void *a, const void *b)
+{
+	int32		x = ((const ranked *) a)->member;
+	int32		y = ((const ranked *) b)->member;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The member that stands for the rest beside a member */
+static int32
+rest_beside(const ts_split *split, const ts_axis *axis, int32 member)
+{
+	const ts_members *members = split->tree->members;
+	int32		parent = members->members[member].parent;
+
+	for (int32 i = axis->first; i < axis->last; i++)
+		if (strcmp(members->members[i].code, split->rest) == 0 &&
+			members->members[i].parent == parent)
+		{
+			if (members->members[i].is_rest)
+				return i;
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("member \"%s\" of %s does not stand for the rest",
+							split->rest, axis->name),
+					 errhint("SELECT target_split.add_member(%s, 'Others', is_rest => true);",
+							 quote_literal_cstr(split->tree->dimensions[axis->dim]))));
+		}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("member \"%s\" of %s does not exist", split->rest, axis->name),
+			 parent < 0 ?
+			 errhint("SELECT target_split.add_member(%s, %s, is_rest => true);",
+					 quote_literal_cstr(split->tree->dimensions[axis->dim]),
+					 quote_literal_cstr(split->rest)) :
+			 errhint("SELECT target_split.add_member(%s, %s, parent => ARRAY[%s], is_rest => true);",
+					 quote_literal_cstr(split->tree->dimensions[axis->dim]),
+					 quote_literal_cstr(split->rest),
+					 quote_literal_cstr(members->members[parent].code))));
+}
+
+static bool
+is_named(const ts_axis *axis, int32 member)
+{
+	for (int i = 0; i < axis->n_named; i++)
+		if (axis->named[i] == member)
+			return true;
+	return false;
+}
+
+/*
+ * Keeps the biggest members of each set of siblings on an axis, or those
+ * listed, and lets the others go into the rest (or, listed and without a
+ * rest, out).
+ */
+static void
+keep_biggest(ts_split *split, int axis_no)
+{
+	ts_axis    *axis = &split->axes[axis_no];
+	ts_cells   *cells = &split->cells;
+	int			width = split->n_axes;
+	int64		kept = 0;
+	ranked	   *list = MemoryContextAllocHuge(split->context, sizeof(ranked) * (cells->n + 1));
+
+	for (int64 first = 0, last; first < cells->n; first = last)
+	{
+		int64		n = 0;
+		int32		rest = -1;
+
+		/* siblings: the same leaf and the same keys before this axis */
+		for (last = first; last < cells->n; last++)
+		{
+			int32		member = cells->keys[last * width + axis_no];
+
+			CHECK_FOR_INTERRUPTS();
+			if (cells->leaf[last] != cells->leaf[first] ||
+				memcmp(cells->keys + last * width, cells->keys + first * width,
+					   sizeof(int32) * axis_no) != 0)
+				break;
+			if (n == 0 || list[n - 1].member != member)
+			{
+				list[n].member = member;
+				list[n++].weight = 0;
+			}
+			list[n - 1].weight += cells->weight[last];
+		}
+		if (axis->n_named < 0)
+		{
+			qsort(list, n, sizeof(ranked), compare_ranked);
+			n = Min(n, axis->limit);
+		}
+		/* what is kept, in the order of members, to be searched */
+		if (axis->n_named >= 0)
+		{
+			int64		m = 0;
+
+			for (int64 i = 0; i < n; i++)
+				if (is_named(axis, list[i].member))
+					list[m++] = list[i];
+			n = m;
+		}
+		else
+			qsort(list, n, sizeof(ranked), compare_ranked_member);
+		for (int64 i = first; i < last; i++)
+		{
+			int32	   *keys = cells->keys + i * width;
+			int64		low = 0;
+			int64		high = n;
+
+			while (low < high)
+			{
+				int64		middle = low + (high - low) / 2;
+
+				if (list[middle].member < keys[axis_no])
+					low = middle + 1;
+				else
+					high = middle;
+			}
+			if (low == n || list[low].member != keys[axis_no])
+			{
+				if (!split->rest)
+					continue;
+				if (rest < 0)
+					rest = rest_beside(split, axis, keys[axis_no]);
+				keys[axis_no] = rest;
+			}
+			cells->leaf[kept] = cells->leaf[i];
+			memmove(cells->keys + kept * width, keys, sizeof(int32) * width);
+			cells->weight[kept] = cells->weight[i];
+			cells->scale[kept] = cells->scale[i];
+			cells->missing[kept] = cells->missing[i];
+			cells->fallback[kept] = cells->fallback[i];
+			kept++;
+		}
+	}
+	cells->n = kept;
+	pfree(list);
+	ts_split_sort(split, false);
+}
+
+/* ---------------------------------------------------------------- nodes */
+
+static int64
+add_node(split_nodes *nodes, MemoryContext context)
+{
+	if (nodes->n == nodes->space)
+	{
+		bool		first = nodes->space == 0;
+
+		nodes->space = first ? 1024 : nodes->space * 2;
+#define GROW(array) \
+		(array) = first ? \
+			MemoryContextAllocHuge(context, sizeof(*(array)) * nodes->space) : \
+			repalloc_huge((array), sizeof(*(array)) * nodes->space)
+		GROW(nodes->parent);
+		GROW(nodes->key);
+		GROW(nodes->n_children);
+		GROW(nodes->axis);
+		GROW(nodes->fallback);
+		GROW(nodes->weight);
+#undef GROW
+	}
+	return nodes->n++;
+}
+
+/* Lays the nodes out in preorder: one for each prefix of keys, per leaf */
+static void
+lay_out_nodes(ts_split *split, split_nodes *nodes)
+{
+	const ts_cells *cells = &split->cells;
+	int			width = split->n_axes;
+	int64		at[TS_MAX_AXES];
+	int32		leaf = -1;
+
+	nodes->first = MemoryContextAllocZero(split->context,
+										  sizeof(int64) * (split->n_leaves + 1));
+	for (int64 i = 0; i < cells->n; i++)
+	{
+		const int32 *keys = cells->keys + i * width;
+		int			axis = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (cells->leaf[i] != leaf)
+		{
+			while (leaf < cells->leaf[i])
+				nodes->first[++leaf] = nodes->n;
+		}
+		else
+			while (axis < width - 1 && keys[axis] == keys[axis - width])
+				axis++;
+		for (; axis < width; axis++)
+		{
+			int64		node = add_node(nodes, split->context);
+
+			at[axis] = node;
+			nodes->parent[node] = axis > 0 ? (int32) (at[axis - 1] - nodes->first[leaf]) : -1;
+			nodes->key[node] = keys[axis];
+			nodes->axis[node] = axis;
+			nodes->n_children[node] = 0;
+			nodes->weight[node] = 0;
+			nodes->fallback[node] = TS_FALLBACK_NONE;
+			if (axis > 0)
+				nodes->n_children[at[axis - 1]]++;
+		}
+		nodes->weight[at[width - 1]] = cells->weight[i];
+		nodes->fallback[at[width - 1]] = cells->fallback[i];
+		split->fallbacks[cells->fallback[i]]++;
+	}
+	while (leaf < split->n_leaves)
+		nodes->first[++leaf] = nodes->n;
+}
+
+static ts_int128
+gcd128(ts_int128 a, ts_int128 b)
+{
+	while (b != 0)
+	{
+		ts_int128	t = a % b;
+
+		a = b;
+		b = t;
+	}
+	return a;
+}
+
+/* 10^28, the largest weight that the engine's sums have room for */
+static ts_int128
+largest_weight(void)
+{
+	return (ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000);
+}
+
+/*
+ * Weights for siblings that share alike at every level: a node at the end of
+ * branches of n1, n2 ... siblings has the share 1 / (n1 n2 ...).  They are
+ * made whole numbers by the least common multiple of those products, so that
+ * equal shares are exactly equal; where it would be larger than 10^28, by
+ * 10^28, rounded down.
+ */
+static void
+weigh_by_shape(ts_split *split, split_nodes *nodes)
+{
+	ts_int128	limit = largest_weight();
+	ts_int128  *ways;
+	int64		max_nodes = 0;
+
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+		max_nodes = Max(max_nodes, nodes->first[leaf + 1] - nodes->first[leaf]);
+	ways = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (max_nodes + 1));
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		int64		first = nodes->first[leaf];
+		int64		n = nodes->first[leaf + 1] - first;
+		ts_int128	n_top = 0;
+		ts_int128	multiple = 1;
+
+		for (int64 i = 0; i < n; i++)
+			n_top += nodes->parent[first + i] < 0;
+		for (int64 i = 0; i < n; i++)
+		{
+			int32		parent = nodes->parent[first + i];
+
+			CHECK_FOR_INTERRUPTS();
+			/* n_children < 2^31 and at most 16 levels: stop before it overflows */
+			ways[i] = parent < 0 ? n_top :
+				Min(ways[parent], limit) * nodes->n_children[first + parent];
+			if (nodes->n_children[first + i] == 0 && multiple <= limit)
+			{
+				ts_int128	factor = ways[i] / gcd128(multiple, ways[i]);
+
+				multiple = factor > limit / multiple ? limit + 1 : multiple * factor;
+			}
+		}
+		if (multiple > limit)
+			multiple = limit;
+		for (int64 i = 0; i < n; i++)
+			nodes->weight[first + i] = nodes->n_children[first + i] == 0 ?
+				Max(multiple / ways[i], 1) : 0;
+	}
+	pfree(ways);
+}
+
+/* Rounds the tree under each leaf */
+static void
+apportion_nodes(ts_split *split, split_nodes *nodes)
+{
+	int64		max_nodes = 0;
+	void	   *work;
+
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+		max_nodes = Max(max_nodes, nodes->first[leaf + 1] - nodes->first[leaf]);
+	nodes->share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
+	work = MemoryContextAllocHuge(split->context, ts_apportion_tree_work(max_nodes));
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		int64		first = nodes->first[leaf];
+		ts_status	status;
+
+		status = ts_apportion_tree(nodes->first[leaf + 1] - first, nodes->parent + first,
+								   nodes->weight + first, split->units[leaf],
+								   nodes->share + first, work, NULL, NULL, check_interrupts);
+		if (status == TS_ALL_ZERO)
+			ereport(ERROR,
+					(errcode(ERRCODE_DIVISION_BY_ZERO),
+					 errmsg("all weights are zero for %s", ts_split_leaf_name(split, leaf)),
+					 errhint("on_zero => 'equal' or on_zero => 'parent'")));
+		if (status != TS_OK)
+			elog(ERROR, "tree of %s could not be rounded: status %d",
+				 ts_split_leaf_name(split, leaf), status);
+	}
+	pfree(work);
+}
+
+/* --------------------------------------------------------------- writing */
+
+/* {"dimension": value of the member} */
+static Datum
+edge_slice(const ts_split *split, int32 member)
+{
+	const ts_member *m = &split->tree->members->members[member];
+	JsonbParseState *state = NULL;
+	JsonbValue	key;
+	JsonbValue	value;
+	char	   *name = split->tree->dimensions[m->dim_no];
+
+	key.type = jbvString;
+	key.val.string.val = name;
+	key.val.string.len = strlen(name);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&state, WJB_KEY, &key);
+	if (JB_ROOT_IS_SCALAR(m->slice_value))
+		JsonbExtractScalar(&m->slice_value->root, &value);
+	else
+	{
+		value.type = jbvBinary;
+		value.val.binary.data = &m->slice_value->root;
+		value.val.binary.len = VARSIZE(m->slice_value) - VARHDRSZ;
+	}
+	pushJsonbValue(&state, WJB_VALUE, &value);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+/* The sequence behind target.target_id */
+static Oid
+target_sequence(void)
+{
+	Oid			sequence = get_relname_relid("target_target_id_seq",
+											 get_namespace_oid(TS_SCHEMA, false));
+
+	if (!OidIsValid(sequence))
+		elog(ERROR, "sequence target_target_id_seq does not exist");
+	return sequence;
+}
+
+/*
+ * Writes the new targets into the tuplestore, in preorder, and gives them
+ * ids unless this is a preview.
+ */
+static void
+write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, TupleDesc desc)
+{
+	const ts_tree *tree = split->tree;
+	MemoryContext row_context;
+	MemoryContext old;
+	Datum		level[TS_MAX_AXES];
+	Datum		slice[TS_MAX_AXES + 1];
+	Datum		period[TS_MAX_AXES + 1];
+	DateADT		from[TS_MAX_AXES + 1];
+	DateADT		upto[TS_MAX_AXES + 1];
+	int64		id[TS_MAX_AXES + 1];
+	MemoryContext axis_context[TS_MAX_AXES + 1];
+	Datum		fallback[TS_N_FALLBACKS];
+	Oid			sequence = split->preview ? InvalidOid : target_sequence();
+
+	row_context = AllocSetContextCreate(split->context, "target_split row",
+										ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(split->context);
+	for (int axis = 0; axis < split->n_axes; axis++)
+	{
+		level[axis] = CStringGetTextDatum(split->axes[axis].name);
+		axis_context[axis + 1] = AllocSetContextCreate(split->context, "target_split slice",
+													   ALLOCSET_SMALL_SIZES);
+	}
+	for (int i = 1; i < TS_N_FALLBACKS; i++)
+		fallback[i] = CStringGetTextDatum(ts_fallback_names[i]);
+
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		const ts_node *anchor = &tree->nodes[split->leaves[leaf]];
+		int			anchor_depth = 0;
+
+		for (int32 up = split->leaves[leaf]; up > 0; up = tree->nodes[up].parent)
+			anchor_depth++;
+		anchor_depth += tree->depth;
+		id[0] = anchor->target_id;
+		slice[0] = anchor->slice;
+		from[0] = anchor->from;
+		upto[0] = anchor->upto;
+		period[0] = ts_daterange_make(anchor->from, anchor->upto);
+
+		for (int64 node = nodes->first[leaf]; node < nodes->first[leaf + 1]; node++)
+		{
+			int			axis_no = nodes->axis[node];
+			const ts_axis *axis = &split->axes[axis_no];
+			int			at = axis_no + 1;
+			Datum		values[RES_COLUMNS];
+			bool		nulls[RES_COLUMNS] = {0};
+
+			CHECK_FOR_INTERRUPTS();
+			/* what an edge says is kept until the next one on its level */
+			MemoryContextReset(axis_context[at]);
+			MemoryContextSwitchTo(axis_context[at]);
+			from[at] = from[at - 1];
+			upto[at] = upto[at - 1];
+			if (axis->is_time)
+			{
+				ts_split_bucket(split, axis, nodes->key[node], &from[at], &upto[at]);
+				period[at] = ts_daterange_make(from[at], upto[at]);
+				slice[at] = slice[at - 1];
+			}
+			else
+			{
+				period[at] = period[at - 1];
+				slice[at] = DirectFunctionCall2(jsonb_concat, slice[at - 1],
+												edge_slice(split, nodes->key[node]));
+			}
+			id[at] = split->preview ? 0 : nextval_internal(sequence, false);
+
+			MemoryContextSwitchTo(row_context);
+			values[RES_TARGET_ID] = Int64GetDatum(id[at]);
+			nulls[RES_TARGET_ID] = split->preview;
+			values[RES_PARENT_ID] = Int64GetDatum(id[at - 1]);
+			nulls[RES_PARENT_ID] = split->preview && axis_no > 0;
+			values[RES_DEPTH] = Int32GetDatum(anchor_depth + at);
+			values[RES_LEVEL] = level[axis_no];
+			values[RES_SLICE] = slice[at];
+			values[RES_PERIOD] = period[at];
+			values[RES_AMOUNT] = ts_units_to_numeric(nodes->share[node], &tree->quantum);
+			values[RES_WEIGHT] = ts_scaled_to_numeric(nodes->weight[node], split->scale);
+			nulls[RES_FALLBACK] = nodes->fallback[node] == TS_FALLBACK_NONE;
+			if (!nulls[RES_FALLBACK])
+				values[RES_FALLBACK] = fallback[nodes->fallback[node]];
+			values[RES_MEMBER_ID] = Int64GetDatum(axis->is_time ? 0 :
+												  tree->members->members[nodes->key[node]].member_id);
+			values[RES_N_CHILDREN] = Int32GetDatum(nodes->n_children[node]);
+			tuplestore_putvalues(store, desc, values, nulls);
+			MemoryContextReset(row_context);
+		}
+		MemoryContextSwitchTo(split->context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(row_context);
+}
+
+/* The fallbacks taken, as {"zero: equal": 3} */
+static Datum
+fallbacks_json(const ts_split *split)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	value;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 1; i <= TS_N_FALLBACKS; i++)
+	{
+		const char *name = i < TS_N_FALLBACKS ? ts_fallback_names[i] :
+		psprintf("unassigned: %s", split->on_unassigned);
+		int64		n = i < TS_N_FALLBACKS ? split->fallbacks[i] : split->n_unassigned;
+
+		if (n == 0)
+			continue;
+		value.type = jbvString;
+		value.val.string.val = unconstify(char *, name);
+		value.val.string.len = strlen(name);
+		pushJsonbValue(&state, WJB_KEY, &value);
+		value.type = jbvNumeric;
+		value.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(n)));
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+/* Records the call in "split" and inserts the rows of the tuplestore */
+static void
+insert_targets(ts_split *split, Datum by, Datum arguments, int64 n_created,
+			   Tuplestorestate *store, TupleDesc desc)
+{
+	EphemeralNamedRelationData enr;
+	ts_args		args = {0};
+	int64		split_id;
+	bool		has_basis = split->method->takes_basis;
+
+	ts_arg_int4(&args, split->tree->plan_id);
+	ts_arg_int4(&args, split->tree->metric_id);
+	ts_arg_int8(&args, split->target_id);
+	ts_arg(&args, TEXTARRAYOID, by, false);
+	ts_arg_text(&args, split->method->name);
+	ts_arg(&args, JSONBOID, arguments, false);
+	ts_arg(&args, DATERANGEOID,
+		   has_basis ? ts_daterange_make(split->basis_from, split->basis_upto) : (Datum) 0,
+		   !has_basis);
+	ts_arg(&args, JSONBOID, fallbacks_json(split), false);
+	ts_arg_int8(&args, split->n_leaves);
+	ts_arg_int8(&args, n_created);
+	ts_arg_text(&args, ts_reason[0] ? ts_reason : NULL);
+	ts_run("INSERT INTO target_split.split (plan_id, metric_id, target_id, by_levels, method,"
+		   " arguments, basis, fallbacks, n_split, n_created, reason)"
+		   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING split_id",
+		   &args, false);
+	split_id = ts_int8(0, 1);
+
+	memset(&enr, 0, sizeof(enr));
+	enr.md.name = "new_target";
+	enr.md.reliddesc = InvalidOid;
+	enr.md.tupdesc = desc;
+	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr.md.enrtuples = n_created;
+	enr.reldata = store;
+	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "could not register the new targets");
+
+	memset(&args, 0, sizeof(args));
+	ts_arg_int4(&args, split->tree->plan_id);
+	ts_arg_int4(&args, split->tree->metric_id);
+	ts_arg_int8(&args, split_id);
+	ts_run("INSERT INTO target_split.target (target_id, parent_id, split_id, member_id, lineage_id,"
+		   " plan_id, metric_id, n_children, depth, level, period, amount, weight, slice, fallback)"
+		   " SELECT target_id, parent_id, $3, member_id, target_id,"
+		   " $1, $2, n_children, depth, level, period, amount, weight, slice, fallback"
+		   " FROM new_target", &args, false);
+	SPI_unregister_relation("new_target");
+
+	/* the scan left its own read pointer behind; the caller reads the first */
+	tuplestore_select_read_pointer(store, 0);
+	tuplestore_rescan(store);
+}
+
+/* -------------------------------------------------------------- arguments */
+
+static char *
+text_arg(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* One of a list of words */
+static char *
+option_arg(FunctionCallInfo fcinfo, int n, const char *name, const char *const *words)
+{
+	char	   *value = text_arg(fcinfo, n, name);
+	StringInfoData hint;
+
+	initStringInfo(&hint);
+	for (int i = 0; words[i]; i++)
+	{
+		if (strcmp(value, words[i]) == 0)
+			return value;
+		appendStringInfo(&hint, "%s%s => '%s'", i > 0 ? (words[i + 1] ? ", " : " or ") : "",
+						 name, words[i]);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("value \"%s\" of argument \"%s\" is not one of its words", value, name),
+			 errhint("%s", hint.data)));
+}
+
+/* Finds the levels and grains of "by"; dimension ids go to *dimension_ids */
+static int
+parse_by(ts_split *split, ArrayType *by, int32 *dimension_ids)
+{
+	Datum	   *names;
+	bool	   *nulls;
+	int			n;
+	int			n_dims = 0;
+
+	deconstruct_array(by, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"by\" names no level"),
+				 errhint("by => '{month}'")));
+	if (n > TS_MAX_AXES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("argument \"by\" names more than %d levels", TS_MAX_AXES)));
+	split->n_axes = n;
+	for (int i = 0; i < n; i++)
+	{
+		ts_axis    *axis = &split->axes[i];
+		ts_args		args = {0};
+
+		memset(axis, 0, sizeof(*axis));
+		axis->above = -1;
+		axis->limit = -1;
+		axis->n_named = -1;
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"by\" must not contain nulls")));
+		axis->name = MemoryContextStrdup(split->context, TextDatumGetCString(names[i]));
+		for (int j = 0; j < i; j++)
+			if (strcmp(split->axes[j].name, axis->name) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("argument \"by\" names \"%s\" twice", axis->name)));
+		axis->is_time = ts_grain_from_name(axis->name, &axis->grain);
+		if (axis->is_time)
+		{
+			for (int j = 0; j < i; j++)
+				if (split->axes[j].is_time && split->axes[j].grain >= axis->grain)
+					ereport(ERROR,
+							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							 errmsg("argument \"by\" names \"%s\" after the finer \"%s\"",
+									axis->name, split->axes[j].name),
+							 errhint("Name the outermost level first.")));
+			continue;
+		}
+		ts_arg_text(&args, axis->name);
+		if (ts_run("SELECT l.dimension_id, l.depth::int4 FROM target_split.dimension_level l"
+				   " WHERE l.name = $1", &args, true) == 0)
+		{
+			char	   *levels = NULL;
+
+			ts_run("SELECT pg_catalog.string_agg(pg_catalog.quote_literal(l.name), ', '"
+				   " ORDER BY l.dimension_id, l.depth) FROM target_split.dimension_level l",
+				   TS_NO_ARGS, true);
+			levels = ts_text(0, 1, split->context);
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("level \"%s\" does not exist", axis->name),
+					 errdetail("There are the levels %s and the grains year, half, quarter, month, week, day.",
+							   levels ? levels : "of no dimension"),
+					 errhint("SELECT name FROM target_split.dimension_level;")));
+		}
+		/* positions are not known before the tree is loaded: keep the id */
+		axis->dim = ts_int4(0, 1);
+		axis->depth = ts_int4(0, 2);
+		for (int j = 0; j < i; j++)
+			if (!split->axes[j].is_time && split->axes[j].dim == axis->dim)
+			{
+				if (split->axes[j].depth > axis->depth)
+					ereport(ERROR,
+							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							 errmsg("argument \"by\" names \"%s\" after the deeper \"%s\"",
+									axis->name, split->axes[j].name),
+							 errhint("Name the outermost level first.")));
+				axis->above = j;
+			}
+		if (axis->above < 0)
+			dimension_ids[n_dims++] = axis->dim;
+	}
+	return n_dims;
+}
+
+/* Lists the members of each axis by their ancestor on the axis above */
+static void
+prepare_axes(ts_split *split)
+{
+	const ts_members *members = split->tree->members;
+
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		ts_axis    *axis = &split->axes[i];
+		int32		n;
+
+		if (axis->is_time)
+			continue;
+		axis->dim = ts_tree_dim(split->tree, axis->dim);
+		axis->first = members->dim_start[axis->dim];
+		while (axis->first < members->dim_start[axis->dim + 1] &&
+			   members->members[axis->first].depth < axis->depth)
+			axis->first++;
+		axis->last = axis->first;
+		while (axis->last < members->dim_start[axis->dim + 1] &&
+			   members->members[axis->last].depth == axis->depth)
+			axis->last++;
+		if (axis->first == axis->last)
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("level \"%s\" has no members", axis->name),
+					 errhint("SELECT target_split.import_members(%s);",
+							 quote_literal_cstr(split->tree->metric))));
+		if (axis->above < 0)
+			continue;
+
+		/* counting sort by ancestor keeps the order of the codes */
+		n = axis->last - axis->first;
+		axis->under = MemoryContextAlloc(split->context, sizeof(int32) * n);
+		axis->under_first = MemoryContextAllocZero(split->context,
+												   sizeof(int32) * (members->n + 2));
+		for (int pass = 0; pass < 2; pass++)
+		{
+			for (int32 m = axis->first; m < axis->last; m++)
+			{
+				int32		up = ts_members_ancestor(members, m,
+													 split->axes[axis->above].depth);
+
+				if (up < 0)
+					continue;
+				if (pass == 0)
+					axis->under_first[up + 2]++;
+				else
+					axis->under[axis->under_first[up + 1]++] = m;
+			}
+			if (pass == 0)
+				for (int32 m = 1; m < members->n + 2; m++)
+					axis->under_first[m] += axis->under_first[m - 1];
+		}
+	}
+}
+
+/* One axis' share of "members": a number, a list of members, or a word */
+static void
+apply_members(ts_split *split, ts_axis *axis, JsonbValue *value)
+{
+	if (axis->is_time)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"members\" names \"%s\", which has periods", axis->name)));
+	if (value->type == jbvNumeric)
+	{
+		axis->limit = DatumGetInt32(DirectFunctionCall1(numeric_int4,
+														NumericGetDatum(value->val.numeric)));
+		if (axis->limit < 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"members\" must keep at least 1 member, not %d", axis->limit)));
+		if (!split->rest)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"members\" keeps %d members, and no rest takes the others",
+							axis->limit),
+					 errhint("rest => 'Others'")));
+	}
+	else if (value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data))
+	{
+		JsonbIterator *it = JsonbIteratorInit(value->val.binary.data);
+		JsonbValue	item;
+		JsonbIteratorToken token;
+
+		axis->n_named = 0;
+		axis->named = MemoryContextAllocZero(split->context,
+											 sizeof(int32) * (JsonContainerSize(value->val.binary.data) + 1));
+		while ((token = JsonbIteratorNext(&it, &item, true)) != WJB_DONE)
+			if (token == WJB_ELEM)
+				axis->named[axis->n_named++] =
+					ts_members_resolve(split->tree->members, axis->dim, JsonbValueToJsonb(&item));
+	}
+	else if (value->type == jbvString && value->val.string.len == 6 &&
+			 strncmp(value->val.string.val, "active", 6) == 0)
+		split->active = true;
+	else if (!(value->type == jbvString && value->val.string.len == 3 &&
+			   strncmp(value->val.string.val, "all", 3) == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"members\" must be a number, a list of members, \"active\" or \"all\""),
+				 errhint("members => '80', members => '[\"A\", \"B\"]', members => '\"active\"'"
+						 " or members => '{\"customer\": 80}'")));
+}
+
+static void
+parse_members(ts_split *split)
+{
+	JsonbIterator *it;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	if (!split->members_arg)
+		return;
+	if (JB_ROOT_IS_OBJECT(split->members_arg))
+	{
+		it = JsonbIteratorInit(&split->members_arg->root);
+		while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+		{
+			ts_axis    *axis = NULL;
+			char	   *name;
+
+			if (token != WJB_KEY)
+				continue;
+			name = pnstrdup(value.val.string.val, value.val.string.len);
+			for (int i = 0; i < split->n_axes; i++)
+				if (strcmp(split->axes[i].name, name) == 0)
+					axis = &split->axes[i];
+			if (!axis)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("argument \"members\" names \"%s\", which is not in \"by\"", name)));
+			JsonbIteratorNext(&it, &value, true);
+			apply_members(split, axis, &value);
+		}
+	}
+	else
+	{
+		ts_axis    *only = NULL;
+
+		for (int i = 0; i < split->n_axes; i++)
+			if (!split->axes[i].is_time)
+			{
+				if (only && !JB_ROOT_IS_SCALAR(split->members_arg))
+					ereport(ERROR,
+							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							 errmsg("argument \"members\" does not say for which level it is"),
+							 errhint("members => '{\"%s\": [\"A\", \"B\"]}'", split->axes[i].name)));
+				only = &split->axes[i];
+			}
+		if (!only)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"members\" needs a level of a dimension in \"by\"")));
+		if (JB_ROOT_IS_SCALAR(split->members_arg))
+		{
+			JsonbExtractScalar(&split->members_arg->root, &value);
+			if (value.type == jbvNumeric)
+				for (int i = 0; i < split->n_axes; i++)
+					if (!split->axes[i].is_time && &split->axes[i] != only)
+						ereport(ERROR,
+								(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								 errmsg("argument \"members\" does not say for which level it is"),
+								 errhint("members => '{\"%s\": 80}'", only->name)));
+		}
+		else
+		{
+			value.type = jbvBinary;
+			value.val.binary.data = &split->members_arg->root;
+			value.val.binary.len = VARSIZE(split->members_arg) - VARHDRSZ;
+		}
+		apply_members(split, only, &value);
+	}
+}
+
+/* -------------------------------------------------------- the call itself */
+
+/*
+ * Locks the target, then its leaves in the order of their ids, and takes
+ * their amounts as they are under the lock.  A leaf that another session has
+ * split meanwhile means that the tree must be read again: false.
+ */
+static bool
+lock_leaves(ts_split *split)
+{
+	ts_args		args = {0};
+	Datum	   *ids = palloc(sizeof(Datum) * (split->n_leaves + 1));
+	uint64		n;
+
+	for (int32 i = 0; i < split->n_leaves; i++)
+		ids[i] = Int64GetDatum(split->tree->nodes[split->leaves[i]].target_id);
+	ts_arg_int4(&args, split->tree->plan_id);
+	ts_arg(&args, INT8ARRAYOID,
+		   PointerGetDatum(construct_array(ids, split->n_leaves, INT8OID, 8, true, TYPALIGN_DOUBLE)),
+		   false);
+	n = ts_run("SELECT t.target_id, t.n_children, t.amount FROM target_split.target t"
+			   " WHERE t.plan_id = $1 AND t.target_id = ANY ($2)"
+			   " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
+	if (n != (uint64) split->n_leaves)
+		return false;
+	for (uint64 row = 0; row < n; row++)
+		if (ts_int4(row, 2) != 0)
+			return false;
+	/* leaves are in the order of their ids */
+	for (uint64 row = 0; row < n; row++)
+		split->tree->nodes[split->leaves[row]].amount = ts_datum_copy(row, 3, split->context);
+	return true;
+}
+
+static int
+compare_leaves(const void *a, const void *b, void *arg)
+{
+	const ts_node *nodes = arg;
+	int64		x = nodes[*(const int32 *) a].target_id;
+	int64		y = nodes[*(const int32 *) b].target_id;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Reads the tree and finds the leaves to split, in the order of their ids */
+static void
+load_leaves(ts_split *split, int n_dims, const int32 *dimension_ids)
+{
+	ts_tree    *tree = ts_tree_load(split->target_id, true, n_dims, dimension_ids,
+									split->context);
+
+	split->tree = tree;
+	split->n_leaves = 0;
+	split->leaves = MemoryContextAllocHuge(split->context, sizeof(int32) * (tree->n + 1));
+	for (int32 i = 0; i < tree->n; i++)
+		if (tree->nodes[i].n_children == 0)
+			split->leaves[split->n_leaves++] = i;
+	qsort_arg(split->leaves, split->n_leaves, sizeof(int32), compare_leaves, tree->nodes);
+}
+
+/* What cannot be split again, or not like this */
+static void
+check_leaves(ts_split *split)
+{
+	const ts_tree *tree = split->tree;
+	const ts_axis *first_time = NULL;
+	bool		longer = false;
+
+	if (!tree->additive)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("metric \"%s\" is not additive", tree->metric),
+				 errdetail("Parts of it do not add up to the whole, so a target for it cannot be split.")));
+	for (int i = 0; i < split->n_axes && !first_time; i++)
+		if (split->axes[i].is_time)
+			first_time = &split->axes[i];
+	split->leaf_of_node = MemoryContextAllocHuge(split->context, sizeof(int32) * tree->n);
+	split->units = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (split->n_leaves + 1));
+	for (int32 i = 0; i < tree->n; i++)
+		split->leaf_of_node[i] = -1;
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		const ts_node *node = &tree->nodes[split->leaves[leaf]];
+
+		CHECK_FOR_INTERRUPTS();
+		split->leaf_of_node[split->leaves[leaf]] = leaf;
+		split->units[leaf] = ts_units_from_numeric(node->amount, &tree->quantum, "amount");
+		if (first_time)
+		{
+			DateADT		from = node->from;
+			DateADT		upto = node->upto;
+
+			ts_split_bucket(split, first_time, node->from, &from, &upto);
+			longer |= upto < node->upto;
+		}
+		for (int i = 0; i < split->n_axes; i++)
+		{
+			const ts_axis *axis = &split->axes[i];
+			int32		member[64];
+
+			if (axis->is_time || axis->above >= 0)
+				continue;
+			if (tree->n_dims > 64)
+				elog(ERROR, "too many dimensions");
+			ts_tree_node_members(tree, split->leaves[leaf], member);
+			if (member[axis->dim] >= 0 &&
+				tree->members->members[member[axis->dim]].depth >= axis->depth)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("%s is already split by \"%s\"",
+								ts_split_leaf_name(split, leaf), axis->name)));
+			if (member[axis->dim] >= 0 &&
+				tree->members->members[member[axis->dim]].is_rest)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("%s stands for the rest and cannot be split by \"%s\"",
+								ts_split_leaf_name(split, leaf), axis->name)));
+		}
+	}
+	if (first_time && !longer)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s is not longer than a %s",
+						ts_split_leaf_name(split, 0), first_time->name),
+				 errhint("Name a finer grain: by => '{%s}'",
+						 first_time->grain < TS_GRAIN_DAY ? ts_grain_name(first_time->grain + 1) : "day")));
+}
+
+/* All other arguments, as JSON, for the record */
+static Datum
+arguments_json(FunctionCallInfo fcinfo)
+{
+	ts_args		args = {0};
+
+	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(4), PG_ARGISNULL(4));
+	ts_arg(&args, REGCLASSOID, PG_GETARG_DATUM(5), PG_ARGISNULL(5));
+	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(6), PG_ARGISNULL(6));
+	for (int i = 7; i < 13; i++)
+		ts_arg(&args, TEXTOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i));
+	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
+		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
+		   "'on_negative', NULLIF($7, 'error'), 'on_unassigned', NULLIF($8, 'error'),"
+		   "'on_incomplete', NULLIF($9, 'error')))", &args, true);
+	return ts_datum(0, 1);
+}
+
+static Datum
+split_or_preview(FunctionCallInfo fcinfo, bool preview)
+{
+	static const char *const missing_words[] = {"error", "zero", "equal", "parent", NULL};
+	static const char *const zero_words[] = {"error", "equal", "parent", NULL};
+	static const char *const negative_words[] = {"error", "zero", "absolute", NULL};
+	static const char *const incomplete_words[] = {"error", "accept", NULL};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext context;
+	MemoryContext old;
+	ts_split   *split;
+	split_nodes nodes = {0};
+	int32		dimension_ids[TS_MAX_AXES];
+	int			n_dims;
+	char	   *method;
+	Tuplestorestate *store;
+	TupleDesc	desc;
+
+	if (!rsinfo || !IsA(rsinfo, ReturnSetInfo) || !(rsinfo->allowedModes & SFRM_Materialize))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	for (int i = 0; i < 3; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" must not be null",
+							i == 0 ? "target_id" : i == 1 ? "by" : "method")));
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "target_split split",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	split = palloc0(sizeof(ts_split));
+	split->context = context;
+	split->preview = preview;
+	split->target_id = PG_GETARG_INT64(0);
+	method = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	split->method = ts_split_method_find(method);
+	if (!split->method)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("split method \"%s\" does not exist", method),
+				 errhint("method => %s", ts_split_method_names())));
+	if (!PG_ARGISNULL(3))
+	{
+		bool		empty;
+
+		ts_daterange_parts(PG_GETARG_DATUM(3), &split->basis_from, &split->basis_upto, &empty);
+		if (empty || DATE_NOT_FINITE(split->basis_from) || DATE_NOT_FINITE(split->basis_upto))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("basis must have a first and a last day"),
+					 errhint("basis => '[2023-01-01,2024-01-01)'")));
+		split->has_basis = true;
+	}
+	split->weights = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	split->weights_from = PG_ARGISNULL(5) ? InvalidOid : PG_GETARG_OID(5);
+	split->members_arg = PG_ARGISNULL(6) ? NULL : PG_GETARG_JSONB_P(6);
+	split->rest = PG_ARGISNULL(7) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(7));
+	split->on_missing = option_arg(fcinfo, 8, "on_missing", missing_words);
+	split->on_zero = option_arg(fcinfo, 9, "on_zero", zero_words);
+	split->on_negative = option_arg(fcinfo, 10, "on_negative", negative_words);
+	split->on_unassigned = text_arg(fcinfo, 11, "on_unassigned");
+	split->on_incomplete = option_arg(fcinfo, 12, "on_incomplete", incomplete_words);
+	if (split->has_basis && !split->method->takes_basis)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" takes no basis", method)));
+	if ((split->weights || OidIsValid(split->weights_from)) != split->method->takes_weights ||
+		(split->weights && OidIsValid(split->weights_from)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 split->method->takes_weights ?
+				 errmsg("method \"%s\" needs either \"weights\" or \"weights_from\"", method) :
+				 errmsg("method \"%s\" takes no weights", method),
+				 errhint("method => 'weights', weights => '{\"A\": 3, \"B\": 2}'")));
+
+	ts_connect();
+	n_dims = parse_by(split, PG_GETARG_ARRAYTYPE_P(1), dimension_ids);
+	if (!preview)
+	{
+		ts_args		args = {0};
+
+		/* top-down: the target first, then its leaves */
+		ts_arg_int8(&args, split->target_id);
+		ts_run("SELECT t.target_id FROM target_split.target t"
+			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p))"
+			   " AND t.target_id = $1 FOR NO KEY UPDATE", &args, false);
+	}
+	do
+	{
+		load_leaves(split, n_dims, dimension_ids);
+	} while (!preview && !lock_leaves(split));
+	prepare_axes(split);
+	check_leaves(split);
+	parse_members(split);
+	if (split->rest && !split->members_arg && strcmp(split->method->name, "amounts") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"rest\" needs \"members\", which says who is kept by name"),
+				 errhint("members => '80', rest => 'Others'")));
+
+	split->method->weigh(split);
+	split->scale = ts_weights_align(split->cells.n, split->cells.weight, split->cells.scale);
+	ts_split_sort(split, true);
+	for (int axis = 0; axis < split->n_axes; axis++)
+		if (split->axes[axis].limit >= 0 || split->axes[axis].n_named >= 0)
+		{
+			for (int deeper = axis + 1; deeper < split->n_axes; deeper++)
+				if (!split->axes[deeper].is_time && split->axes[deeper].above == axis && split->rest)
+					ereport(ERROR,
+							(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							 errmsg("level \"%s\" has a rest and cannot be split by \"%s\" in the same call",
+									split->axes[axis].name, split->axes[deeper].name)));
+			keep_biggest(split, axis);
+		}
+	if (split->method->settle)
+		split->method->settle(split);
+	settle_negative(split);
+	settle_missing_and_zero(split);
+
+	lay_out_nodes(split, &nodes);
+	if (split->equal_shape)
+		weigh_by_shape(split, &nodes);
+	apportion_nodes(split, &nodes);
+
+	/* the result outlives this call */
+	MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = CreateTupleDescCopy(desc);
+	store = tuplestore_begin_heap(true, false, work_mem);
+	MemoryContextSwitchTo(context);
+	write_nodes(split, &nodes, store, desc);
+	if (!preview)
+		insert_targets(split, PG_GETARG_DATUM(1), arguments_json(fcinfo), nodes.n, store, desc);
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = store;
+	rsinfo->setDesc = desc;
+	ts_finish();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}
+
+/*
+ * split_target(target_id, by, method, basis, weights, weights_from, members,
+ *				rest, on_missing, on_zero, on_negative, on_unassigned,
+ *				on_incomplete)
+ *
+ * Splits every leaf at or under a target and returns the new targets.
+ */
+Datum
+target_split_split_target(PG_FUNCTION_ARGS)
+{
+	return split_or_preview(fcinfo, false);
+}
+
+/* The same rows, without ids, and nothing is written or locked */
+Datum
+target_split_preview_split(PG_FUNCTION_ARGS)
+{
+	return split_or_preview(fcinfo, true);
+}

@@ -1,0 +1,135 @@
+/*-------------------------------------------------------------------------
+ *
+ * split.h
+ *	  One call of split_target: its arguments, its frame and its weights.
+ *
+ * See split.c for the glossary and the steps.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TS_SPLIT_H
+#define TS_SPLIT_H
+
+#include "postgres.h"
+
+#include "tree.h"
+
+#define TS_MAX_AXES 16
+
+/* A level or a grain of "by" */
+typedef struct ts_axis
+{
+	char	   *name;
+	bool		is_time;
+	ts_grain	grain;			/* of a time axis */
+	int			dim;			/* of a dimension axis: position in the tree's list */
+	int			depth;			/* and level */
+	int			above;			/* axis of the same dimension before it, -1 */
+	int32		first;			/* its members are first ... last - 1 */
+	int32		last;
+	int32	   *under;			/* with an axis above: members sorted by ancestor */
+	int32	   *under_first;	/* per member of the axis above */
+	int			limit;			/* biggest members that are kept by name, -1 all */
+	int			n_named;		/* members kept by name, -1 if not listed */
+	int32	   *named;
+} ts_axis;
+
+/* What a weight was taken from instead of the basis */
+typedef enum ts_fallback
+{
+	TS_FALLBACK_NONE,
+	TS_MISSING_ZERO,
+	TS_MISSING_EQUAL,
+	TS_MISSING_PARENT,
+	TS_ZERO_EQUAL,
+	TS_ZERO_PARENT,
+	TS_NEGATIVE_ZERO,
+	TS_NEGATIVE_ABSOLUTE,
+	TS_N_FALLBACKS
+} ts_fallback;
+
+extern const char *const ts_fallback_names[];
+
+/*
+ * Cells: one per leaf that will be made.  keys holds n_axes keys a cell: a
+ * member's index, or the first day of a period.
+ */
+typedef struct ts_cells
+{
+	int64		n;
+	int64		space;
+	int32	   *leaf;			/* which of the targets that are split */
+	int32	   *keys;
+	ts_int128  *weight;			/* at scale[], later at the common scale */
+	int16	   *scale;
+	bool	   *missing;		/* no information on it */
+	uint8	   *fallback;
+} ts_cells;
+
+typedef struct ts_split ts_split;
+
+/* A way to find weights.  A new one is a row in split_method.c's table. */
+typedef struct ts_split_method
+{
+	const char *name;
+	bool		takes_basis;	/* basis => and the on_... options of a basis */
+	bool		takes_weights;	/* weights => or weights_from => */
+
+	/* fills the cells */
+	void		(*weigh) (ts_split *split);
+
+	/* checks or changes the weights when they are at one scale; may be NULL */
+	void		(*settle) (ts_split *split);
+} ts_split_method;
+
+struct ts_split
+{
+	/* arguments; strings are never NULL unless said */
+	int64		target_id;
+	int			n_axes;
+	ts_axis		axes[TS_MAX_AXES];
+	const ts_split_method *method;
+	bool		has_basis;
+	DateADT		basis_from;
+	DateADT		basis_upto;
+	Jsonb	   *weights;		/* NULL if not given */
+	Oid			weights_from;	/* InvalidOid if not given */
+	Jsonb	   *members_arg;	/* NULL if not given */
+	bool		active;			/* only members that the basis has */
+	char	   *rest;			/* NULL if not given */
+	char	   *on_missing;
+	char	   *on_zero;
+	char	   *on_negative;
+	char	   *on_unassigned;
+	char	   *on_incomplete;
+	bool		preview;
+
+	/* the targets that are split */
+	ts_tree    *tree;
+	int32		n_leaves;
+	int32	   *leaves;			/* nodes of the tree */
+	int32	   *leaf_of_node;	/* -1 for inner nodes */
+	ts_int128  *units;			/* their amounts */
+
+	ts_cells	cells;
+	int			scale;			/* common scale of the weights */
+	bool		equal_shape;	/* siblings share alike: weights by the shape */
+	int64		fallbacks[TS_N_FALLBACKS];
+	int64		n_unassigned;	/* facts that were spread or caught */
+
+	MemoryContext context;		/* lives as long as the call */
+};
+
+extern const ts_split_method *ts_split_method_find(const char *name);
+extern char *ts_split_method_names(void);
+
+/* for methods */
+extern void ts_split_frame(ts_split *split);
+extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
+extern void ts_split_bucket(const ts_split *split, const ts_axis *axis, int32 day,
+							DateADT *from, DateADT *upto);
+extern void ts_split_sort(ts_split *split, bool refuse_doubles);
+extern char *ts_split_cell_name(const ts_split *split, int64 cell);
+extern char *ts_split_leaf_name(const ts_split *split, int32 leaf);
+
+#endif							/* TS_SPLIT_H */

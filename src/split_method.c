@@ -1,0 +1,1047 @@
+/*-------------------------------------------------------------------------
+ *
+ * split_method.c
+ *	  The methods of split_target: where weights come from.
+ *
+ * A method fills the cells (weigh); once all weights are at one scale it may
+ * look at them again (settle).  What is done about missing, zero and negative
+ * weights is the same for all and stands in split.c.
+ *
+ *	  equal		siblings share alike
+ *	  history	actuals of the corresponding days in a basis window
+ *	  weights	a relation or a JSON object of the caller's
+ *	  amounts	the same, but the numbers are the targets
+ *
+ * Corresponding days
+ *	  A fact of the basis stands for the day of the target's period that is
+ *	  the same number of whole years later, so a January is compared with a
+ *	  January whatever the window.  Only where the window is exactly as long
+ *	  as the period are several years kept in their order.  29 February stands
+ *	  for 28 February where the year has none.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/ruleutils.h"
+
+#include "facts.h"
+#include "query.h"
+#include "split.h"
+
+#define FETCH_ROWS 10000
+
+/* Names for a DETAIL: at most 20, and how many more */
+typedef struct name_list
+{
+	int64		n;
+	StringInfoData names;
+} name_list;
+
+static void
+list_name(name_list *list, const char *name)
+{
+	if (list->n == 0)
+		initStringInfo(&list->names);
+	if (list->n++ < 20)
+		appendStringInfo(&list->names, "%s%s", list->n > 1 ? "; " : "", name);
+}
+
+static const char *
+names_text(name_list *list)
+{
+	if (list->n > 20)
+		appendStringInfo(&list->names, "; and %lld more", (long long) (list->n - 20));
+	return list->names.data;
+}
+
+/* ---------------------------------------------------------------- equal */
+
+static void
+weigh_equal(ts_split *split)
+{
+	ts_split_frame(split);
+	/* how many siblings there are is known when the nodes are laid out */
+	split->equal_shape = true;
+}
+
+/* -------------------------------------------------------------- history */
+
+typedef struct cell_sum
+{
+	int32		key[TS_MAX_AXES + 1];	/* leaf, then the keys */
+	Datum		sum;			/* numeric */
+	bool		used;
+} cell_sum;
+
+/* Facts that belong to no member, by the level that lacks one */
+typedef struct unassigned_key
+{
+	int32		axis;
+	char		code[64];		/* cut if longer; empty for NULL */
+} unassigned_key;
+
+typedef struct unassigned_entry
+{
+	unassigned_key key;
+	int64		count;
+	Datum		sum;
+	bool		retired;		/* the member exists, but not in the period */
+} unassigned_entry;
+
+typedef struct history
+{
+	ts_split   *split;
+	ts_source	source;
+	bool		with_day;		/* does the day of a fact matter */
+	int			shift;			/* months from the basis to the period, 0: by
+								 * the year */
+	DateADT		first_fact;		/* of the source */
+	HTAB	   *sums;
+	HTAB	   *unassigned;
+	int64		n_unassigned;
+	Datum		sum_unassigned;
+	int32	   *catcher;		/* per axis: member that catches, -1 */
+} history;
+
+static Datum
+zero_numeric(void)
+{
+	return DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
+}
+
+static void
+add_to(Datum *sum, Datum amount, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Datum		before = *sum;
+
+	*sum = DirectFunctionCall2(numeric_add, before, amount);
+	if (DatumGetPointer(before))
+		pfree(DatumGetPointer(before));
+	MemoryContextSwitchTo(old);
+}
+
+/* Whole months between two days, if there is a whole number of them */
+static bool
+months_between(DateADT from, DateADT upto, int *months)
+{
+	int			y1,
+				m1,
+				d1,
+				y2,
+				m2,
+				d2;
+
+	ts_day_to_ymd(from, &y1, &m1, &d1);
+	ts_day_to_ymd(upto, &y2, &m2, &d2);
+	*months = (y2 - y1) * 12 + m2 - m1;
+	return d1 == d2;
+}
+
+/* The basis window and how its days correspond to the period's */
+static void
+prepare_basis(history *h)
+{
+	ts_split   *split = h->split;
+	const ts_node *start = &split->tree->nodes[0];
+	int			basis_months;
+	int			period_months;
+	int			shift;
+
+	if (!split->has_basis)
+	{
+		split->basis_from = ts_add_months(start->from, -12);
+		split->basis_upto = ts_add_months(start->upto, -12);
+	}
+	/* the day matters if leaves, or their parts, differ by time */
+	for (int i = 0; i < split->n_axes; i++)
+		h->with_day |= split->axes[i].is_time;
+	for (int32 leaf = 0; leaf < split->n_leaves && !h->with_day; leaf++)
+	{
+		const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+
+		h->with_day = node->from != start->from || node->upto != start->upto;
+	}
+	if (months_between(split->basis_from, split->basis_upto, &basis_months) &&
+		months_between(start->from, start->upto, &period_months) &&
+		basis_months == period_months &&
+		months_between(split->basis_from, start->from, &shift) && shift % 12 == 0)
+		h->shift = shift;
+}
+
+/* The day of the period that a day of the basis stands for; false for none */
+static bool
+corresponding_day(const history *h, DateADT day, DateADT *plan_day)
+{
+	const ts_node *start = &h->split->tree->nodes[0];
+	int			years;
+	int			y1,
+				y2,
+				m,
+				d;
+
+	if (h->shift != 0)
+	{
+		*plan_day = ts_add_months(day, h->shift);
+		return *plan_day >= start->from && *plan_day < start->upto;
+	}
+	ts_day_to_ymd(day, &y1, &m, &d);
+	ts_day_to_ymd(start->from, &y2, &m, &d);
+	for (years = y2 - y1; years <= y2 - y1 + 1; years++)
+	{
+		*plan_day = ts_add_months(day, 12 * years);
+		if (*plan_day >= start->from && *plan_day < start->upto)
+			return true;
+	}
+	return false;
+}
+
+/* Is there a day in the basis, from first_fact on, that stands for the period */
+static bool
+period_is_covered(const history *h, DateADT from, DateADT upto)
+{
+	/* the latest days of the basis are the ones that the source surely has */
+	for (DateADT day = from; day < upto; day++)
+	{
+		int			y,
+					m,
+					d,
+					by,
+					bm,
+					bd;
+
+		CHECK_FOR_INTERRUPTS();
+		ts_day_to_ymd(day, &y, &m, &d);
+		ts_day_to_ymd(h->split->basis_upto, &by, &bm, &bd);
+		for (int year = by; year >= by - 1; year--)
+		{
+			int			months = h->shift != 0 ? h->shift : (y - year) * 12;
+			DateADT		basis_day = ts_add_months(day, -months);
+
+			if (basis_day >= h->split->basis_from && basis_day < h->split->basis_upto &&
+				basis_day >= h->first_fact && ts_add_months(basis_day, months) == day)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Notes facts that belong to no member of an axis */
+static void
+note_unassigned(history *h, int axis_no, const ts_fact *fact, const char *code, bool retired)
+{
+	unassigned_key key;
+	unassigned_entry *entry;
+	bool		found;
+
+	memset(&key, 0, sizeof(key));
+	key.axis = axis_no;
+	if (code)
+		memcpy(key.code, code, pg_mbcliplen(code, strlen(code), sizeof(key.code) - 1));
+	entry = hash_search(h->unassigned, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		MemoryContext old = MemoryContextSwitchTo(h->split->context);
+
+		entry->count = 0;
+		entry->sum = zero_numeric();
+		entry->retired = retired;
+		MemoryContextSwitchTo(old);
+	}
+	entry->count += fact->count;
+	add_to(&entry->sum, fact->amount, h->split->context);
+	h->n_unassigned += fact->count;
+	add_to(&h->sum_unassigned, fact->amount, h->split->context);
+}
+
+/* Adds a group of facts to its cell */
+static void
+add_fact(history *h, const ts_fact *fact)
+{
+	ts_split   *split = h->split;
+	const ts_tree *tree = split->tree;
+	const ts_node *node;
+	DateADT		day = tree->nodes[0].from;
+	DateADT		from;
+	DateADT		upto;
+	int32		at;
+	cell_sum   *cell;
+	int32		key[TS_MAX_AXES + 1] = {0};
+	bool		found;
+
+	if (!ts_tree_in_scope(tree, fact->member))
+		return;
+	if (h->with_day && !corresponding_day(h, fact->day, &day))
+		return;
+	at = ts_tree_descend(tree, fact->member, day);
+	if (split->leaf_of_node[at] < 0)
+		return;					/* of no leaf: its sibling targets say so */
+	key[0] = split->leaf_of_node[at];
+	node = &tree->nodes[at];
+	from = node->from;
+	upto = node->upto;
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		const ts_axis *axis = &split->axes[i];
+		const ts_member *m;
+		int32		member;
+
+		if (axis->is_time)
+		{
+			ts_split_bucket(split, axis, day, &from, &upto);
+			key[i + 1] = from;
+			continue;
+		}
+		member = fact->member[axis->dim] < 0 ? -1 :
+			ts_members_ancestor(tree->members, fact->member[axis->dim], axis->depth);
+		m = member < 0 ? NULL : &tree->members->members[member];
+		if (!m || m->valid_from >= upto || m->valid_upto <= from)
+		{
+			note_unassigned(h, i, fact, m ? m->code : fact->code[axis->dim], m != NULL);
+			member = h->catcher[i];
+			if (member < 0)
+				return;
+		}
+		key[i + 1] = member;
+	}
+	cell = hash_search(h->sums, key, HASH_ENTER, &found);
+	if (!found)
+	{
+		MemoryContext old = MemoryContextSwitchTo(split->context);
+
+		cell->sum = zero_numeric();
+		cell->used = false;
+		MemoryContextSwitchTo(old);
+	}
+	add_to(&cell->sum, fact->amount, split->context);
+}
+
+/* Refuses facts that belong to no member */
+static void
+refuse_unassigned(history *h)
+{
+	HASH_SEQ_STATUS status;
+	unassigned_entry *entry;
+	unassigned_entry **sorted;
+	int64		n = hash_get_num_entries(h->unassigned);
+	int64		i = 0;
+	name_list	list = {0};
+
+	/* in an order that does not depend on the hash: by amount of facts, code */
+	sorted = MemoryContextAllocHuge(h->split->context, sizeof(*sorted) * (n + 1));
+	hash_seq_init(&status, h->unassigned);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		int64		j = i++;
+
+		for (; j > 0 && (sorted[j - 1]->key.axis > entry->key.axis ||
+						 (sorted[j - 1]->key.axis == entry->key.axis &&
+						  strcmp(sorted[j - 1]->key.code, entry->key.code) > 0)); j--)
+			sorted[j] = sorted[j - 1];
+		sorted[j] = entry;
+	}
+	for (i = 0; i < n; i++)
+		list_name(&list, psprintf("%s %s%s: %lld rows, %s",
+								  h->split->axes[sorted[i]->key.axis].name,
+								  sorted[i]->key.code[0] ? quote_literal_cstr(sorted[i]->key.code) : "NULL",
+								  sorted[i]->retired ? " (not valid in the target's period)" : "",
+								  (long long) sorted[i]->count,
+								  DatumGetCString(DirectFunctionCall1(numeric_out, sorted[i]->sum))));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("%lld facts of the basis, %s in all, belong to no member",
+					(long long) h->n_unassigned,
+					DatumGetCString(DirectFunctionCall1(numeric_out, h->sum_unassigned))),
+			 errdetail_internal("%s.", names_text(&list)),
+			 errhint("on_unassigned => 'spread' leaves them out, on_unassigned => 'MEMBER' gives them to a member;"
+					 " SELECT target_split.import_members(%s) adds new members.",
+					 quote_literal_cstr(h->split->tree->metric))));
+}
+
+/* The member that catches unassigned facts, per axis that has such a member */
+static void
+find_catchers(history *h)
+{
+	ts_split   *split = h->split;
+	bool		any = false;
+	bool		spread = strcmp(split->on_unassigned, "spread") == 0;
+
+	h->catcher = palloc(sizeof(int32) * split->n_axes);
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		const ts_axis *axis = &split->axes[i];
+
+		h->catcher[i] = -1;
+		if (axis->is_time || spread || strcmp(split->on_unassigned, "error") == 0)
+			continue;
+		for (int32 m = axis->first; m < axis->last; m++)
+			if (strcmp(split->tree->members->members[m].code, split->on_unassigned) == 0)
+			{
+				h->catcher[i] = m;
+				any = true;
+			}
+	}
+	if (!any && !spread && strcmp(split->on_unassigned, "error") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("member \"%s\" named by \"on_unassigned\" does not exist on a level of \"by\"",
+						split->on_unassigned),
+				 errhint("on_unassigned => 'error', on_unassigned => 'spread' or a member's code")));
+}
+
+/* A source must have a column for each level that tells facts apart */
+static void
+check_measurable(history *h)
+{
+	ts_split   *split = h->split;
+	const ts_tree *tree = split->tree;
+
+	for (int dim = 0; dim < tree->n_dims; dim++)
+	{
+		int			depth = tree->depths[dim];
+		int			has = ts_source_depth(&h->source, tree->dimension_ids[dim]);
+
+		for (int i = 0; i < split->n_axes; i++)
+			if (!split->axes[i].is_time && split->axes[i].dim == dim)
+				depth = Max(depth, split->axes[i].depth);
+		tree->depths[dim] = depth;
+		if (depth > has)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("source of metric \"%s\" does not have level %d of dimension \"%s\"",
+							tree->metric, depth, tree->dimensions[dim]),
+					 errdetail("A history cannot be read for it."),
+					 errhint("method => 'weights', weights_from => 'my_weights'")));
+	}
+}
+
+static void
+weigh_history(ts_split *split)
+{
+	history		h = {0};
+	ts_tree    *tree = split->tree;
+	ts_window_state window;
+	ts_fact_scan *scan;
+	ts_fact		fact;
+	HASHCTL		ctl = {0};
+	HASH_SEQ_STATUS status;
+	cell_sum   *cell;
+	ts_args		args = {0};
+
+	h.split = split;
+	ts_source_load(tree->metric_id, &h.source, false, split->context);
+	check_measurable(&h);
+	find_catchers(&h);
+	prepare_basis(&h);
+	ts_source_check_window(&h.source, split->basis_from, split->basis_upto,
+						   split->on_incomplete, &window);
+	h.first_fact = DATEVAL_NOBEGIN;
+	if (h.with_day)
+	{
+		ts_run(psprintf("SELECT pg_catalog.min(%s) FROM %s", h.source.day, h.source.from),
+			   &args, true);
+		if (!ts_isnull(0, 1))
+			h.first_fact = DatumGetDateADT(ts_datum(0, 1));
+	}
+	h.sum_unassigned = zero_numeric();
+
+	ctl.keysize = sizeof(int32) * (split->n_axes + 1);
+	ctl.entrysize = sizeof(cell_sum);
+	ctl.hcxt = split->context;
+	h.sums = hash_create("target_split basis", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ctl.keysize = sizeof(unassigned_key);
+	ctl.entrysize = sizeof(unassigned_entry);
+	h.unassigned = hash_create("target_split unassigned", 64, &ctl,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	scan = ts_facts_open(&h.source, tree->members, tree->n_dims, tree->dimension_ids,
+						 tree->depths, h.with_day, split->basis_from, split->basis_upto);
+	while (ts_facts_next(scan, &fact))
+		add_fact(&h, &fact);
+	ts_facts_close(scan);
+	if (h.n_unassigned > 0)
+	{
+		if (strcmp(split->on_unassigned, "error") == 0)
+			refuse_unassigned(&h);
+		split->n_unassigned = h.n_unassigned;
+	}
+
+	/* the frame, and what the basis says of each of its cells */
+	if (!split->active)
+	{
+		ts_split_frame(split);
+		for (int64 i = 0; i < split->cells.n; i++)
+		{
+			int32		key[TS_MAX_AXES + 1] = {0};
+			int			scale;
+
+			CHECK_FOR_INTERRUPTS();
+			key[0] = split->cells.leaf[i];
+			memcpy(key + 1, split->cells.keys + i * split->n_axes, sizeof(int32) * split->n_axes);
+			cell = hash_search(h.sums, key, HASH_FIND, NULL);
+			if (cell)
+			{
+				cell->used = true;
+				ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
+				split->cells.scale[i] = scale;
+			}
+			else
+			{
+				const ts_node *node = &tree->nodes[split->leaves[key[0]]];
+				DateADT		from = node->from;
+				DateADT		upto = node->upto;
+				bool		missing = false;
+
+				for (int axis = 0; axis < split->n_axes; axis++)
+					if (split->axes[axis].is_time)
+						ts_split_bucket(split, &split->axes[axis], key[axis + 1], &from, &upto);
+					else
+						missing |= tree->members->members[key[axis + 1]].valid_from >= split->basis_upto;
+				if (h.with_day && !missing)
+					missing = !period_is_covered(&h, from, upto);
+				split->cells.missing[i] = missing;
+			}
+		}
+	}
+
+	/*
+	 * Cells outside the frame: all of them where only active members are
+	 * wanted, else those of a member that stands for the rest and caught
+	 * facts.
+	 */
+	hash_seq_init(&status, h.sums);
+	while ((cell = hash_seq_search(&status)) != NULL)
+		if (!cell->used)
+		{
+			int64		i = ts_split_add_cell(split, cell->key[0], cell->key + 1);
+			int			scale;
+
+			ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
+			split->cells.scale[i] = scale;
+		}
+	if (split->cells.n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("basis %s has no facts for %s",
+						ts_window_text(split->basis_from, split->basis_upto),
+						ts_split_leaf_name(split, 0)),
+				 errhint("method => 'equal'")));
+	hash_destroy(h.sums);
+}
+
+/* ------------------------------------------------------ weights, amounts */
+
+typedef struct weight_rows
+{
+	int64		n;
+	int64		space;
+	int32	   *keys;			/* n_axes a row */
+	ts_int128  *weight;
+	int16	   *scale;
+	HTAB	   *labels[TS_MAX_AXES];	/* per time axis: label -> first day */
+	name_list	unknown;
+} weight_rows;
+
+typedef struct label_entry
+{
+	char		label[TS_PERIOD_LABEL_SIZE];
+	int32		start;
+} label_entry;
+
+/* Labels of all periods of a time axis within the target */
+static HTAB *
+make_labels(const ts_split *split, const ts_axis *axis)
+{
+	const ts_node *start = &split->tree->nodes[0];
+	HASHCTL		ctl = {0};
+	HTAB	   *labels;
+
+	ctl.keysize = TS_PERIOD_LABEL_SIZE;
+	ctl.entrysize = sizeof(label_entry);
+	ctl.hcxt = split->context;
+	labels = hash_create("target_split labels", 128, &ctl,
+						 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	for (DateADT day = start->from; day < start->upto;)
+	{
+		char		label[TS_PERIOD_LABEL_SIZE];
+		DateADT		from = start->from;
+		DateADT		upto = start->upto;
+		label_entry *entry;
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		ts_split_bucket(split, axis, day, &from, &upto);
+		ts_period_label(&split->tree->calendar, axis->grain, from, label, sizeof(label));
+		entry = hash_search(labels, label, HASH_ENTER, &found);
+		if (!found)
+			entry->start = from;
+		day = upto;
+	}
+	return labels;
+}
+
+/* YYYY-MM-DD as a day; false if it is not one */
+static bool
+parse_day(const char *text, DateADT *day)
+{
+	int			y,
+				m,
+				d,
+				n;
+	int			y2,
+				m2,
+				d2;
+
+	if (strlen(text) != 10 || sscanf(text, "%4d-%2d-%2d%n", &y, &m, &d, &n) != 3 || n != 10)
+		return false;
+	*day = ts_ymd_to_day(y, m, d);
+	ts_day_to_ymd(*day, &y2, &m2, &d2);
+	return y == y2 && m == m2 && d == d2;
+}
+
+/* The key of a text on an axis; false if there is no such member or period */
+static bool
+find_key(const ts_split *split, weight_rows *rows, int axis_no, char *const *texts, int32 *key)
+{
+	const ts_axis *axis = &split->axes[axis_no];
+	const ts_node *start = &split->tree->nodes[0];
+	char	   *codes[TS_MAX_AXES + 64] = {0};
+
+	if (axis->is_time)
+	{
+		label_entry *entry = NULL;
+		DateADT		day;
+
+		if (!rows->labels[axis_no])
+			rows->labels[axis_no] = make_labels(split, axis);
+		if (strlen(texts[axis_no]) < TS_PERIOD_LABEL_SIZE)
+			entry = hash_search(rows->labels[axis_no], texts[axis_no], HASH_FIND, NULL);
+		if (entry)
+			*key = entry->start;
+		else if (parse_day(texts[axis_no], &day) && day >= start->from && day < start->upto)
+		{
+			DateADT		from = start->from;
+			DateADT		upto = start->upto;
+
+			ts_split_bucket(split, axis, day, &from, &upto);
+			*key = from;
+		}
+		else
+			return false;
+		return true;
+	}
+	/* codes of the upper levels, as far as the row has them */
+	for (int i = axis_no; i >= 0; i = split->axes[i].above)
+		codes[split->axes[i].depth - 1] = texts[i];
+	*key = ts_members_find_fact(split->tree->members, axis->dim, axis->depth, codes);
+	return *key >= 0;
+}
+
+/* Takes one row of texts and a weight */
+static void
+take_row(const ts_split *split, weight_rows *rows, char *const *texts, Datum weight)
+{
+	int			width = split->n_axes;
+	int			scale;
+
+	if (rows->n == rows->space)
+	{
+		bool		first = rows->space == 0;
+
+		rows->space = first ? 1024 : rows->space * 2;
+#define GROW(array, width) \
+		(array) = first ? \
+			MemoryContextAllocHuge(split->context, sizeof(*(array)) * (width) * rows->space) : \
+			repalloc_huge((array), sizeof(*(array)) * (width) * rows->space)
+		GROW(rows->keys, width);
+		GROW(rows->weight, 1);
+		GROW(rows->scale, 1);
+#undef GROW
+	}
+	for (int i = 0; i < width; i++)
+		if (!texts[i] || !find_key(split, rows, i, texts, &rows->keys[rows->n * width + i]))
+		{
+			/* the list outlives the row */
+			MemoryContext old = MemoryContextSwitchTo(split->context);
+
+			list_name(&rows->unknown, psprintf("%s %s", split->axes[i].name,
+											   texts[i] ? quote_literal_cstr(texts[i]) : "NULL"));
+			MemoryContextSwitchTo(old);
+			return;
+		}
+	ts_weight_from_numeric(weight, &rows->weight[rows->n], &scale);
+	rows->scale[rows->n++] = scale;
+}
+
+/* Reads weights => '{"A": 3, "B": 2}' */
+static void
+read_json(const ts_split *split, weight_rows *rows)
+{
+	JsonbIterator *it;
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	if (split->n_axes != 1 || !JB_ROOT_IS_OBJECT(split->weights))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"weights\" must be an object of weights for the members of one level"),
+				 errhint("by => '{market}', weights => '{\"East\": 3, \"West\": 2}';"
+						 " for several levels use weights_from.")));
+	it = JsonbIteratorInit(&split->weights->root);
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		char	   *text;
+
+		if (token != WJB_KEY)
+			continue;
+		text = pnstrdup(key.val.string.val, key.val.string.len);
+		JsonbIteratorNext(&it, &value, true);
+		if (value.type == jbvNull)
+			continue;			/* takes no part */
+		if (value.type != jbvNumeric)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("weight of \"%s\" is not a number", text)));
+		take_row(split, rows, &text, NumericGetDatum(value.val.numeric));
+	}
+}
+
+/* Reads weights_from: a column per entry of "by" and a column with the weight */
+static void
+read_relation(const ts_split *split, weight_rows *rows)
+{
+	StringInfoData sql;
+	ts_args		args = {0};
+	Portal		portal;
+	char	   *weight_column = NULL;
+	MemoryContext row_context = AllocSetContextCreate(split->context, "target_split weight row",
+													  ALLOCSET_DEFAULT_SIZES);
+	char	   *relation;
+
+	ts_arg(&args, OIDOID, ObjectIdGetDatum(split->weights_from), false);
+	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
+			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"weights_from\" must be a table or a view")));
+	relation = ts_text(0, 1, split->context);
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (int i = 0; i <= split->n_axes; i++)
+	{
+		/* "amount" is as good a name as "weight" for what amounts => reads */
+		const char *name = i < split->n_axes ? split->axes[i].name : "weight";
+		AttrNumber	attno = get_attnum(split->weights_from, name);
+		Oid			type;
+
+		if (attno == InvalidAttrNumber && i == split->n_axes)
+			attno = get_attnum(split->weights_from, name = "amount");
+		if (attno == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("relation %s has no column \"%s\"", relation,
+							i < split->n_axes ? name : "weight"),
+					 errdetail("It must have a column for each entry of \"by\", and a column \"weight\".")));
+		type = getBaseType(get_atttype(split->weights_from, attno));
+		if (i == split->n_axes)
+		{
+			if (type != NUMERICOID && type != INT2OID && type != INT4OID && type != INT8OID)
+				ereport(ERROR,
+						(errcode(ERRCODE_DATATYPE_MISMATCH),
+						 errmsg("column \"%s\" of relation %s must be numeric or an integer, not %s",
+								name, relation, format_type_be(type))));
+			weight_column = pstrdup(quote_identifier(name));
+			appendStringInfo(&sql, "w.%s::pg_catalog.numeric", weight_column);
+		}
+		else if (split->axes[i].is_time && (type == TIMESTAMPOID || type == DATEOID))
+			appendStringInfo(&sql, "pg_catalog.to_char(w.%s, 'YYYY-MM-DD'), ", quote_identifier(name));
+		else
+			appendStringInfo(&sql, "w.%s::pg_catalog.text, ", quote_identifier(name));
+	}
+	appendStringInfo(&sql, " FROM %s w WHERE w.%s IS NOT NULL", relation, weight_column);
+
+	portal = SPI_cursor_open_with_args(NULL, sql.data, 0, NULL, NULL, NULL, false, 0);
+	for (;;)
+	{
+		MemoryContext old;
+
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		old = MemoryContextSwitchTo(row_context);
+		for (uint64 row = 0; row < SPI_processed; row++)
+		{
+			HeapTuple	tuple = SPI_tuptable->vals[row];
+			char	   *texts[TS_MAX_AXES];
+			bool		isnull;
+			Datum		value;
+
+			CHECK_FOR_INTERRUPTS();
+			for (int i = 0; i < split->n_axes; i++)
+			{
+				value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, i + 1, &isnull);
+				texts[i] = isnull ? NULL : TextDatumGetCString(value);
+			}
+			value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, split->n_axes + 1, &isnull);
+			take_row(split, rows, texts, value);
+			if ((row & 255) == 255)
+				MemoryContextReset(row_context);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row_context);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	MemoryContextDelete(row_context);
+}
+
+/* Does a row of weights belong under a leaf? */
+static bool
+row_fits_leaf(const ts_split *split, const int32 *keys, const ts_node *node, const int32 *member)
+{
+	const ts_members *members = split->tree->members;
+
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		const ts_axis *axis = &split->axes[i];
+
+		if (axis->is_time)
+		{
+			if (keys[i] < node->from || keys[i] >= node->upto)
+				return false;
+		}
+		else if (member[axis->dim] >= 0 &&
+				 ts_members_ancestor(members, keys[i], members->members[member[axis->dim]].depth) !=
+				 member[axis->dim])
+			return false;
+	}
+	return true;
+}
+
+/* Periods that a set of siblings lacks would be days without a target */
+static void
+refuse_gaps(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	int			width = split->n_axes;
+	name_list	gaps = {0};
+
+	for (int axis_no = 0; axis_no < width; axis_no++)
+	{
+		if (!split->axes[axis_no].is_time)
+			continue;
+		for (int64 first = 0, last; first < cells->n; first = last)
+		{
+			const int32 *keys = cells->keys + first * width;
+			const ts_node *node = &split->tree->nodes[split->leaves[cells->leaf[first]]];
+			DateADT		from = node->from;
+			DateADT		upto = node->upto;
+			DateADT		day;
+
+			CHECK_FOR_INTERRUPTS();
+			for (int i = 0; i < axis_no; i++)
+				if (split->axes[i].is_time)
+					ts_split_bucket(split, &split->axes[i], keys[i], &from, &upto);
+			day = from;
+			for (last = first; last < cells->n && cells->leaf[last] == cells->leaf[first] &&
+				 memcmp(cells->keys + last * width, keys, sizeof(int32) * axis_no) == 0; last++)
+			{
+				int32		start = cells->keys[last * width + axis_no];
+				DateADT		bucket_from = from;
+				DateADT		bucket_upto = upto;
+
+				if (last > first && start == cells->keys[(last - 1) * width + axis_no])
+					continue;
+				if (start > day)
+					list_name(&gaps, psprintf("%s of %s", ts_window_text(day, start),
+											  ts_split_leaf_name(split, cells->leaf[first])));
+				ts_split_bucket(split, &split->axes[axis_no], start, &bucket_from, &bucket_upto);
+				day = bucket_upto;
+			}
+			if (day < upto)
+				list_name(&gaps, psprintf("%s of %s", ts_window_text(day, upto),
+										  ts_split_leaf_name(split, cells->leaf[first])));
+		}
+	}
+	if (gaps.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("the weights leave out %lld periods", (long long) gaps.n),
+				 errdetail_internal("%s.", names_text(&gaps)),
+				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods; a weight of 0 is allowed.",
+						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
+						 split->axes[split->n_axes - 1].is_time ?
+						 split->axes[split->n_axes - 1].name : "month")));
+}
+
+static void
+weigh_given(ts_split *split)
+{
+	weight_rows rows = {0};
+	int32	   *member = palloc(sizeof(int32) * (split->tree->n_dims + 1));
+	bool	   *used;
+	name_list	unused = {0};
+
+	if (split->weights)
+		read_json(split, &rows);
+	else
+		read_relation(split, &rows);
+	if (rows.unknown.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the weights name %lld members or periods that the target does not have",
+						(long long) rows.unknown.n),
+				 errdetail_internal("%s.", names_text(&rows.unknown)),
+				 errhint("SELECT d.name, m.path FROM target_split.member m JOIN target_split.dimension d USING (dimension_id);")));
+	if (rows.n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("there are no weights")));
+
+	used = MemoryContextAllocHuge(split->context, rows.n);
+	memset(used, 0, rows.n);
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+		int64		before = split->cells.n;
+
+		ts_tree_node_members(split->tree, split->leaves[leaf], member);
+		for (int64 i = 0; i < rows.n; i++)
+		{
+			const int32 *keys = rows.keys + i * split->n_axes;
+			int64		cell;
+
+			CHECK_FOR_INTERRUPTS();
+			if (!row_fits_leaf(split, keys, node, member))
+				continue;
+			used[i] = true;
+			cell = ts_split_add_cell(split, leaf, keys);
+			split->cells.weight[cell] = rows.weight[i];
+			split->cells.scale[cell] = rows.scale[i];
+		}
+		if (split->cells.n == before)
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("there are no weights for %s", ts_split_leaf_name(split, leaf))));
+	}
+	for (int64 i = 0; i < rows.n; i++)
+		if (!used[i])
+		{
+			const int32 *keys = rows.keys + i * split->n_axes;
+			const ts_axis *last = &split->axes[split->n_axes - 1];
+
+			list_name(&unused, psprintf("%s %s", last->name,
+										last->is_time ? ts_date_text(keys[split->n_axes - 1]) :
+										split->tree->members->members[keys[split->n_axes - 1]].code));
+		}
+	if (unused.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%lld weights belong to no target that is split", (long long) unused.n),
+				 errdetail_internal("%s.", names_text(&unused))));
+	pfree(rows.keys);
+	pfree(rows.weight);
+	pfree(rows.scale);
+	pfree(used);
+	pfree(member);
+}
+
+/* amounts that are given must add up, or rest => names who takes the difference */
+static void
+settle_amounts(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	ts_quantum *quantum = &split->tree->quantum;
+
+	refuse_gaps(split);
+	for (int64 first = 0, last; first < cells->n; first = last)
+	{
+		int32		leaf = cells->leaf[first];
+		ts_int128	left = split->units[leaf];
+		bool		negative = left < 0;
+		int64		rest = -1;
+
+		for (last = first; last < cells->n && cells->leaf[last] == leaf; last++)
+		{
+			ts_int128	units = ts_units_from_numeric(ts_scaled_to_numeric(cells->weight[last], split->scale),
+													  quantum, "amount");
+
+			CHECK_FOR_INTERRUPTS();
+			left -= units;
+			cells->weight[last] = negative ? -units : units;
+			if (split->rest && !split->axes[split->n_axes - 1].is_time &&
+				strcmp(split->tree->members->members[cells->keys[last * split->n_axes + split->n_axes - 1]].code,
+					   split->rest) == 0)
+			{
+				if (rest >= 0)
+					ereport(ERROR,
+							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							 errmsg("rest \"%s\" is the name of several parts of %s",
+									split->rest, ts_split_leaf_name(split, leaf))));
+				rest = last;
+			}
+		}
+		if (left == 0)
+			continue;
+		if (split->rest && rest < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("rest \"%s\" is not among the parts of %s",
+							split->rest, ts_split_leaf_name(split, leaf)),
+					 errhint("Give it the amount 0, and it receives the difference.")));
+		if (!split->rest)
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("the amounts do not add up to %s", ts_split_leaf_name(split, leaf)),
+					 errdetail("The target is %s, the amounts add up to %s, the difference is %s.",
+							   DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(split->units[leaf], quantum))),
+							   DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(split->units[leaf] - left, quantum))),
+							   DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(left, quantum)))),
+					 errhint("rest => 'MEMBER' names who takes the difference.")));
+		cells->weight[rest] += negative ? -left : left;
+	}
+	/* weights are in units now */
+	split->scale = 0;
+}
+
+/* ------------------------------------------------------------ the table */
+
+static const ts_split_method methods[] = {
+	{"equal", false, false, weigh_equal, NULL},
+	{"history", true, false, weigh_history, NULL},
+	{"weights", false, true, weigh_given, refuse_gaps},
+	{"amounts", false, true, weigh_given, settle_amounts},
+};
+
+const ts_split_method *
+ts_split_method_find(const char *name)
+{
+	for (int i = 0; i < lengthof(methods); i++)
+		if (strcmp(methods[i].name, name) == 0)
+			return &methods[i];
+	return NULL;
+}
+
+/* 'equal', 'history' ... for a hint */
+char *
+ts_split_method_names(void)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < lengthof(methods); i++)
+		appendStringInfo(&buf, "%s'%s'", i > 0 ? " or " : "", methods[i].name);
+	return buf.data;
+}
