@@ -290,7 +290,6 @@ ts_period_bounds(const ts_calendar_rule *rule, ts_grain grain, int32_t day,
 				 int32_t *start, int32_t *end)
 {
 	int64_t		month;
-	int32_t		week;
 
 	if (grain == TS_GRAIN_DAY)
 	{
@@ -302,9 +301,10 @@ ts_period_bounds(const ts_calendar_rule *rule, ts_grain grain, int32_t day,
 	month = month_of_day(day);
 	if (grain == TS_GRAIN_WEEK)
 	{
+		int32_t		week = week_start_of(rule, day);
+
 		*start = (int32_t) days_from_month(month);
 		*end = (int32_t) days_from_month(month + 1);
-		week = week_start_of(rule, day);
 		if (*start < week)
 			*start = week;
 		if (*end > week + 7)
@@ -329,11 +329,11 @@ put_number(char *p, int64_t number, int width)
 		*p++ = '-';
 		number = -number;
 	}
-	while (number > 0 || n < width)
+	do
 	{
 		digits[n++] = (char) ('0' + number % 10);
 		number /= 10;
-	}
+	} while (number > 0 || n < width);
 	while (n > 0)
 		*p++ = digits[--n];
 	return p;
