@@ -49,7 +49,7 @@ typedef struct ts_source
 	char	   *day;			/* SQL expression of type date */
 	char	   *amount;			/* SQL expression of type numeric */
 	char	   *moment;			/* the date column itself, quoted */
-	Oid			moment_type;	/* date, timestamp or timestamptz */
+	Oid			moment_type;	/* DATEOID, TIMESTAMPOID or TIMESTAMPTZOID */
 	char	   *time_zone;		/* an SQL literal; NULL unless timestamptz */
 	bool		amount_is_integer;	/* then it is never NaN or infinite */
 	int			n_levels;
@@ -100,6 +100,9 @@ extern void ts_daterange_parts(Datum range, DateADT *from, DateADT *upto,
 							   bool *empty);
 extern Datum ts_daterange_make(DateADT from, DateADT upto);
 
+/* The day so many months later or earlier; a 31st becomes the month's last */
+extern DateADT ts_add_months(DateADT day, int months);
+
 /* A member, as ts_members_load read it */
 typedef struct ts_member
 {
@@ -135,7 +138,7 @@ typedef struct ts_members
 	int32	   *by_path;		/* (path_parent, code) -> index + 1 */
 	int32	   *by_code;		/* (dim_no, depth, code) -> index + 1 of the
 								 * first of that code */
-	int32	   *next_same_code; /* whether the code is taken twice on a level */
+	bool	   *shared_code;	/* of such a first: the level has others */
 	int32	   *by_id;			/* member_id -> index + 1 */
 } ts_members;
 
