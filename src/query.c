@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 
@@ -45,6 +46,12 @@ void
 ts_arg_int8(ts_args *args, int64 value)
 {
 	ts_arg(args, INT8OID, Int64GetDatum(value), false);
+}
+
+void
+ts_arg_date(ts_args *args, DateADT value)
+{
+	ts_arg(args, DATEOID, DateADTGetDatum(value), false);
 }
 
 /*
@@ -120,6 +127,52 @@ int64
 ts_int8(uint64 row, int column)
 {
 	return DatumGetInt64(ts_datum(row, column));
+}
+
+bool
+ts_bool(uint64 row, int column)
+{
+	return DatumGetBool(ts_datum(row, column));
+}
+
+/*
+ * The first values of a column as a message shows them: "a, b, c and 4 more".
+ */
+char *
+ts_list(int column)
+{
+	StringInfoData list;
+	uint64		n = SPI_processed;
+
+	initStringInfo(&list);
+	for (uint64 row = 0; row < n && row < TS_LIST_MAX; row++)
+	{
+		char	   *value = SPI_getvalue(SPI_tuptable->vals[row],
+										 SPI_tuptable->tupdesc, column);
+
+		appendStringInfo(&list, "%s%s", row > 0 ? ", " : "", value ? value : "");
+	}
+	if (n > TS_LIST_MAX)
+		appendStringInfo(&list, " and " UINT64_FORMAT " more", n - TS_LIST_MAX);
+	return list.data;
+}
+
+/* An error if an argument is NULL */
+void
+ts_require(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+}
+
+/* The value of a text argument that must not be NULL */
+char *
+ts_text_argument(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	ts_require(fcinfo, argument, name);
+	return text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
 void

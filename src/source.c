@@ -1,0 +1,895 @@
+/*-------------------------------------------------------------------------
+ *
+ * source.c
+ *	  Reading facts: where a metric's actuals are, which window of them is
+ *	  filled, and which member a fact belongs to.
+ *
+ * Terms
+ *	silence		days in a row without a fact
+ *	moment		the column that dates a fact; a date or a timestamp
+ *	path		codes of a member from the top level down to its own
+ *
+ * Method
+ *	A source is kept by name and turned into SQL text here, every identifier
+ *	quoted, every column with the alias of the relation, so that the texts can
+ *	stand in any statement of split and evaluation.  Statements run with the
+ *	caller's rights.
+ *
+ *	A window counts as filled when the silence at its end is not longer than
+ *	the longest one before it: a shop that is shut on Sundays is not called
+ *	incomplete on a Sunday, a plan made on 1 November from January to October
+ *	is.
+ *
+ *	Members are held in one array, ordered by code in byte order, which makes
+ *	results independent of ids and locale, with three hash tables of indexes
+ *	beside it (open addressing, at most half full).
+ *
+ * Limits
+ *	2^30 members in one call.  float4 and float8 amounts are read with 15
+ *	significant digits.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/rangetypes.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "query.h"
+#include "source.h"
+#include "target_split.h"
+
+/* -------------------------------------------------------------- dates */
+
+char *
+ts_date_text(DateADT day)
+{
+	int			year,
+				month,
+				mday;
+
+	if (DATE_IS_NOBEGIN(day))
+		return pstrdup("-infinity");
+	if (DATE_IS_NOEND(day))
+		return pstrdup("infinity");
+	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+	if (year <= 0)
+		return psprintf("%04d-%02d-%02d BC", 1 - year, month, mday);
+	return psprintf("%04d-%02d-%02d", year, month, mday);
+}
+
+char *
+ts_window_text(DateADT from, DateADT upto)
+{
+	return psprintf("[%s,%s)", ts_date_text(from), ts_date_text(upto));
+}
+
+void
+ts_daterange_parts(Datum range, DateADT *from, DateADT *upto, bool *empty)
+{
+	TypeCacheEntry *type = lookup_type_cache(DATERANGEOID, TYPECACHE_RANGE_INFO);
+	RangeBound	lower,
+				upper;
+
+	range_deserialize(type, DatumGetRangeTypeP(range), &lower, &upper, empty);
+	*from = *empty || lower.infinite ? DATEVAL_NOBEGIN : DatumGetDateADT(lower.val);
+	*upto = *empty || upper.infinite ? DATEVAL_NOEND : DatumGetDateADT(upper.val);
+}
+
+/* Made from text, as the signature of make_range differs between servers */
+Datum
+ts_daterange_make(DateADT from, DateADT upto)
+{
+	Oid			input;
+	Oid			param;
+	char	   *text = psprintf("[%s,%s)",
+								DATE_IS_NOBEGIN(from) ? "" : ts_date_text(from),
+								DATE_IS_NOEND(upto) ? "" : ts_date_text(upto));
+
+	getTypeInputInfo(DATERANGEOID, &input, &param);
+	return OidInputFunctionCall(input, text, param, -1);
+}
+
+DateADT
+ts_add_months(DateADT day, int months)
+{
+	int			year,
+				month,
+				mday,
+				last;
+
+	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+	month += months - 1;
+	year += month / 12;
+	month %= 12;
+	if (month < 0)
+	{
+		month += 12;
+		year--;
+	}
+	last = day_tab[isleap(year)][month];
+	return date2j(year, month + 1, Min(mday, last)) - POSTGRES_EPOCH_JDATE;
+}
+
+/* -------------------------------------------------------------- sources */
+
+/* The type below all domains of a column; an error if it is gone */
+static Oid
+column_type(const ts_source *src, const char *column)
+{
+	AttrNumber	number = get_attnum(src->relid, column);
+
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column %s of the source of metric \"%s\" does not exist",
+						quote_identifier(column), src->metric),
+				 errdetail("The source is %s.", src->relation)));
+	return getBaseType(get_atttype(src->relid, number));
+}
+
+/* The SQL expression for the day of a moment */
+static char *
+day_of(const ts_source *src, const char *moment)
+{
+	if (src->moment_type == DATEOID)
+		return psprintf("(%s)::pg_catalog.date", moment);
+	if (src->moment_type == TIMESTAMPOID)
+		return psprintf("(%s)::pg_catalog.date", moment);
+	return psprintf("(pg_catalog.timezone(%s, %s))::pg_catalog.date",
+					src->time_zone, moment);
+}
+
+bool
+ts_source_load(int32 metric_id, ts_source *src, bool missing_ok,
+			   MemoryContext cxt)
+{
+	ts_args		args = {0};
+	MemoryContext old;
+	char	   *schema;
+	char	   *relation;
+	char	   *occurred_on;
+	char	   *amount;
+	char	   *time_zone;
+	Oid			namespace;
+	Oid			type;
+	uint64		n;
+
+	memset(src, 0, sizeof(*src));
+	src->metric_id = metric_id;
+
+	ts_arg_int4(&args, metric_id);
+	n = ts_run("SELECT m.name, s.schema_name, s.relation_name, s.occurred_on,"
+			   " s.amount, s.time_zone"
+			   " FROM " TS_SCHEMA ".metric AS m"
+			   " LEFT JOIN " TS_SCHEMA ".source AS s ON s.metric_id = m.metric_id"
+			   " WHERE m.metric_id = $1", &args, false);
+	if (n == 0)
+		elog(ERROR, "metric %d does not exist", metric_id);
+	src->metric = ts_text(0, 1, cxt);
+	if (ts_isnull(0, 2))
+	{
+		if (missing_ok)
+			return false;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("metric \"%s\" has no source", src->metric),
+				 errhint("Say where its actuals are: SELECT " TS_SCHEMA ".add_source(%s, 'my_table', occurred_on => 'my_date_column', amount => 'my_amount_column');",
+						 quote_literal_cstr(src->metric))));
+	}
+	schema = ts_text(0, 2, cxt);
+	relation = ts_text(0, 3, cxt);
+	occurred_on = ts_text(0, 4, cxt);
+	amount = ts_text(0, 5, cxt);
+	time_zone = ts_text(0, 6, cxt);
+
+	old = MemoryContextSwitchTo(cxt);
+
+	src->relation = quote_qualified_identifier(schema, relation);
+	namespace = LookupExplicitNamespace(schema, true);
+	if (OidIsValid(namespace))
+		src->relid = get_relname_relid(relation, namespace);
+	if (!OidIsValid(src->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("source of metric \"%s\" does not exist", src->metric),
+				 errdetail("The actuals of the metric are read from %s.", src->relation)));
+	src->from = psprintf("%s AS fact", src->relation);
+
+	src->moment_type = column_type(src, occurred_on);
+	src->moment = psprintf("fact.%s", quote_identifier(occurred_on));
+	if (src->moment_type != DATEOID && src->moment_type != TIMESTAMPOID &&
+		src->moment_type != TIMESTAMPTZOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column %s of the source of metric \"%s\" is no date",
+						quote_identifier(occurred_on), src->metric),
+				 errdetail("In %s it is of type %s.", src->relation,
+						   format_type_be(src->moment_type))));
+	if (src->moment_type == TIMESTAMPTZOID)
+	{
+		if (time_zone == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("source of metric \"%s\" has no time zone", src->metric),
+					 errdetail("In %s column %s is of type %s.", src->relation,
+							   quote_identifier(occurred_on),
+							   format_type_be(src->moment_type))));
+		src->time_zone = quote_literal_cstr(time_zone);
+	}
+	src->day = day_of(src, src->moment);
+
+	type = column_type(src, amount);
+	switch (type)
+	{
+		case NUMERICOID:
+			src->amount = psprintf("(fact.%s)::pg_catalog.numeric",
+								   quote_identifier(amount));
+			break;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			src->amount_is_integer = true;
+			src->amount = psprintf("(fact.%s)::pg_catalog.numeric",
+								   quote_identifier(amount));
+			break;
+		case FLOAT4OID:
+		case FLOAT8OID:
+			/* straight from float4, only six digits would be left */
+			src->amount = psprintf("(fact.%s)::pg_catalog.float8::pg_catalog.numeric",
+								   quote_identifier(amount));
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column %s of the source of metric \"%s\" is no number",
+							quote_identifier(amount), src->metric),
+					 errdetail("In %s it is of type %s.", src->relation,
+							   format_type_be(type))));
+	}
+	MemoryContextSwitchTo(old);
+
+	n = ts_run("SELECT l.dimension_id, l.depth::pg_catalog.int4, l.column_name"
+			   " FROM " TS_SCHEMA ".source_level AS l"
+			   " WHERE l.metric_id = $1 ORDER BY l.dimension_id, l.depth",
+			   &args, false);
+	src->n_levels = (int) n;
+	src->levels = MemoryContextAllocZero(cxt, Max(n, 1) * sizeof(ts_source_level));
+	for (uint64 i = 0; i < n; i++)
+	{
+		ts_source_level *level = &src->levels[i];
+
+		level->dimension_id = ts_int4(i, 1);
+		level->depth = ts_int4(i, 2);
+		level->column_name = ts_text(i, 3, cxt);
+		(void) column_type(src, level->column_name);
+		old = MemoryContextSwitchTo(cxt);
+		level->column = psprintf("NULLIF((fact.%s)::pg_catalog.text COLLATE \"C\", '')",
+								 quote_identifier(level->column_name));
+		MemoryContextSwitchTo(old);
+	}
+	return true;
+}
+
+char *
+ts_source_window(const ts_source *src, const char *from, const char *upto)
+{
+	const char *moment = src->moment;
+
+	if (src->moment_type == DATEOID)
+		return psprintf("(%s >= (%s)::pg_catalog.date AND %s < (%s)::pg_catalog.date)",
+						moment, from, moment, upto);
+	if (src->moment_type == TIMESTAMPOID)
+		return psprintf("(%s >= (%s)::pg_catalog.date::pg_catalog.timestamp"
+						" AND %s < (%s)::pg_catalog.date::pg_catalog.timestamp)",
+						moment, from, moment, upto);
+
+	/*
+	 * Where clocks are put back at midnight a day begins twice, so the bare
+	 * column is compared a day wider and the day itself decides.
+	 */
+	return psprintf("(%s >= pg_catalog.timezone(%s, ((%s)::pg_catalog.date - 1)::pg_catalog.timestamp)"
+					" AND %s < pg_catalog.timezone(%s, ((%s)::pg_catalog.date + 1)::pg_catalog.timestamp)"
+					" AND %s >= (%s)::pg_catalog.date AND %s < (%s)::pg_catalog.date)",
+					moment, src->time_zone, from,
+					moment, src->time_zone, upto,
+					src->day, from, src->day, upto);
+}
+
+/*
+ * The longest silence from the start of a window up to the source's last
+ * fact, at least one day: a quiet last day is no gap.
+ */
+static int32
+longest_silence(const ts_source *src, DateADT from, DateADT last)
+{
+	ts_args		args = {0};
+
+	ts_arg_date(&args, from);
+	ts_arg_date(&args, last + 1);
+	(void) ts_run(psprintf("SELECT pg_catalog.max(d.day - d.before - 1) FROM ("
+						   "SELECT f.day, pg_catalog.lag(f.day, 1, $1 - 1) OVER (ORDER BY f.day) AS before"
+						   " FROM (SELECT DISTINCT %s AS day FROM %s WHERE %s AND %s IS NOT NULL) AS f"
+						   ") AS d",
+						   src->day, src->from,
+						   ts_source_window(src, "$1", "$2"), src->amount),
+				  &args, false);
+	return ts_isnull(0, 1) ? 1 : Max(ts_int4(0, 1), 1);
+}
+
+/*
+ * A window of the same length that the source does fill: up to the end of the
+ * last fact's month if the facts reach it, else to the last fact.
+ */
+static char *
+filled_window(const ts_source *src, DateADT from, DateADT upto, DateADT last)
+{
+	int			year[2],
+				month[2],
+				mday[2];
+	int			months = 0;
+	DateADT		next_month;
+	DateADT		start;
+	DateADT		end = last + 1;
+
+	j2date(from + POSTGRES_EPOCH_JDATE, &year[0], &month[0], &mday[0]);
+	j2date(upto + POSTGRES_EPOCH_JDATE, &year[1], &month[1], &mday[1]);
+	if (mday[0] == mday[1])
+		months = (year[1] - year[0]) * 12 + month[1] - month[0];
+
+	j2date(last + POSTGRES_EPOCH_JDATE, &year[0], &month[0], &mday[0]);
+	next_month = ts_add_months(date2j(year[0], month[0], 1) - POSTGRES_EPOCH_JDATE, 1);
+	start = months > 0 ? ts_add_months(next_month, -months) : next_month - (upto - from);
+	if (next_month - 1 - last <= longest_silence(src, start, last))
+		end = next_month;
+	start = months > 0 ? ts_add_months(end, -months) : end - (upto - from);
+	return ts_window_text(start, end);
+}
+
+void
+ts_source_check_window(const ts_source *src, DateADT from, DateADT upto,
+					   const char *on_incomplete, ts_window_state *state)
+{
+	ts_window_state found = {0};
+	bool		accept = strcmp(on_incomplete, "accept") == 0;
+	char	   *window = ts_source_window(src, "$1", "$2");
+	ts_args		args = {0};
+
+	if (!accept && strcmp(on_incomplete, "error") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("on_incomplete must be 'error' or 'accept', not \"%s\"",
+						on_incomplete)));
+	if (DATE_NOT_FINITE(from) || DATE_NOT_FINITE(upto) || from >= upto)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("basis must be a window of days with a start and an end"),
+				 errhint("For example basis => '[2023-01-01,2024-01-01)'.")));
+
+	ts_arg_date(&args, from);
+	ts_arg_date(&args, upto);
+	if (src->amount_is_integer)
+		(void) ts_run(psprintf("SELECT pg_catalog.count(*), 0::pg_catalog.int8"
+							   " FROM %s WHERE %s AND %s IS NOT NULL",
+							   src->from, window, src->amount), &args, false);
+	else
+		(void) ts_run(psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*)"
+							   " FILTER (WHERE f.amount IN ('NaN', 'Infinity', '-Infinity'))"
+							   " FROM (SELECT %s AS amount FROM %s WHERE %s) AS f"
+							   " WHERE f.amount IS NOT NULL",
+							   src->amount, src->from, window), &args, false);
+	found.n_facts = ts_int8(0, 1);
+	if (ts_int8(0, 2) > 0)
+	{
+		ts_run(psprintf("SELECT f.day || ': ' || f.amount FROM (SELECT %s AS day, %s AS amount FROM %s WHERE %s) AS f"
+						" WHERE f.amount IN ('NaN', 'Infinity', '-Infinity') ORDER BY f.day, f.amount",
+						src->day, src->amount, src->from, window), &args, false);
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("source of metric \"%s\" has amounts that are no numbers", src->metric),
+				 errdetail("Facts in %s of %s: %s.", src->relation,
+						   ts_window_text(from, upto), ts_list(1))));
+	}
+
+	/* max() of the bare column is read from an index where there is one */
+	(void) ts_run(psprintf("SELECT %s FROM %s WHERE %s < 'infinity' AND %s > '-infinity' AND %s IS NOT NULL",
+						   day_of(src, psprintf("pg_catalog.max(%s)", src->moment)),
+						   src->from, src->moment, src->moment, src->amount),
+				  TS_NO_ARGS, false);
+	found.any = !ts_isnull(0, 1);
+	if (!found.any)
+	{
+		if (!accept)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("source of metric \"%s\" has no facts", src->metric),
+					 errdetail("The actuals of the metric are read from %s.", src->relation)));
+		if (state)
+			*state = found;
+		return;
+	}
+	found.last = DatumGetDateADT(ts_datum(0, 1));
+
+	if (found.n_facts == 0)
+	{
+		if (!accept)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("source of metric \"%s\" has no facts in the basis", src->metric),
+					 errdetail("The basis is %s; the last fact in %s is of %s.",
+							   ts_window_text(from, upto), src->relation,
+							   ts_date_text(found.last)),
+					 errhint("Use a window with facts: basis => '%s'.",
+							 filled_window(src, from, upto, found.last))));
+	}
+	else if (found.last >= upto - 1)
+		found.complete = true;
+	else
+	{
+		int32		silence = upto - 1 - found.last;
+		int32		longest = longest_silence(src, from, found.last);
+
+		found.complete = silence <= longest;
+		if (!found.complete && !accept)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("source of metric \"%s\" ends before the basis does", src->metric),
+					 errdetail("The basis is %s; the last fact in %s is of %s. That leaves %d days without facts at its end; the longest such stretch before is %d.",
+							   ts_window_text(from, upto), src->relation,
+							   ts_date_text(found.last), silence, longest),
+					 errhint("Use a window that is filled: basis => '%s'; or take this one as it is: on_incomplete => 'accept'.",
+							 filled_window(src, from, upto, found.last))));
+	}
+	if (state)
+		*state = found;
+}
+
+/* -------------------------------------------------------------- members */
+
+static uint32
+hash_code(const char *code, uint32 a, uint32 b)
+{
+	uint32		hash = hash_bytes((const unsigned char *) code, (int) strlen(code));
+
+	return hash_combine(hash_combine(hash, murmurhash32(a)), murmurhash32(b));
+}
+
+static uint32
+hash_id(int64 id)
+{
+	return murmurhash32((uint32) id) ^ murmurhash32((uint32) ((uint64) id >> 32) + 1);
+}
+
+/* The slot of the member with this code below path_parent, taken or free */
+static int32 *
+path_slot(const ts_members *m, int dim_no, int32 path_parent, const char *code)
+{
+	uint32		at = hash_code(code, (uint32) path_parent, (uint32) dim_no) & m->mask;
+
+	while (m->by_path[at] != 0)
+	{
+		const ts_member *member = &m->members[m->by_path[at] - 1];
+
+		if (member->path_parent == path_parent && member->dim_no == dim_no &&
+			strcmp(member->code, code) == 0)
+			break;
+		at = (at + 1) & m->mask;
+	}
+	return &m->by_path[at];
+}
+
+/* The slot of the first member with this code on a level, taken or free */
+static int32 *
+code_slot(const ts_members *m, int dim_no, int depth, const char *code)
+{
+	uint32		at = hash_code(code, (uint32) depth, (uint32) dim_no) & m->mask;
+
+	while (m->by_code[at] != 0)
+	{
+		const ts_member *member = &m->members[m->by_code[at] - 1];
+
+		if (member->depth == depth && member->dim_no == dim_no &&
+			strcmp(member->code, code) == 0)
+			break;
+		at = (at + 1) & m->mask;
+	}
+	return &m->by_code[at];
+}
+
+static int32 *
+id_slot(const ts_members *m, int64 member_id)
+{
+	uint32		at = hash_id(member_id) & m->mask;
+
+	while (m->by_id[at] != 0 && m->members[m->by_id[at] - 1].member_id != member_id)
+		at = (at + 1) & m->mask;
+	return &m->by_id[at];
+}
+
+/* The codes of a text[] without NULLs */
+static char **
+path_codes(Datum path, int *n)
+{
+	Datum	   *elements;
+	char	  **codes;
+
+	deconstruct_array(DatumGetArrayTypeP(path), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, NULL, n);
+	codes = palloc(Max(*n, 1) * sizeof(char *));
+	for (int i = 0; i < *n; i++)
+		codes[i] = TextDatumGetCString(elements[i]);
+	return codes;
+}
+
+ts_members *
+ts_members_load(int n_dims, const int32 *dimension_ids, DateADT on_day,
+				MemoryContext cxt)
+{
+	ts_args		args = {0};
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	ts_members *m = palloc0(sizeof(ts_members));
+	Datum	   *ids = palloc(Max(n_dims, 1) * sizeof(Datum));
+	int64	   *parent_ids;
+	uint32		size = 8;
+	uint64		n;
+
+	m->n_dims = n_dims;
+	m->dimension_ids = palloc(Max(n_dims, 1) * sizeof(int32));
+	m->dimension_names = palloc0(Max(n_dims, 1) * sizeof(char *));
+	m->dim_start = palloc0((n_dims + 1) * sizeof(int));
+	for (int i = 0; i < n_dims; i++)
+	{
+		m->dimension_ids[i] = dimension_ids[i];
+		ids[i] = Int32GetDatum(dimension_ids[i]);
+	}
+	ts_arg(&args, INT4ARRAYOID,
+		   PointerGetDatum(construct_array(ids, n_dims, INT4OID, sizeof(int32), true, TYPALIGN_INT)),
+		   false);
+	MemoryContextSwitchTo(old);
+
+	n = ts_run("SELECT a.place::pg_catalog.int4, d.name"
+			   " FROM pg_catalog.unnest($1) WITH ORDINALITY AS a(dimension_id, place)"
+			   " JOIN " TS_SCHEMA ".dimension AS d ON d.dimension_id = a.dimension_id",
+			   &args, false);
+	for (uint64 i = 0; i < n; i++)
+		m->dimension_names[ts_int4(i, 1) - 1] = ts_text(i, 2, cxt);
+
+	ts_arg_date(&args, on_day);
+	n = ts_run("SELECT m.member_id, a.place::pg_catalog.int4, m.depth::pg_catalog.int4,"
+			   " m.code, m.path, m.slice_value, m.name, m.is_rest, m.person_id,"
+			   " pg_catalog.lower(m.valid), pg_catalog.upper(m.valid), p.parent_id"
+			   " FROM pg_catalog.unnest($1) WITH ORDINALITY AS a(dimension_id, place)"
+			   " JOIN " TS_SCHEMA ".member AS m ON m.dimension_id = a.dimension_id"
+			   " LEFT JOIN " TS_SCHEMA ".member_parent AS p"
+			   " ON p.member_id = m.member_id AND p.valid @> $2"
+			   " ORDER BY a.place, m.depth, m.code COLLATE \"C\", m.path COLLATE \"C\"",
+			   &args, false);
+	if (n >= PG_INT32_MAX / 2)
+		elog(ERROR, "too many members");
+	while (size < 2 * n)
+		size *= 2;
+	m->n = (int32) n;
+	m->mask = size - 1;
+	m->members = MemoryContextAllocExtended(cxt, Max(n, 1) * sizeof(ts_member),
+											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	m->by_path = MemoryContextAllocExtended(cxt, (Size) size * sizeof(int32),
+											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	m->by_code = MemoryContextAllocExtended(cxt, (Size) size * sizeof(int32),
+											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	m->by_id = MemoryContextAllocExtended(cxt, (Size) size * sizeof(int32),
+										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	m->shared_code = MemoryContextAllocExtended(cxt, Max(n, 1) * sizeof(bool),
+												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	parent_ids = MemoryContextAllocExtended(cxt, Max(n, 1) * sizeof(int64),
+											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	/* Upper levels come first, so a member's parent by path is there already */
+	for (uint64 i = 0; i < n; i++)
+	{
+		ts_member  *member = &m->members[i];
+		int32	   *slot;
+		int			n_codes;
+
+		CHECK_FOR_INTERRUPTS();
+		member->member_id = ts_int8(i, 1);
+		member->dim_no = ts_int4(i, 2) - 1;
+		member->dimension_id = m->dimension_ids[member->dim_no];
+		member->depth = ts_int4(i, 3);
+		member->code = ts_text(i, 4, cxt);
+		old = MemoryContextSwitchTo(cxt);
+		member->path = path_codes(ts_datum(i, 5), &n_codes);
+		MemoryContextSwitchTo(old);
+		member->slice_value = DatumGetJsonbP(ts_datum_copy(i, 6, cxt));
+		member->name = ts_text(i, 7, cxt);
+		member->is_rest = ts_bool(i, 8);
+		member->person_id = ts_isnull(i, 9) ? 0 : ts_int4(i, 9);
+		member->valid_from = ts_isnull(i, 10) ? DATEVAL_NOBEGIN : DatumGetDateADT(ts_datum(i, 10));
+		member->valid_upto = ts_isnull(i, 11) ? DATEVAL_NOEND : DatumGetDateADT(ts_datum(i, 11));
+		member->parent = -1;
+		parent_ids[i] = ts_isnull(i, 12) ? 0 : ts_int8(i, 12);
+		m->dim_start[member->dim_no + 1] = (int) i + 1;
+
+		member->path_parent = -1;
+		for (int depth = 0; depth + 1 < member->depth; depth++)
+		{
+			slot = path_slot(m, member->dim_no, member->path_parent, member->path[depth]);
+			/* -2 is below nobody, so that no lookup finds it there */
+			member->path_parent = *slot == 0 ? -2 : *slot - 1;
+			if (member->path_parent < 0)
+				break;
+		}
+		slot = path_slot(m, member->dim_no, member->path_parent, member->code);
+		*slot = (int32) i + 1;
+		slot = code_slot(m, member->dim_no, member->depth, member->code);
+		if (*slot == 0)
+			*slot = (int32) i + 1;
+		else
+			m->shared_code[*slot - 1] = true;
+		*id_slot(m, member->member_id) = (int32) i + 1;
+	}
+	for (int i = 0; i < n_dims; i++)
+		m->dim_start[i + 1] = Max(m->dim_start[i + 1], m->dim_start[i]);
+	for (uint64 i = 0; i < n; i++)
+		if (parent_ids[i] != 0)
+			m->members[i].parent = *id_slot(m, parent_ids[i]) - 1;
+	pfree(parent_ids);
+	return m;
+}
+
+int32
+ts_members_find_fact(const ts_members *m, int dim_no, int depth,
+					 char *const *codes)
+{
+	const char *code = codes[depth - 1];
+	int32		parent = -1;
+	int32		found;
+
+	if (code == NULL)
+		return -1;
+	if (depth > 1)
+		parent = ts_members_find_fact(m, dim_no, depth - 1, codes);
+	if (depth == 1 || parent >= 0)
+	{
+		found = *path_slot(m, dim_no, parent, code);
+		if (found != 0)
+			return found - 1;
+	}
+	found = *code_slot(m, dim_no, depth, code);
+	if (found != 0 && !m->shared_code[found - 1])
+		return found - 1;
+	return -1;
+}
+
+int32
+ts_members_by_id(const ts_members *m, int64 member_id)
+{
+	return *id_slot(m, member_id) - 1;
+}
+
+int32
+ts_members_ancestor(const ts_members *m, int32 index, int depth)
+{
+	while (index >= 0 && m->members[index].depth > depth)
+		index = m->members[index].parent;
+	if (index < 0 || m->members[index].depth != depth)
+		return -1;
+	return index;
+}
+
+/* Codes as the text of a JSON array */
+static char *
+path_text(int n, char *const *codes)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '[');
+	for (int i = 0; i < n; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&text, ", ");
+		escape_json(&text, codes[i]);
+	}
+	appendStringInfoChar(&text, ']');
+	return text.data;
+}
+
+/*
+ * Takes apart the value a person gave for a member: a code (is_path false, one
+ * code) or a path.
+ */
+static char **
+value_codes(const char *dimension, Jsonb *value, int *n, bool *is_path)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	char	  **codes;
+	bool		fits;
+
+	*n = 0;
+	fits = JB_ROOT_IS_ARRAY(value);
+	*is_path = fits && !JB_ROOT_IS_SCALAR(value);
+	codes = palloc((fits ? Max(JB_ROOT_COUNT(value), 1) : 1) * sizeof(char *));
+	it = JsonbIteratorInit(&value->root);
+	while (fits && (token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token != WJB_ELEM)
+			continue;
+		fits = v.type == jbvString;
+		if (fits)
+			codes[(*n)++] = pnstrdup(v.val.string.val, v.val.string.len);
+	}
+	if (!fits || *n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value of dimension \"%s\" in a slice must be a member's code or path", dimension),
+				 errdetail("It is %s.", JsonbToCString(NULL, &value->root, VARSIZE(value))),
+				 errhint("Write a text, or an array of the codes from the top level down to the member.")));
+	return codes;
+}
+
+/* How a slice names a member: what a hint tells to write */
+static char *
+slice_text(const char *dimension, const char *value)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '{');
+	escape_json(&text, dimension);
+	appendStringInfo(&text, ": %s}", value);
+	return text.data;
+}
+
+/* Errors; declared to return an index so that callers can end with them */
+static int32
+no_such_member(const char *dimension, int n, char **codes, bool is_path,
+			   const char *known)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("dimension \"%s\" has no member %s%s%s", dimension,
+					is_path ? "" : "\"",
+					is_path ? path_text(n, codes) : codes[0],
+					is_path ? "" : "\""),
+			 known[0] == '\0' ? errdetail("It has no members yet.") :
+			 errdetail("Members of its top level: %s.", known)));
+	return -1;
+}
+
+static int32
+ambiguous_member(const char *dimension, const char *code, const char *list,
+				 const char *first)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+			 errmsg("dimension \"%s\" has several members with code \"%s\"",
+					dimension, code),
+			 errdetail("Their paths: %s.", list),
+			 errhint("Name one by its path: %s.", slice_text(dimension, first))));
+	return -1;
+}
+
+int32
+ts_members_resolve(const ts_members *m, int dim_no, Jsonb *value)
+{
+	const char *dimension = m->dimension_names[dim_no];
+	int			first = m->dim_start[dim_no];
+	int			end = m->dim_start[dim_no + 1];
+	int			max_depth = end > first ? m->members[end - 1].depth : 0;
+	int32		found = -1;
+	bool		several = false;
+	bool		is_path;
+	int			n;
+	char	  **codes = value_codes(dimension, value, &n, &is_path);
+	StringInfoData list;
+	char	   *hint = NULL;
+	int			n_listed = 0;
+
+	if (is_path)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			found = *path_slot(m, dim_no, found, codes[i]) - 1;
+			if (found < 0)
+				break;
+		}
+	}
+	else
+	{
+		for (int depth = 1; depth <= max_depth; depth++)
+		{
+			int32		at = *code_slot(m, dim_no, depth, codes[0]) - 1;
+
+			if (at < 0)
+				continue;
+			if (found >= 0 || m->shared_code[at])
+				several = true;
+			found = at;
+		}
+	}
+	if (found >= 0 && !several)
+		return found;
+
+	/* What there is instead */
+	initStringInfo(&list);
+	for (int i = first; i < end; i++)
+	{
+		const ts_member *member = &m->members[i];
+		char	   *text;
+
+		if (several ? strcmp(member->code, codes[0]) != 0 : member->depth != 1)
+			continue;
+		n_listed++;
+		if (n_listed > TS_LIST_MAX)
+			continue;
+		text = several ? path_text(member->depth, member->path) : member->code;
+		if (hint == NULL)
+			hint = text;
+		appendStringInfo(&list, "%s%s", n_listed > 1 ? ", " : "", text);
+	}
+	if (n_listed > TS_LIST_MAX)
+		appendStringInfo(&list, " and %d more", n_listed - TS_LIST_MAX);
+	if (several)
+		return ambiguous_member(dimension, codes[0], list.data, hint);
+	return no_such_member(dimension, n, codes, is_path, list.data);
+}
+
+int64
+ts_resolve_member(int32 dimension_id, const char *dimension, Jsonb *value,
+				  Jsonb **slice_value, MemoryContext cxt)
+{
+	ts_args		args = {0};
+	int			n;
+	bool		is_path;
+	char	  **codes = value_codes(dimension, value, &n, &is_path);
+	uint64		found;
+
+	ts_arg_int4(&args, dimension_id);
+	if (is_path)
+	{
+		Datum	   *path = palloc(n * sizeof(Datum));
+
+		for (int i = 0; i < n; i++)
+			path[i] = CStringGetTextDatum(codes[i]);
+		ts_arg(&args, TEXTARRAYOID,
+			   PointerGetDatum(construct_array(path, n, TEXTOID, -1, false, TYPALIGN_INT)),
+			   false);
+		found = ts_run("SELECT m.member_id, m.slice_value FROM " TS_SCHEMA ".member AS m"
+					   " WHERE m.dimension_id = $1 AND m.path = $2", &args, false);
+	}
+	else
+	{
+		ts_arg_text(&args, codes[0]);
+		found = ts_run("SELECT m.member_id, m.slice_value, pg_catalog.to_jsonb(m.path)"
+					   " FROM " TS_SCHEMA ".member AS m"
+					   " WHERE m.dimension_id = $1 AND m.code = $2"
+					   " ORDER BY m.depth, m.path COLLATE \"C\"", &args, false);
+	}
+	if (found > 1)
+		return ambiguous_member(dimension, codes[0], ts_list(3),
+								ts_text(0, 3, CurrentMemoryContext));
+	if (found == 0)
+	{
+		args.n = 1;
+		(void) ts_run("SELECT m.code FROM " TS_SCHEMA ".member AS m"
+					  " WHERE m.dimension_id = $1 AND m.depth = 1"
+					  " ORDER BY m.code COLLATE \"C\"", &args, false);
+		return no_such_member(dimension, n, codes, is_path, ts_list(1));
+	}
+	if (slice_value)
+		*slice_value = DatumGetJsonbP(ts_datum_copy(0, 2, cxt));
+	return ts_int8(0, 1);
+}

@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ *
+ * source.h
+ *	  Reading facts: where a metric's actuals are, which window of them is
+ *	  filled, and which member a fact belongs to.
+ *
+ * Terms
+ *	source		the relation that holds a metric's actuals; one row is a fact
+ *	window		days from (inclusive) to upto (exclusive) whose facts are read
+ *	level		depth of a dimension, 1 at the top
+ *	index		place of a member in ts_members.members, from 0
+ *
+ * All functions run statements through SPI and are called between
+ * ts_connect() and ts_finish().
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TS_SOURCE_H
+#define TS_SOURCE_H
+
+#include "postgres.h"
+
+#include "utils/date.h"
+#include "utils/jsonb.h"
+
+/* One column of a source that holds a level of a dimension */
+typedef struct ts_source_level
+{
+	int32		dimension_id;
+	int			depth;
+	char	   *column_name;	/* as the catalog has it, not quoted */
+	char	   *column;			/* SQL expression of type text COLLATE "C"; NULL
+								 * for NULL and '' */
+} ts_source_level;
+
+/*
+ * A metric's source, ready to be put into a statement.  The relation comes
+ * with the alias "fact" and every expression names it, so they can stand in a
+ * join:
+ *		SELECT <day>, <amount> FROM <from> WHERE <window>
+ */
+typedef struct ts_source
+{
+	int32		metric_id;
+	char	   *metric;			/* name of the metric, for messages */
+	Oid			relid;
+	char	   *relation;		/* quoted, with its schema, for messages */
+	char	   *from;			/* FROM item: quoted relation AS fact */
+	char	   *day;			/* SQL expression of type date */
+	char	   *amount;			/* SQL expression of type numeric */
+	char	   *moment;			/* the date column itself, quoted */
+	Oid			moment_type;	/* DATEOID, TIMESTAMPOID or TIMESTAMPTZOID */
+	char	   *time_zone;		/* an SQL literal; NULL unless timestamptz */
+	bool		amount_is_integer;	/* then it is never NaN or infinite */
+	int			n_levels;
+	ts_source_level *levels;	/* ordered by dimension_id, depth */
+} ts_source;
+
+/*
+ * Loads a source; everything is allocated in cxt.  The relation is looked up
+ * by its name, so a table that was swapped by rename is found.  Without a
+ * source: false if missing_ok, else an error.
+ */
+extern bool ts_source_load(int32 metric_id, ts_source *src, bool missing_ok,
+						   MemoryContext cxt);
+
+/*
+ * The condition "the fact is in the window"; from and upto are SQL
+ * expressions of type date, e.g. "$1".  It compares the bare column as well,
+ * so that indexes and partition pruning work for timestamps too.  Allocated
+ * in the current context.
+ */
+extern char *ts_source_window(const ts_source *src, const char *from,
+							  const char *upto);
+
+/* What ts_source_check_window found */
+typedef struct ts_window_state
+{
+	int64		n_facts;		/* facts with an amount in the window */
+	bool		complete;		/* the source fills the window */
+	bool		any;			/* the source has a dated fact at all */
+	DateADT		last;			/* day of the source's last fact, if any */
+} ts_window_state;
+
+/*
+ * Refuses a window that the source does not fill yet, and NaN or infinite
+ * amounts in it.  on_incomplete: "error", or "accept", which leaves it to the
+ * caller to look at *state (may be NULL).  Any other value is an error.
+ */
+extern void ts_source_check_window(const ts_source *src, DateADT from,
+								   DateADT upto, const char *on_incomplete,
+								   ts_window_state *state);
+
+/* A date as YYYY-MM-DD and a window as [YYYY-MM-DD,YYYY-MM-DD), palloc'd */
+extern char *ts_date_text(DateADT day);
+extern char *ts_window_text(DateADT from, DateADT upto);
+
+/* The parts of a daterange; the bounds may be DATEVAL_NOBEGIN, DATEVAL_NOEND */
+extern void ts_daterange_parts(Datum range, DateADT *from, DateADT *upto,
+							   bool *empty);
+extern Datum ts_daterange_make(DateADT from, DateADT upto);
+
+/* The day so many months later or earlier; a 31st becomes the month's last */
+extern DateADT ts_add_months(DateADT day, int months);
+
+/* A member, as ts_members_load read it */
+typedef struct ts_member
+{
+	int64		member_id;
+	int32		dimension_id;
+	int			dim_no;			/* place of its dimension in the call, from 0 */
+	int			depth;
+	int32		parent;			/* index of the parent on the day asked for; -1
+								 * at the top or without one on that day */
+	int32		path_parent;	/* index of the member with the path one level
+								 * up; -1 at the top */
+	char	   *code;
+	char	  **path;			/* depth codes, the last one is code */
+	Jsonb	   *slice_value;
+	char	   *name;			/* NULL if none */
+	bool		is_rest;
+	int32		person_id;		/* 0 if none */
+	DateADT		valid_from;		/* DATEVAL_NOBEGIN if unbounded */
+	DateADT		valid_upto;		/* exclusive; DATEVAL_NOEND if unbounded */
+} ts_member;
+
+typedef struct ts_members
+{
+	int			n_dims;
+	int32	   *dimension_ids;	/* of each dim_no */
+	char	  **dimension_names;
+	int		   *dim_start;		/* n_dims + 1 entries: members of dim_no are
+								 * dim_start[dim_no] .. dim_start[dim_no + 1] - 1 */
+	int32		n;
+	ts_member  *members;		/* by dim_no, depth, code (strcmp), path */
+	/* the rest is source.c's own */
+	uint32		mask;			/* size of the hash tables - 1 */
+	int32	   *by_path;		/* (path_parent, code) -> index + 1 */
+	int32	   *by_code;		/* (dim_no, depth, code) -> index + 1 of the
+								 * first of that code */
+	bool	   *shared_code;	/* of such a first: the level has others */
+	int32	   *by_id;			/* member_id -> index + 1 */
+} ts_members;
+
+/* All members of the dimensions, their parents as on the day, in cxt */
+extern ts_members *ts_members_load(int n_dims, const int32 *dimension_ids,
+								   DateADT on_day, MemoryContext cxt);
+
+/*
+ * Index of the member that a fact with these codes belongs to on the level:
+ * the child of that code of its member one level up (so, by path); without
+ * one, the member of that code if the level has only one; else -1.  codes are
+ * those of levels 1 to depth, NULL for a code that is NULL or unknown.
+ *
+ * A fact may be found by code alone although its upper codes name another
+ * parent (a customer that changed its type).  It belongs to the deeper member
+ * then, and on the upper levels to that member's ancestors: look up the
+ * deepest level that a split uses, and go up by ts_members_ancestor.
+ */
+extern int32 ts_members_find_fact(const ts_members *m, int dim_no, int depth,
+								  char *const *codes);
+
+/* Index of a member, -1 if it is not among those loaded */
+extern int32 ts_members_by_id(const ts_members *m, int64 member_id);
+
+/*
+ * Index of the ancestor of that depth on the day asked for (the member itself
+ * at its own depth); -1 if there is none.
+ */
+extern int32 ts_members_ancestor(const ts_members *m, int32 index, int depth);
+
+/*
+ * Index of the member that a person names: a code, which must be unique in
+ * the dimension, or an array with the path from the top.  An error if there
+ * is no such member or the code names several.
+ */
+extern int32 ts_members_resolve(const ts_members *m, int dim_no,
+								Jsonb *value);
+
+/*
+ * The same for one member without loading all; returns its id, and its slice
+ * value in cxt if slice_value is not NULL.
+ */
+extern int64 ts_resolve_member(int32 dimension_id, const char *dimension,
+							   Jsonb *value, Jsonb **slice_value,
+							   MemoryContext cxt);
+
+#endif							/* TS_SOURCE_H */
