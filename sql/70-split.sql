@@ -1,5 +1,31 @@
 -- split_target and what belongs to it.
 
+CREATE TYPE @extschema@.new_target AS (
+	target_id	bigint,
+	parent_id	bigint,
+	depth		integer,
+	level		text,
+	slice		jsonb,
+	period		daterange,
+	amount		numeric,
+	weight		numeric,
+	fallback	text,
+	member_id	bigint,
+	n_children	integer
+);
+COMMENT ON TYPE @extschema@.new_target IS 'A target that a split makes';
+COMMENT ON COLUMN @extschema@.new_target.target_id IS 'Key; NULL in a preview';
+COMMENT ON COLUMN @extschema@.new_target.parent_id IS 'Target it is a part of; NULL in a preview where that is new as well';
+COMMENT ON COLUMN @extschema@.new_target.depth IS '0 is the overall target';
+COMMENT ON COLUMN @extschema@.new_target.level IS 'Level or grain that sets it apart from its siblings';
+COMMENT ON COLUMN @extschema@.new_target.slice IS 'What it is for: dimension -> member';
+COMMENT ON COLUMN @extschema@.new_target.period IS 'Days it is for';
+COMMENT ON COLUMN @extschema@.new_target.amount IS 'The target, in the metric''s unit';
+COMMENT ON COLUMN @extschema@.new_target.weight IS 'What its parent was shared by';
+COMMENT ON COLUMN @extschema@.new_target.fallback IS 'Fallback the weight was taken from; NULL for none';
+COMMENT ON COLUMN @extschema@.new_target.member_id IS 'Member that sets it apart from its siblings; 0 where the period does';
+COMMENT ON COLUMN @extschema@.new_target.n_children IS 'Number of its children';
+
 CREATE FUNCTION @extschema@.split_target(
 	target_id	bigint,
 	by			text[],
@@ -14,18 +40,140 @@ CREATE FUNCTION @extschema@.split_target(
 	on_negative text DEFAULT 'error',
 	on_unassigned text DEFAULT 'error',
 	on_incomplete text DEFAULT 'error')
-RETURNS TABLE (
-	new_target_id bigint,
-	parent_id	bigint,
-	depth		integer,
-	level		text,
-	slice		jsonb,
-	period		daterange,
-	amount		numeric,
-	weight		numeric,
-	fallback	text,
-	member_id	bigint,
-	n_children	integer)
+RETURNS SETOF @extschema@.new_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_split_target';
+COMMENT ON FUNCTION @extschema@.split_target(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text) IS
+'Splits every leaf at or under a target by levels and grains, outermost first; children add up to the last unit on every level';
+
+CREATE FUNCTION @extschema@.preview_split(
+	target_id	bigint,
+	by			text[],
+	method		text DEFAULT 'history',
+	basis		daterange DEFAULT NULL,
+	weights		jsonb DEFAULT NULL,
+	weights_from regclass DEFAULT NULL,
+	members		jsonb DEFAULT NULL,
+	rest		text DEFAULT NULL,
+	on_missing	text DEFAULT 'error',
+	on_zero		text DEFAULT 'error',
+	on_negative text DEFAULT 'error',
+	on_unassigned text DEFAULT 'error',
+	on_incomplete text DEFAULT 'error')
+RETURNS SETOF @extschema@.new_target
+LANGUAGE c VOLATILE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'target_split_preview_split';
+COMMENT ON FUNCTION @extschema@.preview_split(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text) IS
+'The rows that split_target would make, without ids; writes and locks nothing';
+
+CREATE FUNCTION @extschema@.unsplit_target(target_id bigint, reason text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'target_split_unsplit_target';
+COMMENT ON FUNCTION @extschema@.unsplit_target(bigint, text) IS
+'Takes everything under a target back and returns the number of targets removed; their rows stay in revision';
+
+-- One row a step from the overall target down to this one.  The exact share
+-- of a step is its part of the target that its split started from: anchor's
+-- amount x weight / sum of the weights.
+CREATE FUNCTION @extschema@.explain_target(
+	target_id	bigint DEFAULT NULL,
+	plan		text DEFAULT NULL,
+	metric		text DEFAULT NULL,
+	slice		jsonb DEFAULT '{}',
+	period		daterange DEFAULT NULL)
+RETURNS TABLE (
+	step		integer,
+	id			bigint,
+	level		text,
+	step_slice	jsonb,
+	step_period daterange,
+	amount		numeric,
+	method		text,
+	basis		daterange,
+	weight		numeric,
+	weight_sum	numeric,
+	shared_amount numeric,
+	exact_share text,
+	exact_share_decimal numeric,
+	rounded_down numeric,
+	units_received numeric,
+	changed_since numeric,
+	fallback	text,
+	locked		boolean,
+	split_id	bigint,
+	split_call	text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH RECURSIVE start AS (
+		SELECT t.plan_id, t.target_id
+		FROM @extschema@.target t
+		WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM @extschema@.plan p))
+		  AND t.target_id = COALESCE(explain_target.target_id,
+									 @extschema@.find_target(explain_target.plan, explain_target.metric,
+															 explain_target.slice, explain_target.period))
+	), way AS (
+		SELECT t.* FROM start s JOIN @extschema@.target t ON t.plan_id = s.plan_id AND t.target_id = s.target_id
+		UNION ALL
+		SELECT t.* FROM way w JOIN @extschema@.target t ON t.plan_id = w.plan_id AND t.target_id = w.parent_id
+	), step AS (
+		SELECT w.*, s.method, s.basis, s.by_levels, s.arguments, s.called_by, s.called_at, s.target_id AS call_target,
+			   -- the target that the split started from: the deepest above that another split made
+			   (SELECT a.target_id FROM way a
+				WHERE a.depth < w.depth AND a.split_id IS DISTINCT FROM w.split_id
+				ORDER BY a.depth DESC LIMIT 1) AS anchor_id
+		FROM way w LEFT JOIN @extschema@.split s ON s.plan_id = w.plan_id AND s.split_id = w.split_id
+	), shared AS (
+		-- amounts as the split made them: before the first later change
+		SELECT st.target_id, sum(c.weight) AS weight_sum,
+			   sum(COALESCE(r.amount_before, c.amount)) AS amount
+		FROM step st
+		JOIN @extschema@.target c ON c.plan_id = st.plan_id AND c.parent_id = st.anchor_id AND c.split_id = st.split_id
+		LEFT JOIN LATERAL (SELECT r.amount_before FROM @extschema@.revision r
+						   WHERE r.plan_id = c.plan_id AND r.target_id = c.target_id
+						   ORDER BY r.revision_id LIMIT 1) r ON true
+		WHERE st.split_id IS NOT NULL
+		GROUP BY st.target_id
+	), exact AS (
+		SELECT st.*, sh.weight_sum, sh.amount AS shared_amount, pm.quantum,
+			   COALESCE(r.amount_before, st.amount) AS made_amount,
+			   -- both sides of the fraction as whole numbers
+			   sh.amount * st.weight * power(10::numeric, GREATEST(scale(sh.amount * st.weight), scale(sh.weight_sum))) AS numerator,
+			   sh.weight_sum * power(10::numeric, GREATEST(scale(sh.amount * st.weight), scale(sh.weight_sum))) AS denominator
+		FROM step st
+		JOIN @extschema@.plan_metric pm ON pm.plan_id = st.plan_id AND pm.metric_id = st.metric_id
+		LEFT JOIN shared sh ON sh.target_id = st.target_id
+		LEFT JOIN LATERAL (SELECT r.amount_before FROM @extschema@.revision r
+						   WHERE r.plan_id = st.plan_id AND r.target_id = st.target_id
+						   ORDER BY r.revision_id LIMIT 1) r ON true
+	), rounded AS (
+		SELECT e.*,
+			   CASE WHEN e.denominator > 0
+					THEN sign(e.numerator) * div(abs(e.numerator), e.denominator * e.quantum) * e.quantum END AS down
+		FROM exact e
+	)
+	SELECT r.depth::integer, r.target_id, r.level, r.slice, r.period, r.amount,
+		   r.method, r.basis, r.weight, r.weight_sum, r.shared_amount,
+		   CASE WHEN r.denominator > 0
+				THEN trim_scale(r.numerator / gcd(trunc(r.numerator), trunc(r.denominator)))::text || '/'
+					 || trim_scale(r.denominator / gcd(trunc(r.numerator), trunc(r.denominator)))::text END,
+		   CASE WHEN r.denominator > 0 THEN round(r.numerator / r.denominator, scale(r.quantum) + 6) END,
+		   round(r.down, scale(r.quantum)),
+		   round((r.made_amount - r.down) / r.quantum, 0),
+		   NULLIF(r.amount - r.made_amount, 0),
+		   r.fallback, r.locked, r.split_id,
+		   CASE WHEN r.split_id IS NOT NULL
+				THEN format('SELECT * FROM split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
+							CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
+							(SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
+							 FROM jsonb_each_text(r.arguments) a))
+					 || format(' -- by %s at %s', r.called_by, r.called_at) END
+	FROM rounded r
+	ORDER BY r.depth
+$$;
+COMMENT ON FUNCTION @extschema@.explain_target(bigint, text, text, jsonb, daterange) IS
+'Why a target is what it is: one row a step from the overall target, with basis, weight, exact share as a fraction and a decimal, units received by rounding, later changes and the call';

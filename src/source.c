@@ -47,6 +47,7 @@
 
 #include "compat.h"
 #include "query.h"
+#include "engine/calendar.h"
 #include "source.h"
 #include "target_split.h"
 
@@ -99,27 +100,6 @@ ts_daterange_make(DateADT from, DateADT upto)
 
 	getTypeInputInfo(DATERANGEOID, &input, &param);
 	return OidInputFunctionCall(input, text, param, -1);
-}
-
-DateADT
-ts_add_months(DateADT day, int months)
-{
-	int			year,
-				month,
-				mday,
-				last;
-
-	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
-	month += months - 1;
-	year += month / 12;
-	month %= 12;
-	if (month < 0)
-	{
-		month += 12;
-		year--;
-	}
-	last = day_tab[isleap(year)][month];
-	return date2j(year, month + 1, Min(mday, last)) - POSTGRES_EPOCH_JDATE;
 }
 
 /* -------------------------------------------------------------- sources */

@@ -101,7 +101,6 @@ extern void ts_daterange_parts(Datum range, DateADT *from, DateADT *upto,
 extern Datum ts_daterange_make(DateADT from, DateADT upto);
 
 /* The day so many months later or earlier; a 31st becomes the month's last */
-extern DateADT ts_add_months(DateADT day, int months);
 
 /* A member, as ts_members_load read it */
 typedef struct ts_member

@@ -43,6 +43,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -56,6 +57,7 @@
 
 PG_FUNCTION_INFO_V1(target_split_split_target);
 PG_FUNCTION_INFO_V1(target_split_preview_split);
+PG_FUNCTION_INFO_V1(target_split_unsplit_target);
 
 const char *const ts_fallback_names[] = {
 	NULL,
@@ -995,6 +997,30 @@ target_sequence(void)
 	return sequence;
 }
 
+/* A daterange, made once for all targets that share it */
+typedef struct period_entry
+{
+	DateADT		key[2];			/* first day, day after the last */
+	Datum		range;
+} period_entry;
+
+static Datum
+shared_period(HTAB *periods, DateADT from, DateADT upto, MemoryContext context)
+{
+	DateADT		key[2] = {from, upto};
+	bool		found;
+	period_entry *entry = hash_search(periods, key, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		entry->range = ts_daterange_make(from, upto);
+		MemoryContextSwitchTo(old);
+	}
+	return entry->range;
+}
+
 /*
  * Writes the new targets into the tuplestore, in preorder, and gives them
  * ids unless this is a preview.
@@ -1014,7 +1040,14 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 	MemoryContext axis_context[TS_MAX_AXES + 1];
 	Datum		fallback[TS_N_FALLBACKS];
 	Oid			sequence = split->preview ? InvalidOid : target_sequence();
+	HASHCTL		ctl = {0};
+	HTAB	   *periods;
 
+	ctl.keysize = sizeof(DateADT) * 2;
+	ctl.entrysize = sizeof(period_entry);
+	ctl.hcxt = split->context;
+	periods = hash_create("target_split periods", 256, &ctl,
+						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	row_context = AllocSetContextCreate(split->context, "target_split row",
 										ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(split->context);
@@ -1039,7 +1072,7 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 		slice[0] = anchor->slice;
 		from[0] = anchor->from;
 		upto[0] = anchor->upto;
-		period[0] = ts_daterange_make(anchor->from, anchor->upto);
+		period[0] = shared_period(periods, anchor->from, anchor->upto, split->context);
 
 		for (int64 node = nodes->first[leaf]; node < nodes->first[leaf + 1]; node++)
 		{
@@ -1058,7 +1091,7 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 			if (axis->is_time)
 			{
 				ts_split_bucket(split, axis, nodes->key[node], &from[at], &upto[at]);
-				period[at] = ts_daterange_make(from[at], upto[at]);
+				period[at] = shared_period(periods, from[at], upto[at], split->context);
 				slice[at] = slice[at - 1];
 			}
 			else
@@ -1784,4 +1817,63 @@ Datum
 target_split_preview_split(PG_FUNCTION_ARGS)
 {
 	return split_or_preview(fcinfo, true);
+}
+
+/*
+ * unsplit_target(target_id, reason)
+ *
+ * Removes everything under a target; the target keeps its amount.  The guard
+ * keeps the removed rows in "revision".
+ *
+ * Errors: a target that does not exist, has no children, or has a locked one
+ * below it.
+ */
+Datum
+target_split_unsplit_target(PG_FUNCTION_ARGS)
+{
+	ts_args		args = {0};
+	int64		target_id;
+	int64		removed;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "target_id")));
+	target_id = PG_GETARG_INT64(0);
+	ts_connect();
+	ts_arg_int8(&args, target_id);
+	if (ts_run("SELECT t.n_children FROM target_split.target t"
+			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p))"
+			   " AND t.target_id = $1 FOR NO KEY UPDATE", &args, false) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("target %lld does not exist", (long long) target_id),
+				 errhint("SELECT target_id, plan, metric, slice, period FROM target_split.target_tree;")));
+	if (ts_int4(0, 1) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("target %lld is not split", (long long) target_id)));
+#define BELOW \
+	"WITH RECURSIVE below AS (" \
+	"SELECT t.plan_id, t.target_id FROM target_split.target t" \
+	" WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p)) AND t.parent_id = $1" \
+	" UNION ALL " \
+	"SELECT t.plan_id, t.target_id FROM below b JOIN target_split.target t" \
+	" ON t.plan_id = b.plan_id AND t.parent_id = b.target_id) "
+	if (ts_run(BELOW "SELECT t.target_id FROM below b JOIN target_split.target t"
+			   " ON t.plan_id = b.plan_id AND t.target_id = b.target_id"
+			   " WHERE t.locked ORDER BY t.target_id LIMIT 1", &args, false) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("target %lld is locked", (long long) ts_int8(0, 1)),
+				 errdetail("It would be removed with everything under target %lld.", (long long) target_id)));
+
+	if (!PG_ARGISNULL(1))
+		(void) set_config_option("target_split.reason", text_to_cstring(PG_GETARG_TEXT_PP(1)),
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	removed = ts_run(BELOW "DELETE FROM target_split.target t USING below b"
+					 " WHERE t.plan_id = b.plan_id AND t.target_id = b.target_id", &args, false);
+#undef BELOW
+	ts_finish();
+	PG_RETURN_INT64(removed);
 }
