@@ -195,19 +195,6 @@ ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
 	return cell;
 }
 
-/* The period of a time axis that holds a day, cut to [*from, *upto) */
-void
-ts_split_bucket(const ts_split *split, const ts_axis *axis, int32 day,
-				DateADT *from, DateADT *upto)
-{
-	int32		start;
-	int32		end;
-
-	ts_period_bounds(&split->tree->calendar, axis->grain, day, &start, &end);
-	*from = Max(*from, start);
-	*upto = Min(*upto, end);
-}
-
 /* Adds the cells under one leaf from an axis on, in the order of the keys */
 static void
 frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
@@ -229,7 +216,7 @@ frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
 			DateADT		start = from;
 			DateADT		end = upto;
 
-			ts_split_bucket(split, axis, day, &start, &end);
+			ts_axis_bucket(split->tree, axis, day, &start, &end);
 			keys[axis_no] = start;
 			frame_axis(split, leaf, axis_no + 1, keys, member, start, end);
 			day = end;
@@ -1090,7 +1077,7 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 			upto[at] = upto[at - 1];
 			if (axis->is_time)
 			{
-				ts_split_bucket(split, axis, nodes->key[node], &from[at], &upto[at]);
+				ts_axis_bucket(split->tree, axis, nodes->key[node], &from[at], &upto[at]);
 				period[at] = shared_period(periods, from[at], upto[at], split->context);
 				slice[at] = slice[at - 1];
 			}
@@ -1243,100 +1230,13 @@ option_arg(FunctionCallInfo fcinfo, int n, const char *name, const char *const *
 			 errhint("%s", hint.data)));
 }
 
-/* Finds the levels and grains of "by"; dimension ids go to *dimension_ids */
-static int
-parse_by(ts_split *split, ArrayType *by, int32 *dimension_ids)
-{
-	Datum	   *names;
-	bool	   *nulls;
-	int			n;
-	int			n_dims = 0;
-
-	deconstruct_array(by, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
-	if (n == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"by\" names no level"),
-				 errhint("by => '{month}'")));
-	if (n > TS_MAX_AXES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("argument \"by\" names more than %d levels", TS_MAX_AXES)));
-	split->n_axes = n;
-	for (int i = 0; i < n; i++)
-	{
-		ts_axis    *axis = &split->axes[i];
-		ts_args		args = {0};
-
-		memset(axis, 0, sizeof(*axis));
-		axis->above = -1;
-		axis->limit = -1;
-		axis->n_named = -1;
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"by\" must not contain nulls")));
-		axis->name = MemoryContextStrdup(split->context, TextDatumGetCString(names[i]));
-		for (int j = 0; j < i; j++)
-			if (strcmp(split->axes[j].name, axis->name) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("argument \"by\" names \"%s\" twice", axis->name)));
-		axis->is_time = ts_grain_from_name(axis->name, &axis->grain);
-		if (axis->is_time)
-		{
-			for (int j = 0; j < i; j++)
-				if (split->axes[j].is_time && split->axes[j].grain >= axis->grain)
-					ereport(ERROR,
-							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							 errmsg("argument \"by\" names \"%s\" after the finer \"%s\"",
-									axis->name, split->axes[j].name),
-							 errhint("Name the outermost level first.")));
-			continue;
-		}
-		ts_arg_text(&args, axis->name);
-		if (ts_run("SELECT l.dimension_id, l.depth::int4 FROM target_split.dimension_level l"
-				   " WHERE l.name = $1", &args, true) == 0)
-		{
-			char	   *levels = NULL;
-
-			ts_run("SELECT pg_catalog.string_agg(pg_catalog.quote_literal(l.name), ', '"
-				   " ORDER BY l.dimension_id, l.depth) FROM target_split.dimension_level l",
-				   TS_NO_ARGS, true);
-			levels = ts_text(0, 1, split->context);
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("level \"%s\" does not exist", axis->name),
-					 errdetail("There are the levels %s and the grains year, half, quarter, month, week, day.",
-							   levels ? levels : "of no dimension"),
-					 errhint("SELECT name FROM target_split.dimension_level;")));
-		}
-		/* positions are not known before the tree is loaded: keep the id */
-		axis->dim = ts_int4(0, 1);
-		axis->depth = ts_int4(0, 2);
-		for (int j = 0; j < i; j++)
-			if (!split->axes[j].is_time && split->axes[j].dim == axis->dim)
-			{
-				if (split->axes[j].depth > axis->depth)
-					ereport(ERROR,
-							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							 errmsg("argument \"by\" names \"%s\" after the deeper \"%s\"",
-									axis->name, split->axes[j].name),
-							 errhint("Name the outermost level first.")));
-				axis->above = j;
-			}
-		if (axis->above < 0)
-			dimension_ids[n_dims++] = axis->dim;
-	}
-	return n_dims;
-}
-
 /* Lists the members of each axis by their ancestor on the axis above */
 static void
 prepare_axes(ts_split *split)
 {
 	const ts_members *members = split->tree->members;
 
+	ts_axes_place(split->tree, split->axes, split->n_axes);
 	for (int i = 0; i < split->n_axes; i++)
 	{
 		ts_axis    *axis = &split->axes[i];
@@ -1344,15 +1244,6 @@ prepare_axes(ts_split *split)
 
 		if (axis->is_time)
 			continue;
-		axis->dim = ts_tree_dim(split->tree, axis->dim);
-		axis->first = members->dim_start[axis->dim];
-		while (axis->first < members->dim_start[axis->dim + 1] &&
-			   members->members[axis->first].depth < axis->depth)
-			axis->first++;
-		axis->last = axis->first;
-		while (axis->last < members->dim_start[axis->dim + 1] &&
-			   members->members[axis->last].depth == axis->depth)
-			axis->last++;
 		if (axis->first == axis->last)
 			ereport(ERROR,
 					(errcode(ERRCODE_NO_DATA_FOUND),
@@ -1599,7 +1490,7 @@ check_leaves(ts_split *split)
 			DateADT		from = node->from;
 			DateADT		upto = node->upto;
 
-			ts_split_bucket(split, first_time, node->from, &from, &upto);
+			ts_axis_bucket(split->tree, first_time, node->from, &from, &upto);
 			longer |= upto < node->upto;
 		}
 		for (int i = 0; i < split->n_axes; i++)
@@ -1732,7 +1623,13 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 				 errhint("method => 'weights', weights => '{\"A\": 3, \"B\": 2}'")));
 
 	ts_connect();
-	n_dims = parse_by(split, PG_GETARG_ARRAYTYPE_P(1), dimension_ids);
+	n_dims = ts_axes_parse(PG_GETARG_ARRAYTYPE_P(1), split->axes, &split->n_axes,
+						   dimension_ids, context);
+	if (split->n_axes == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"by\" names no level"),
+				 errhint("by => '{month}'")));
 	if (!preview)
 	{
 		ts_args		args = {0};

@@ -12,27 +12,8 @@
 
 #include "postgres.h"
 
+#include "axis.h"
 #include "tree.h"
-
-#define TS_MAX_AXES 16
-
-/* A level or a grain of "by" */
-typedef struct ts_axis
-{
-	char	   *name;
-	bool		is_time;
-	ts_grain	grain;			/* of a time axis */
-	int			dim;			/* of a dimension axis: position in the tree's list */
-	int			depth;			/* and level */
-	int			above;			/* axis of the same dimension before it, -1 */
-	int32		first;			/* its members are first ... last - 1 */
-	int32		last;
-	int32	   *under;			/* with an axis above: members sorted by ancestor */
-	int32	   *under_first;	/* per member of the axis above */
-	int			limit;			/* biggest members that are kept by name, -1 all */
-	int			n_named;		/* members kept by name, -1 if not listed */
-	int32	   *named;
-} ts_axis;
 
 /* What a weight was taken from instead of the basis */
 typedef enum ts_fallback
@@ -126,8 +107,6 @@ extern char *ts_split_method_names(void);
 /* for methods */
 extern void ts_split_frame(ts_split *split);
 extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
-extern void ts_split_bucket(const ts_split *split, const ts_axis *axis, int32 day,
-							DateADT *from, DateADT *upto);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern char *ts_split_cell_name(const ts_split *split, int64 cell);
 extern char *ts_split_leaf_name(const ts_split *split, int32 leaf);

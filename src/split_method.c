@@ -298,7 +298,7 @@ add_fact(history *h, const ts_fact *fact)
 
 		if (axis->is_time)
 		{
-			ts_split_bucket(split, axis, day, &from, &upto);
+			ts_axis_bucket(split->tree, axis, day, &from, &upto);
 			key[i + 1] = from;
 			continue;
 		}
@@ -504,7 +504,7 @@ weigh_history(ts_split *split)
 
 				for (int axis = 0; axis < split->n_axes; axis++)
 					if (split->axes[axis].is_time)
-						ts_split_bucket(split, &split->axes[axis], key[axis + 1], &from, &upto);
+						ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
 					else
 						missing |= tree->members->members[key[axis + 1]].valid_from >= split->basis_upto;
 				if (h.with_day && !missing)
@@ -580,7 +580,7 @@ make_labels(const ts_split *split, const ts_axis *axis)
 		bool		found;
 
 		CHECK_FOR_INTERRUPTS();
-		ts_split_bucket(split, axis, day, &from, &upto);
+		ts_axis_bucket(split->tree, axis, day, &from, &upto);
 		ts_period_label(&split->tree->calendar, axis->grain, from, label, sizeof(label));
 		entry = hash_search(labels, label, HASH_ENTER, &found);
 		if (!found)
@@ -633,7 +633,7 @@ find_key(const ts_split *split, weight_rows *rows, int axis_no, char *const *tex
 			DateADT		from = start->from;
 			DateADT		upto = start->upto;
 
-			ts_split_bucket(split, axis, day, &from, &upto);
+			ts_axis_bucket(split->tree, axis, day, &from, &upto);
 			*key = from;
 		}
 		else
@@ -854,7 +854,7 @@ refuse_gaps(ts_split *split)
 			CHECK_FOR_INTERRUPTS();
 			for (int i = 0; i < axis_no; i++)
 				if (split->axes[i].is_time)
-					ts_split_bucket(split, &split->axes[i], keys[i], &from, &upto);
+					ts_axis_bucket(split->tree, &split->axes[i], keys[i], &from, &upto);
 			day = from;
 			for (last = first; last < cells->n && cells->leaf[last] == cells->leaf[first] &&
 				 memcmp(cells->keys + last * width, keys, sizeof(int32) * axis_no) == 0; last++)
@@ -868,7 +868,7 @@ refuse_gaps(ts_split *split)
 				if (start > day)
 					list_name(&gaps, psprintf("%s of %s", ts_window_text(day, start),
 											  ts_split_leaf_name(split, cells->leaf[first])));
-				ts_split_bucket(split, &split->axes[axis_no], start, &bucket_from, &bucket_upto);
+				ts_axis_bucket(split->tree, &split->axes[axis_no], start, &bucket_from, &bucket_upto);
 				day = bucket_upto;
 			}
 			if (day < upto)

@@ -1,0 +1,142 @@
+/*-------------------------------------------------------------------------
+ *
+ * axis.c
+ *	  The entries of "by": levels of dimensions and grains of time.
+ *
+ * Dimensions, levels and grains share one namespace, so a name says which it
+ * is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "axis.h"
+#include "query.h"
+
+/*
+ * Finds the levels and grains of "by".  The ids of its dimensions, without
+ * doubles, go to dimension_ids, and their number is returned.  axis->dim is
+ * the dimension's id until ts_axes_place.
+ */
+int
+ts_axes_parse(ArrayType *by, ts_axis *axes, int *n_axes, int32 *dimension_ids,
+			  MemoryContext context)
+{
+	Datum	   *names;
+	bool	   *nulls;
+	int			n;
+	int			n_dims = 0;
+
+	deconstruct_array(by, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
+	if (n > TS_MAX_AXES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("argument \"by\" names more than %d levels", TS_MAX_AXES)));
+	*n_axes = n;
+	for (int i = 0; i < n; i++)
+	{
+		ts_axis    *axis = &axes[i];
+		ts_args		args = {0};
+
+		memset(axis, 0, sizeof(*axis));
+		axis->above = -1;
+		axis->limit = -1;
+		axis->n_named = -1;
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"by\" must not contain nulls")));
+		axis->name = MemoryContextStrdup(context, TextDatumGetCString(names[i]));
+		for (int j = 0; j < i; j++)
+			if (strcmp(axes[j].name, axis->name) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("argument \"by\" names \"%s\" twice", axis->name)));
+		axis->is_time = ts_grain_from_name(axis->name, &axis->grain);
+		if (axis->is_time)
+		{
+			for (int j = 0; j < i; j++)
+				if (axes[j].is_time && axes[j].grain >= axis->grain)
+					ereport(ERROR,
+							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							 errmsg("argument \"by\" names \"%s\" after the finer \"%s\"",
+									axis->name, axes[j].name),
+							 errhint("Name the outermost level first.")));
+			continue;
+		}
+		ts_arg_text(&args, axis->name);
+		if (ts_run("SELECT l.dimension_id, l.depth::int4 FROM target_split.dimension_level l"
+				   " WHERE l.name = $1", &args, true) == 0)
+		{
+			char	   *levels = NULL;
+
+			ts_run("SELECT pg_catalog.string_agg(pg_catalog.quote_literal(l.name), ', '"
+				   " ORDER BY l.dimension_id, l.depth) FROM target_split.dimension_level l",
+				   TS_NO_ARGS, true);
+			levels = ts_text(0, 1, context);
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("level \"%s\" does not exist", axis->name),
+					 errdetail("There are the levels %s and the grains year, half, quarter, month, week, day.",
+							   levels ? levels : "of no dimension"),
+					 errhint("SELECT name FROM target_split.dimension_level;")));
+		}
+		/* positions are not known before the tree is loaded: keep the id */
+		axis->dim = ts_int4(0, 1);
+		axis->depth = ts_int4(0, 2);
+		for (int j = 0; j < i; j++)
+			if (!axes[j].is_time && axes[j].dim == axis->dim)
+			{
+				if (axes[j].depth > axis->depth)
+					ereport(ERROR,
+							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							 errmsg("argument \"by\" names \"%s\" after the deeper \"%s\"",
+									axis->name, axes[j].name),
+							 errhint("Name the outermost level first.")));
+				axis->above = j;
+			}
+		if (axis->above < 0)
+			dimension_ids[n_dims++] = axis->dim;
+	}
+	return n_dims;
+}
+
+/* Puts the tree's dimension positions in place of the dimension ids */
+void
+ts_axes_place(const ts_tree *tree, ts_axis *axes, int n_axes)
+{
+	for (int i = 0; i < n_axes; i++)
+	{
+		ts_axis    *axis = &axes[i];
+		const ts_members *members = tree->members;
+
+		if (axis->is_time)
+			continue;
+		axis->dim = ts_tree_dim(tree, axis->dim);
+		axis->first = members->dim_start[axis->dim];
+		while (axis->first < members->dim_start[axis->dim + 1] &&
+			   members->members[axis->first].depth < axis->depth)
+			axis->first++;
+		axis->last = axis->first;
+		while (axis->last < members->dim_start[axis->dim + 1] &&
+			   members->members[axis->last].depth == axis->depth)
+			axis->last++;
+	}
+}
+
+/* The period of a time axis that holds a day, cut to [*from, *upto) */
+void
+ts_axis_bucket(const ts_tree *tree, const ts_axis *axis, int32 day,
+				DateADT *from, DateADT *upto)
+{
+	int32		start;
+	int32		end;
+
+	ts_period_bounds(&tree->calendar, axis->grain, day, &start, &end);
+	*from = Max(*from, start);
+	*upto = Min(*upto, end);
+}
+
