@@ -1,0 +1,118 @@
+-- What was reached.
+
+CREATE FUNCTION @extschema@.evaluate_plan(
+	plan		text,
+	as_of		date DEFAULT current_date,
+	metric		text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'target_split_evaluate_plan';
+COMMENT ON FUNCTION @extschema@.evaluate_plan(text, date, text) IS
+'Records what every target of a plan has reached up to a day, that day included, and returns the number of targets; a second run for a day replaces the first';
+
+CREATE FUNCTION @extschema@.kpi_cut_figures(
+	plan		text,
+	metric		text,
+	by			text[],
+	slice		jsonb,
+	as_of		date,
+	OUT cut_slice jsonb,
+	OUT period_start date,
+	OUT period_end date,
+	OUT period_label text,
+	OUT amount	numeric,
+	OUT actual	numeric,
+	OUT expected numeric)
+RETURNS SETOF record
+LANGUAGE c STABLE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'target_split_kpi_cut';
+COMMENT ON FUNCTION @extschema@.kpi_cut_figures(text, text, text[], jsonb, date) IS
+'Amount, actual and expected of a cut: what kpi_cut computes its figures from';
+
+-- Figures that follow from amount, actual and expected; one definition for
+-- kpi_cut and kpi_variance.
+CREATE FUNCTION @extschema@.attainment(actual numeric, amount numeric)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN amount > 0 THEN pg_catalog.round(actual / amount, 6)
+			-- a negative target is reached when the actual is not below it
+			WHEN amount < 0 THEN pg_catalog.round(1 + (actual - amount) / pg_catalog.abs(amount), 6) END;
+COMMENT ON FUNCTION @extschema@.attainment(numeric, numeric) IS
+'Actual as a part of the amount, 1 = 100 %; NULL where the amount is 0; for a negative amount 1 + (actual - amount) / |amount|';
+
+CREATE FUNCTION @extschema@.kpi_cut(
+	plan		text,
+	metric		text,
+	by			text[],
+	slice		jsonb DEFAULT '{}',
+	as_of		date DEFAULT NULL)
+RETURNS TABLE (
+	cut			jsonb,
+	period_start date,
+	period_end	date,
+	period_label text,
+	amount		numeric,
+	actual		numeric,
+	variance	numeric,
+	attainment	numeric,
+	expected	numeric,
+	variance_to_date numeric,
+	attainment_to_date numeric)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT f.cut_slice, f.period_start, f.period_end, f.period_label,
+		   f.amount, f.actual, f.actual - f.amount, @extschema@.attainment(f.actual, f.amount),
+		   f.expected, f.actual - f.expected, @extschema@.attainment(f.actual, f.expected)
+	FROM @extschema@.kpi_cut_figures(kpi_cut.plan, kpi_cut.metric, kpi_cut.by, kpi_cut.slice, kpi_cut.as_of) f
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_cut(text, text, text[], jsonb, date) IS
+'Amount, actual up to as_of, variance and attainment for any cut, whether the tree has such nodes or not: the May of the company, a region across all product lines';
+
+CREATE VIEW @extschema@.kpi_variance WITH (security_invoker = true) AS
+WITH latest AS (
+	SELECT r.plan_id, r.metric_id, pg_catalog.max(r.as_of) AS as_of
+	FROM @extschema@.evaluation_run r
+	GROUP BY r.plan_id, r.metric_id
+)
+SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
+	   p.family AS plan_family, p.version AS plan_version, p.is_current,
+	   m.name AS metric, m.unit,
+	   t.target_id, t.parent_id, t.depth::integer AS depth, t.level, t.slice, t.period,
+	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
+	   e.as_of, e.amount, e.actual,
+	   e.actual - e.amount AS variance,
+	   @extschema@.attainment(e.actual, e.amount) AS attainment,
+	   e.expected,
+	   e.actual - e.expected AS variance_to_date,
+	   @extschema@.attainment(e.actual, e.expected) AS attainment_to_date
+FROM latest l
+JOIN @extschema@.evaluation e ON e.plan_id = l.plan_id AND e.metric_id = l.metric_id AND e.as_of = l.as_of
+JOIN @extschema@.target t ON t.plan_id = e.plan_id AND t.target_id = e.target_id
+JOIN @extschema@.plan p ON p.plan_id = t.plan_id
+JOIN @extschema@.metric m ON m.metric_id = t.metric_id;
+COMMENT ON VIEW @extschema@.kpi_variance IS 'Every target against what was reached, as of the latest evaluation of its plan';
+COMMENT ON COLUMN @extschema@.kpi_variance.plan IS 'Plan as calls name it';
+COMMENT ON COLUMN @extschema@.kpi_variance.plan_family IS 'Plan family';
+COMMENT ON COLUMN @extschema@.kpi_variance.plan_version IS 'Version within the family';
+COMMENT ON COLUMN @extschema@.kpi_variance.is_current IS 'Is this the current version?';
+COMMENT ON COLUMN @extschema@.kpi_variance.metric IS 'Metric';
+COMMENT ON COLUMN @extschema@.kpi_variance.unit IS 'Unit of the amounts';
+COMMENT ON COLUMN @extschema@.kpi_variance.target_id IS 'Target';
+COMMENT ON COLUMN @extschema@.kpi_variance.parent_id IS 'Target it is a part of';
+COMMENT ON COLUMN @extschema@.kpi_variance.depth IS '0 is the overall target';
+COMMENT ON COLUMN @extschema@.kpi_variance.level IS 'Level or grain that sets it apart from its siblings';
+COMMENT ON COLUMN @extschema@.kpi_variance.slice IS 'What it is for: dimension -> member';
+COMMENT ON COLUMN @extschema@.kpi_variance.period IS 'Days it is for';
+COMMENT ON COLUMN @extschema@.kpi_variance.period_start IS 'First day';
+COMMENT ON COLUMN @extschema@.kpi_variance.period_end IS 'Last day, inclusive';
+COMMENT ON COLUMN @extschema@.kpi_variance.as_of IS 'Last day whose actuals count';
+COMMENT ON COLUMN @extschema@.kpi_variance.amount IS 'Target when it was evaluated, in the unit';
+COMMENT ON COLUMN @extschema@.kpi_variance.actual IS 'Reached so far, in the unit; NULL: not measurable, or not begun';
+COMMENT ON COLUMN @extschema@.kpi_variance.variance IS 'actual - amount, in the unit';
+COMMENT ON COLUMN @extschema@.kpi_variance.attainment IS 'actual / amount, 1 = 100 %; NULL where the amount is 0';
+COMMENT ON COLUMN @extschema@.kpi_variance.expected IS 'Part of the amount that was due by as_of, in the unit';
+COMMENT ON COLUMN @extschema@.kpi_variance.variance_to_date IS 'actual - expected, in the unit';
+COMMENT ON COLUMN @extschema@.kpi_variance.attainment_to_date IS 'actual / expected, 1 = 100 %; NULL where nothing was due';
