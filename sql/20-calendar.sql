@@ -72,3 +72,10 @@ CREATE FUNCTION @extschema@.periods(span daterange, grain text, calendar text DE
 
 COMMENT ON FUNCTION @extschema@.periods(daterange, text, text) IS
 'The periods (year, half, quarter, month, week, day) that a span of days is made of, in order, the first and last clipped to the span; a week that crosses a month end comes as two; period_end is the last day';
+
+CREATE FUNCTION @extschema@.period_label(grain text, day date, first_month smallint, label_by text, week_start smallint)
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'target_split_period_label';
+COMMENT ON FUNCTION @extschema@.period_label(text, date, smallint, text, smallint) IS
+'Label of the period of a grain that holds a day, by the columns of a calendar; NULL for what is not a grain';

@@ -63,6 +63,7 @@ typedef enum SpanKind
 PG_FUNCTION_INFO_V1(target_split_periods);
 PG_FUNCTION_INFO_V1(target_split_periods_support);
 PG_FUNCTION_INFO_V1(target_split_add_calendar);
+PG_FUNCTION_INFO_V1(target_split_period_label);
 
 /*
  * Runs a query for one calendar with one argument; false if there is none.
@@ -491,4 +492,29 @@ target_split_add_calendar(PG_FUNCTION_ARGS)
 						 quote_literal_cstr(name))));
 
 	PG_RETURN_INT32(calendar_id);
+}
+
+/*
+ * period_label(grain, day, first_month, label_by, week_start)
+ *
+ * Label of the period of a grain that holds a day, by the rule of a calendar's
+ * row; NULL for what is not a grain.  Views use it, so it is strict and reads
+ * no table.
+ */
+Datum
+target_split_period_label(PG_FUNCTION_ARGS)
+{
+	ts_calendar_rule rule;
+	ts_grain	grain;
+	DateADT		day = PG_GETARG_DATEADT(1);
+	char		label[TS_PERIOD_LABEL_SIZE];
+
+	if (!ts_grain_from_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), &grain) ||
+		DATE_NOT_FINITE(day))
+		PG_RETURN_NULL();
+	rule.first_month = PG_GETARG_INT16(2);
+	rule.label_by_end = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(3)), "end") == 0;
+	rule.week_start = PG_GETARG_INT16(4);
+	ts_period_label(&rule, grain, day, label, sizeof(label));
+	PG_RETURN_TEXT_P(cstring_to_text(label));
 }

@@ -36,4 +36,11 @@ extern void ts_init_materialized_srf(FunctionCallInfo fcinfo);
 #define ts_init_materialized_srf(fcinfo) InitMaterializedSRF((fcinfo), 0)
 #endif
 
+/* Views with the caller's rights came with 15 */
+#if PG_VERSION_NUM >= 150000
+#define TS_SECURITY_INVOKER " WITH (security_invoker = true)"
+#else
+#define TS_SECURITY_INVOKER ""
+#endif
+
 #endif							/* TARGET_SPLIT_COMPAT_H */

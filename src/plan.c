@@ -30,6 +30,7 @@
 #include "utils/numeric.h"
 
 #include "compat.h"
+#include "engine/calendar.h"
 #include "plan.h"
 #include "query.h"
 #include "source.h"
