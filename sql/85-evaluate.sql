@@ -110,7 +110,7 @@ COMMENT ON COLUMN @extschema@.kpi_variance.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.kpi_variance.period_end IS 'Last day, inclusive';
 COMMENT ON COLUMN @extschema@.kpi_variance.as_of IS 'Last day whose actuals count';
 COMMENT ON COLUMN @extschema@.kpi_variance.amount IS 'Target when it was evaluated, in the unit';
-COMMENT ON COLUMN @extschema@.kpi_variance.actual IS 'Reached so far, in the unit; NULL: not measurable, or not begun';
+COMMENT ON COLUMN @extschema@.kpi_variance.actual IS 'Reached so far, in the unit; NULL: not measurable, or no facts since it began';
 COMMENT ON COLUMN @extschema@.kpi_variance.variance IS 'actual - amount, in the unit';
 COMMENT ON COLUMN @extschema@.kpi_variance.attainment IS 'actual / amount, 1 = 100 %; NULL where the amount is 0';
 COMMENT ON COLUMN @extschema@.kpi_variance.expected IS 'Part of the amount that was due by as_of, in the unit';

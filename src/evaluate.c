@@ -19,7 +19,7 @@
  *	  for none below.
  *
  *	  An actual is NULL, not 0, where the source has no column for a level of
- *	  the slice, and where the period has not begun.
+ *	  the slice, and where the source has no fact on or after the first day.
  *
  * Limits: the tree is held in memory.
  *
@@ -53,7 +53,7 @@ typedef struct figures
 	ts_int128	expected;		/* units */
 	Datum		actual;			/* numeric; 0 means none yet */
 	bool		measurable;
-	bool		begun;
+	bool		begun;			/* the source has facts on or after its first day */
 } figures;
 
 typedef struct evaluation
@@ -62,6 +62,7 @@ typedef struct evaluation
 	ts_source	source;
 	bool		has_source;
 	DateADT		as_of;
+	DateADT		last_fact;		/* last day up to as_of with a fact */
 	figures    *nodes;			/* per node of the tree */
 	MemoryContext context;
 } evaluation;
@@ -102,6 +103,25 @@ due_units(ts_int128 units, DateADT from, DateADT upto, DateADT as_of)
 	return whole + (part >= 0 ? (2 * part + days) / (2 * days) : (2 * part - days) / (2 * days));
 }
 
+/*
+ * The last day up to as_of on which the source has a fact.  What begins after
+ * it is not known yet, which is not the same as nothing reached.
+ */
+static void
+find_last_fact(evaluation *e)
+{
+	ts_args		args = {0};
+
+	e->last_fact = DATEVAL_NOBEGIN;
+	if (!e->has_source)
+		return;
+	ts_arg(&args, DATEOID, DateADTGetDatum(e->as_of), false);
+	ts_run(psprintf("SELECT pg_catalog.max(%s) FROM %s WHERE %s <= $1",
+					e->source.day, e->source.from, e->source.day), &args, true);
+	if (!ts_isnull(0, 1))
+		e->last_fact = DatumGetDateADT(ts_datum(0, 1));
+}
+
 /* Amounts and what is due, from the leaves up */
 static void
 plan_side(evaluation *e)
@@ -117,7 +137,7 @@ plan_side(evaluation *e)
 
 		CHECK_FOR_INTERRUPTS();
 		f->amount = ts_units_from_numeric(node->amount, &tree->quantum, "amount");
-		f->begun = node->from <= e->as_of;
+		f->begun = node->from <= e->last_fact;
 		f->measurable = e->has_source && (i == 0 || e->nodes[node->parent].measurable);
 		if (node->member >= 0)
 		{
@@ -220,6 +240,7 @@ evaluate_metric(int64 root, DateADT as_of, MemoryContext parent_context)
 	e.tree = ts_tree_load(root, false, 0, NULL, context);
 	tree = e.tree;
 	e.has_source = ts_source_load(tree->metric_id, &e.source, true, context);
+	find_last_fact(&e);
 	plan_side(&e);
 	actual_side(&e, add_to_node, NULL);
 	for (int32 i = tree->n - 1; i > 0; i--)
@@ -256,13 +277,11 @@ evaluate_metric(int64 root, DateADT as_of, MemoryContext parent_context)
 		   &args, false);
 	ts_run("DELETE FROM target_split.evaluation WHERE plan_id = $1 AND metric_id = $2 AND as_of = $3",
 		   &args, false);
-	if (e.has_source)
-		ts_run(psprintf("INSERT INTO target_split.evaluation_run (plan_id, metric_id, as_of, last_fact, n_targets)"
-						" SELECT $1, $2, $3, (SELECT pg_catalog.max(%s) FROM %s WHERE %s <= $3), " INT64_FORMAT,
-						e.source.day, e.source.from, e.source.day, (int64) tree->n), &args, false);
-	else
-		ts_run(psprintf("INSERT INTO target_split.evaluation_run (plan_id, metric_id, as_of, n_targets)"
-						" SELECT $1, $2, $3, " INT64_FORMAT, (int64) tree->n), &args, false);
+	ts_arg(&args, DATEOID, DateADTGetDatum(e.last_fact), DATE_IS_NOBEGIN(e.last_fact));
+	ts_arg_int8(&args, tree->n);
+	ts_run("INSERT INTO target_split.evaluation_run (plan_id, metric_id, as_of, last_fact, n_targets)"
+		   " VALUES ($1, $2, $3, $4, $5)", &args, false);
+	args.n = 3;
 
 	memset(&enr, 0, sizeof(enr));
 	enr.md.name = "new_evaluation";
@@ -689,6 +708,7 @@ target_split_kpi_cut(PG_FUNCTION_ARGS)
 	ctl.entrysize = sizeof(cut_entry);
 	ctl.hcxt = context;
 	c.rows = hash_create("target_split cut", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	find_last_fact(&e);
 	plan_side(&e);
 	for (int32 i = 0; i < e.tree->n; i++)
 	{
@@ -728,7 +748,7 @@ target_split_kpi_cut(PG_FUNCTION_ARGS)
 			}
 		row = rows[i];
 		row->figures.measurable = measurable;
-		row->figures.begun |= from <= e.as_of;
+		row->figures.begun |= from <= e.last_fact;
 		values[0] = cut_slice(e.tree, &c, row);
 		values[1] = DateADTGetDatum(from);
 		values[2] = DateADTGetDatum(upto - 1);
