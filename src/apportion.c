@@ -816,8 +816,8 @@ add_node(tree_builder *tree, const tree_path *path, int level, int32 parent,
 		ereport(ERROR,
 				(errcode(ERRCODE_WINDOWING_ERROR),
 				 errmsg("ORDER BY does not keep the rows of a path together"),
-				 errdetail("The first %d elements of the path of row %d come again in row " INT64_FORMAT ", after others.",
-						   level + 1, tree->first_row[other] + 1, row + 1),
+				 errdetail("Rows %d and " INT64_FORMAT " belong to the same node on level %d, rows between them do not.",
+						   tree->first_row[other] + 1, row + 1, level + 1),
 				 errhint("Order the window by what the path is made of, from its first element on, for example OVER (ORDER BY region, rep).")));
 	}
 	tree->table[slot] = (int32) (tree->n + 1);
