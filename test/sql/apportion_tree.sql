@@ -89,6 +89,15 @@ FROM (VALUES (1.0, 1), (1.00, 2), (2, 3)) v(r, c);
 SELECT q, m, apportion_tree(10, 1, ARRAY[q, m], 1) OVER (ORDER BY n)
 FROM (VALUES (1, 'Q1', 'Jan'), (2, 'Q1', 'Feb'), (3, 'Q1', 'Mar'), (4, 'Q2', 'Apr')) v(n, q, m);
 
+-- descending, and in no order at all on the second level
+SELECT a, b, apportion_tree(10, 1, ARRAY[a, b], 1) OVER (ORDER BY a DESC, md5(b::text))
+FROM generate_series(1, 2) a, generate_series(1, 4) b;
+SELECT count(*) AS different
+FROM tree t
+JOIN (SELECT p, a, b, c, d, apportion_tree(amount, w, ARRAY[md5(a::text), md5(b::text), md5(c::text), d::text], q) OVER (PARTITION BY p ORDER BY a, b, c, d) AS s
+	  FROM leaf) r USING (p, a, b, c, d)
+WHERE t.s IS DISTINCT FROM r.s;
+
 -- NULL amount, NULL weight, nothing to share
 SELECT g, apportion_tree(NULL, g, ARRAY[g]) OVER () FROM generate_series(1, 2) g;
 SELECT w, apportion_tree(10, w, ARRAY[k / 2, k], 1) OVER (ORDER BY k)
@@ -102,6 +111,8 @@ SELECT apportion_tree(3, w, k, 1) OVER (ORDER BY k) FROM (VALUES (1, '{a}'::text
 SELECT apportion_tree(10, 1, ARRAY[r, c]) OVER (ORDER BY c, r) FROM (VALUES ('a', 1), ('b', 2), ('a', 3)) v(r0, c), LATERAL (SELECT ascii(r0) AS r) l;
 SELECT apportion_tree(10, 1, ARRAY[r, c]) OVER (ORDER BY r, c) FROM (VALUES (1, 1), (1, 2), (1, 2)) v(r, c);
 SELECT apportion_tree(10, 1, ARRAY[c]) OVER (ORDER BY n) FROM (VALUES (1, 1), (2, 2), (3, 1)) v(n, c);
+SELECT apportion_tree(10, 1, ARRAY[a, b]) OVER (ORDER BY n)
+FROM (VALUES (1, 'x', 'b'), (2, 'x', 'a'), (3, 'y', 'a'), (4, 'z', NULL), (5, 'z', 'c'), (6, 'z', NULL)) v(n, a, b);
 SELECT apportion_tree(10, 1, ARRAY[r, c], 1) OVER (ORDER BY r) FROM (VALUES (1, 1), (1, 2), (1, 3)) v(r, c);
 SELECT apportion_tree(1, 1, ARRAY[r, c], 1) OVER () FROM (VALUES (1, 1), (2, 2)) v(r, c);
 -- ORDER BY the region alone is enough where it decides
