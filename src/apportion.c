@@ -27,12 +27,15 @@
  * Memory, outside work_mem
  *	  apportion: 16 bytes a row at the peak and 8 afterwards; where weights do
  *	  not fit 64 bits 24 and 8; where shares do not 32 and 16.  One bit a row
- *	  if there is a NULL weight.  apportion_tree: about 100 bytes a node at the
- *	  peak, 20 a node and 4 a row afterwards.
+ *	  if there is a NULL weight.  apportion_tree: about 90 bytes a node at the
+ *	  peak (110 where siblings do not come in order), 20 a node and 4 a row
+ *	  afterwards.
  *
  * Limits
- *	  2^31 - 1 rows in a partition, which is as far as window functions can
- *	  count; 2^31 - 2 nodes in a tree.
+ *	  2^31 - 2 rows in a partition, which is as far as window functions can
+ *	  count; as many nodes in a tree.  A tie at the cut makes the function look
+ *	  up two rows; in a partition that has spilled to disk the tuplestore goes
+ *	  back to them row by row, which may take as long again as the whole call.
  *
  *-------------------------------------------------------------------------
  */
@@ -120,13 +123,15 @@ typedef struct tree_builder
 	TypeCacheEntry *element;
 	Oid			collation;
 	int			depth;
+	int		   *direction;		/* by level: sign of the siblings' order */
+	bool		hashed;			/* siblings are told apart by a hash table */
 	size_t		n;
 	size_t		capacity;
 	int32	   *parent;
 	int32	   *first_row;
-	uint64	   *hash;
 	ts_int128  *weight;
-	int32	   *table;			/* hash table of nodes: node + 1, 0 if empty */
+	uint64	   *hash;			/* these two only where hashed */
+	int32	   *table;			/* node + 1, 0 if empty */
 	size_t		table_mask;
 } tree_builder;
 
@@ -389,7 +394,8 @@ check_tie(WindowObject winobj, int64 last_chosen, int64 first_not_chosen,
 	bool		isnull;
 	bool		isout;
 
-	if (!WinRowsArePeers(winobj, last_chosen, first_not_chosen))
+	/* the later row first: the partition has been read to its end */
+	if (!WinRowsArePeers(winobj, first_not_chosen, last_chosen))
 		return;
 	weight = WinGetFuncArgInPartition(winobj, ARG_WEIGHT, (int) last_chosen,
 									  WINDOW_SEEK_HEAD, false, &isnull, &isout);
@@ -686,13 +692,13 @@ path_of_row(tree_builder *tree, int64 row)
 	if (tree->element == NULL)
 	{
 		tree->element = lookup_type_cache(ARR_ELEMTYPE(array),
-										  TYPECACHE_EQ_OPR_FINFO |
+										  TYPECACHE_CMP_PROC_FINFO |
 										  TYPECACHE_HASH_EXTENDED_PROC_FINFO);
-		if (!OidIsValid(tree->element->eq_opr_finfo.fn_oid) ||
+		if (!OidIsValid(tree->element->cmp_proc_finfo.fn_oid) ||
 			!OidIsValid(tree->element->hash_extended_proc_finfo.fn_oid))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_FUNCTION),
-					 errmsg("path elements of type %s cannot be hashed",
+					 errmsg("path elements of type %s cannot be compared and hashed",
 							format_type_be(ARR_ELEMTYPE(array))),
 					 errhint("Cast the path, for example path::text[].")));
 	}
@@ -711,24 +717,26 @@ path_of_row(tree_builder *tree, int64 row)
 }
 
 /*
- * Is this element the same key?  NULL is a key like any other.
+ * Order of two keys on one level: negative, 0 or positive.  NULL is a key like
+ * any other, the last one.
  */
-static bool
-same_element(tree_builder *tree, const tree_path *a, const tree_path *b,
-			 int level)
+static int
+compare_element(tree_builder *tree, const tree_path *a, const tree_path *b,
+				int level)
 {
 	if (a->isnull[level] || b->isnull[level])
-		return a->isnull[level] == b->isnull[level];
+		return (int) a->isnull[level] - (int) b->isnull[level];
 	if (datum_image_eq(a->values[level], b->values[level],
 					   tree->element->typbyval, tree->element->typlen))
-		return true;
-	return DatumGetBool(FunctionCall2Coll(&tree->element->eq_opr_finfo,
-										  tree->collation,
-										  a->values[level], b->values[level]));
+		return 0;
+	return DatumGetInt32(FunctionCall2Coll(&tree->element->cmp_proc_finfo,
+										   tree->collation,
+										   a->values[level], b->values[level]));
 }
 
 /*
- * Make room for more nodes, doubling, and a hash table at most half full
+ * Make room for more nodes, doubling; where there is a hash table, it is at
+ * most half full
  */
 static void
 grow_tree(tree_builder *tree, size_t capacity)
@@ -736,27 +744,32 @@ grow_tree(tree_builder *tree, size_t capacity)
 	size_t		slots = 16;
 	size_t		i;
 
-	if (capacity > PG_INT32_MAX - 1)
-		capacity = PG_INT32_MAX - 1;
+	capacity = Min(capacity, (size_t) PG_INT32_MAX - 1);
 	if (tree->n >= capacity)
 		check_status(TS_TOO_LARGE, 0, NULL, 0);
 	if (tree->parent == NULL)
 	{
 		tree->parent = alloc_rows(tree->context, capacity, sizeof(int32));
 		tree->first_row = alloc_rows(tree->context, capacity, sizeof(int32));
-		tree->hash = alloc_rows(tree->context, capacity, sizeof(uint64));
 		tree->weight = alloc_rows(tree->context, capacity, sizeof(ts_int128));
 	}
-	else
+	else if (capacity > tree->capacity)
 	{
 		tree->parent = repalloc_huge(tree->parent, capacity * sizeof(int32));
 		tree->first_row = repalloc_huge(tree->first_row, capacity * sizeof(int32));
-		tree->hash = repalloc_huge(tree->hash, capacity * sizeof(uint64));
 		tree->weight = repalloc_huge(tree->weight, capacity * sizeof(ts_int128));
-		pfree(tree->table);
 	}
 	tree->capacity = capacity;
+	if (!tree->hashed)
+		return;
 
+	if (tree->hash == NULL)
+		tree->hash = alloc_rows(tree->context, capacity, sizeof(uint64));
+	else
+	{
+		tree->hash = repalloc_huge(tree->hash, capacity * sizeof(uint64));
+		pfree(tree->table);
+	}
 	while (slots < capacity * 2)
 		slots *= 2;
 	tree->table = MemoryContextAllocExtended(tree->context,
@@ -773,19 +786,35 @@ grow_tree(tree_builder *tree, size_t capacity)
 	}
 }
 
+static void
+report_repeated(const tree_builder *tree, int level, int64 first, int64 again)
+{
+	if (level == tree->depth - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_WINDOWING_ERROR),
+				 errmsg("two rows have the same path"),
+				 errdetail("They are rows " INT64_FORMAT " and " INT64_FORMAT ".",
+						   first + 1, again + 1),
+				 errhint("Group the rows by path and add up their weights, or add a key to the path.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_WINDOWING_ERROR),
+			 errmsg("ORDER BY does not keep the rows of a path together"),
+			 errdetail("Rows " INT64_FORMAT " and " INT64_FORMAT " belong to the same node on level %d, rows between them do not.",
+					   first + 1, again + 1, level + 1),
+			 errhint("Order the window by what the path is made of, from its first element on, for example OVER (ORDER BY region, rep).")));
+}
+
 /*
- * Add a node for this row's path at this level, which must be new among the
- * children of its parent
+ * Enter the node that is about to be added into the hash table; an equal one
+ * there is an error
  */
-static int32
-add_node(tree_builder *tree, const tree_path *path, int level, int32 parent,
-		 int64 row)
+static void
+hash_node(tree_builder *tree, const tree_path *path, int level, int32 parent,
+		  int64 row)
 {
 	uint64		hash = 0;
 	size_t		slot;
 
-	if (tree->n == tree->capacity)
-		grow_tree(tree, tree->capacity * 2);
 	if (!path->isnull[level])
 		hash = DatumGetUInt64(FunctionCall2Coll(&tree->element->hash_extended_proc_finfo,
 												tree->collation,
@@ -804,28 +833,105 @@ add_node(tree_builder *tree, const tree_path *path, int level, int32 parent,
 			continue;
 		/* equal hashes nearly always mean equal keys, but let us see */
 		other_path = path_of_row(tree, tree->first_row[other]);
-		if (!same_element(tree, path, &other_path, level))
-			continue;
-		if (level == tree->depth - 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_WINDOWING_ERROR),
-					 errmsg("two rows have the same path"),
-					 errdetail("The path of row %d comes again in row " INT64_FORMAT ".",
-							   tree->first_row[other] + 1, row + 1),
-					 errhint("Group the rows by path and add up their weights, or add a key to the path.")));
-		ereport(ERROR,
-				(errcode(ERRCODE_WINDOWING_ERROR),
-				 errmsg("ORDER BY does not keep the rows of a path together"),
-				 errdetail("The first %d elements of the path of row %d come again in row " INT64_FORMAT ", after others.",
-						   level + 1, tree->first_row[other] + 1, row + 1),
-				 errhint("Order the window by what the path is made of, from its first element on, for example OVER (ORDER BY region, rep).")));
+		if (compare_element(tree, path, &other_path, level) == 0)
+			report_repeated(tree, level, tree->first_row[other], row);
 	}
 	tree->table[slot] = (int32) (tree->n + 1);
 	tree->hash[tree->n] = hash;
+}
+
+/*
+ * Add a node for this row's path on this level
+ */
+static int32
+add_node(tree_builder *tree, const tree_path *path, int level, int32 parent,
+		 int64 row)
+{
+	if (tree->n == tree->capacity)
+		grow_tree(tree, tree->capacity * 2);
+	if (tree->hashed)
+		hash_node(tree, path, level, parent, row);
 	tree->parent[tree->n] = parent;
 	tree->first_row[tree->n] = (int32) row;
 	tree->weight[tree->n] = 0;
 	return (int32) tree->n++;
+}
+
+/*
+ * Read all paths and add their nodes; false when siblings do not come in
+ * order and a hash table is needed to tell whether one comes again
+ *
+ * A node is new where the path first differs from the row before.  If the
+ * siblings on a level always come in ascending or always in descending order,
+ * as they do where the window is ordered by the path, then none comes twice.
+ */
+static bool
+read_paths(tree_builder *tree, int64 nrows, const ts_int128 *weight,
+		   int32 *leaf)
+{
+	MemoryContext scratch[2];
+	MemoryContext old = CurrentMemoryContext;
+	tree_path	path = {NULL, NULL};
+	tree_path	previous = {NULL, NULL};
+	int32	   *node = NULL;
+	int64		previous_row = -1;
+	int64		number = 0;
+	bool		in_order = true;
+	int64		i;
+
+	/* a path is needed until the next one has been compared with it */
+	scratch[0] = AllocSetContextCreate(tree->context, "target_split path",
+									   ALLOCSET_SMALL_SIZES);
+	scratch[1] = AllocSetContextCreate(tree->context, "target_split path",
+									   ALLOCSET_SMALL_SIZES);
+	for (i = 0; i < nrows && in_order; i++)
+	{
+		int			level = 0;
+
+		if (leaf[i] < 0)
+			continue;
+		MemoryContextSwitchTo(scratch[number % 2]);
+		MemoryContextReset(CurrentMemoryContext);
+		path = path_of_row(tree, i);
+		if (node == NULL)
+		{
+			node = MemoryContextAlloc(tree->context, tree->depth * sizeof(int32));
+			tree->direction = MemoryContextAllocZero(tree->context,
+													 tree->depth * sizeof(int));
+		}
+		else
+		{
+			int			order = 0;
+
+			while (level < tree->depth &&
+				   (order = compare_element(tree, &previous, &path, level)) == 0)
+				level++;
+			if (level == tree->depth)
+				report_repeated(tree, level - 1, previous_row, i);
+			order = order < 0 ? -1 : 1;
+			if (tree->direction[level] == 0)
+				tree->direction[level] = order;
+			if (tree->direction[level] != order && !tree->hashed)
+				in_order = false;
+		}
+		for (; level < tree->depth && in_order; level++)
+			node[level] = add_node(tree, &path, level,
+								   level == 0 ? -1 : node[level - 1], i);
+		leaf[i] = node[tree->depth - 1];
+		tree->weight[leaf[i]] = weight[i];
+		previous = path;
+		previous_row = i;
+		number++;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch[0]);
+	MemoryContextDelete(scratch[1]);
+	if (node != NULL)
+	{
+		pfree(node);
+		pfree(tree->direction);
+	}
+	return in_order;
 }
 
 /* mark a row of a tree that takes no part */
@@ -836,33 +942,82 @@ note_no_leaf(void *state, MemoryContext context pg_attribute_unused(),
 	((tree_state *) state)->leaf[row] = -1;
 }
 
-/* the argument of tree_tie */
-typedef struct tie_context
+/* two nodes whose order alone decided, by their first rows */
+typedef struct tree_tie
 {
-	tree_builder *tree;
-	const ts_quantum *quantum;
-} tie_context;
+	int32		last_chosen;
+	int32		first_not_chosen;
+} tree_tie;
+
+typedef struct tree_ties
+{
+	const tree_builder *tree;
+	tree_tie   *ties;
+	size_t		n;
+	size_t		capacity;
+} tree_ties;
+
+/* the engine found a tie; a node's place is that of its first row */
+static void
+note_tie(void *arg, size_t last_chosen, size_t first_not_chosen)
+{
+	tree_ties  *list = arg;
+
+	if (list->n == list->capacity)
+	{
+		list->capacity = list->capacity * 2 + 64;
+		if (list->ties == NULL)
+			list->ties = alloc_rows(list->tree->context, list->capacity,
+									sizeof(tree_tie));
+		else
+			list->ties = repalloc_huge(list->ties,
+									   list->capacity * sizeof(tree_tie));
+	}
+	list->ties[list->n].last_chosen = list->tree->first_row[last_chosen];
+	list->ties[list->n].first_not_chosen = list->tree->first_row[first_not_chosen];
+	list->n++;
+}
+
+/* qsort order: the last row first */
+static int
+compare_ties(const void *a, const void *b)
+{
+	int32		x = ((const tree_tie *) a)->first_not_chosen;
+	int32		y = ((const tree_tie *) b)->first_not_chosen;
+
+	return (x < y) - (x > y);
+}
 
 /*
- * The engine found siblings whose order alone decided.  A node's place is
- * that of its first row.
+ * Refuse ties between nodes that ORDER BY does not tell apart
+ *
+ * The partition has been read to its end, so the rows are looked up from
+ * there backwards: a partition that has spilled to disk is then gone through
+ * once more and not once for each tie.
  */
 static void
-tree_tie(void *arg, size_t last_chosen, size_t first_not_chosen)
+check_tree_ties(tree_ties *list, const ts_quantum *quantum)
 {
-	tie_context *tie = arg;
-	int64		a = tie->tree->first_row[last_chosen];
-	int64		b = tie->tree->first_row[first_not_chosen];
+	size_t		i;
 
-	if (!WinRowsArePeers(tie->tree->winobj, a, b))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_WINDOWING_ERROR),
-			 errmsg("ORDER BY does not decide which row gets the last unit"),
-			 errdetail("The paths of rows " INT64_FORMAT " and " INT64_FORMAT " have the same weight and are equal in ORDER BY; only one of them can get the last %s.",
-					   a + 1, b + 1,
-					   numeric_text(ts_units_to_numeric(1, tie->quantum))),
-			 errhint("Order the window by what the path is made of, from its first element on, for example OVER (ORDER BY region, rep).")));
+	qsort(list->ties, list->n, sizeof(tree_tie), compare_ties);
+	for (i = 0; i < list->n; i++)
+	{
+		tree_tie   *tie = &list->ties[i];
+
+		if (!WinRowsArePeers(list->tree->winobj, tie->first_not_chosen,
+							 tie->last_chosen))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_WINDOWING_ERROR),
+				 errmsg("ORDER BY does not decide which row gets the last unit"),
+				 errdetail("The paths of rows %d and %d have the same weight and are equal in ORDER BY; only one of them can get the last %s.",
+						   tie->last_chosen + 1, tie->first_not_chosen + 1,
+						   numeric_text(ts_units_to_numeric(1, quantum))),
+				 errhint("Order the window by what the path is made of, from its first element on, for example OVER (ORDER BY region, rep).")));
+	}
+	if (list->ties != NULL)
+		pfree(list->ties);
 }
 
 /*
@@ -876,16 +1031,9 @@ load_tree(WindowObject winobj, tree_state *state, MemoryContext context,
 	int64		participants;
 	ts_int128  *weight;
 	tree_builder tree;
-	tree_path	path = {NULL, NULL};
-	tree_path	previous = {NULL, NULL};
-	int32	   *node = NULL;
-	MemoryContext scratch[2];
-	MemoryContext old;
-	tie_context tie;
+	tree_ties	ties = {NULL, NULL, 0, 0};
 	void	   *work;
 	ts_status	status;
-	int64		i;
-	int64		number = 0;
 
 	state->leaf = alloc_rows(context, nrows, sizeof(int32));
 	memset(state->leaf, 0, nrows * sizeof(int32));
@@ -897,60 +1045,30 @@ load_tree(WindowObject winobj, tree_state *state, MemoryContext context,
 	tree.context = context;
 	tree.collation = collation;
 	grow_tree(&tree, participants + participants / 8 + 16);
-
-	/* a path is needed until the next one has been compared with it */
-	scratch[0] = AllocSetContextCreate(context, "target_split path",
-									   ALLOCSET_SMALL_SIZES);
-	scratch[1] = AllocSetContextCreate(context, "target_split path",
-									   ALLOCSET_SMALL_SIZES);
-	old = CurrentMemoryContext;
-	for (i = 0; i < nrows; i++)
+	if (!read_paths(&tree, nrows, weight, state->leaf))
 	{
-		int			level = 0;
-
-		if (state->leaf[i] < 0)
-			continue;
-		MemoryContextSwitchTo(scratch[number % 2]);
-		MemoryContextReset(CurrentMemoryContext);
-		path = path_of_row(&tree, i);
-		if (number++ == 0)
-			node = MemoryContextAlloc(context, tree.depth * sizeof(int32));
-		else
-		{
-			/* where the whole path is the same, add_node finds its leaf */
-			while (level < tree.depth - 1 &&
-				   same_element(&tree, &previous, &path, level))
-				level++;
-		}
-		for (; level < tree.depth; level++)
-			node[level] = add_node(&tree, &path, level,
-								   level == 0 ? -1 : node[level - 1], i);
-		state->leaf[i] = node[tree.depth - 1];
-		tree.weight[node[tree.depth - 1]] = weight[i];
-		previous = path;
+		tree.n = 0;
+		tree.hashed = true;
+		grow_tree(&tree, tree.capacity);
+		(void) read_paths(&tree, nrows, weight, state->leaf);
+		pfree(tree.table);
+		pfree(tree.hash);
 	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch[0]);
-	MemoryContextDelete(scratch[1]);
-	if (node != NULL)
-		pfree(node);
 	pfree(weight);
-	pfree(tree.table);
-	pfree(tree.hash);
 
 	state->depth = tree.depth;
 	state->parent = tree.parent;
 	state->share = alloc_rows(context, tree.n, sizeof(ts_int128));
 	work = alloc_rows(context, ts_apportion_tree_work(tree.n), 1);
-	tie.tree = &tree;
-	tie.quantum = &state->common.quantum;
+	ties.tree = &tree;
 	status = ts_apportion_tree(tree.n, tree.parent, tree.weight,
 							   state->common.units, state->share, work,
-							   tree_tie, &tie, check_for_interrupts);
+							   note_tie, &ties, check_for_interrupts);
 	check_status(status, participants, &state->common.quantum,
 				 state->common.units);
 	pfree(work);
 	pfree(tree.weight);
+	check_tree_ties(&ties, &state->common.quantum);
 	pfree(tree.first_row);
 }
 

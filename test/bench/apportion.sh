@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Measures apportion() and apportion_tree() side by side with what they are
+# compared with, on the server that PGHOST, PGPORT, PGUSER name.
+#
+#   test/bench/apportion.sh [ROWS]
+#
+# Makes a scratch database and drops it.  Prints one line a comparison:
+#   topic | what | settings | ours ms | peer ms | ratio | aim
+# Both are run in turn (A B A B ...), one worker, no JIT; the fastest of 5 runs
+# counts.  ROWS is 1000000 unless given.
+set -eu
+
+rows=${1:-1000000}
+runs=${BENCH_RUNS:-5}
+here=$(cd "$(dirname "$0")" && pwd)
+database=target_split_bench_$$
+
+psql -X -q -v ON_ERROR_STOP=1 -d "${PGDATABASE:-postgres}" -c "CREATE DATABASE $database"
+trap 'psql -X -q -d "${PGDATABASE:-postgres}" -c "DROP DATABASE IF EXISTS $database"' EXIT
+
+sql() {
+	psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" "$@"
+}
+
+sql <<SQL
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS target_split;
+SELECT setseed(0.5);
+CREATE TABLE bench_weight AS
+SELECT i::bigint AS id, round((random() * 100000)::numeric, 2)::numeric(18,2) AS w,
+	   (i / 10000)::int AS a, (i / 50)::int AS b
+FROM generate_series(1, $rows) i;
+VACUUM (FREEZE, ANALYZE) bench_weight;
+CHECKPOINT;
+SQL
+
+# milliseconds that a query executes, with the given work_mem; EXPLAIN keeps
+# every column of the query, also those that nobody reads
+execution_ms() {
+	sql -c "SET max_parallel_workers_per_gather = 0" -c "SET jit = off" -c "SET work_mem = '$1'" \
+		-c "EXPLAIN (ANALYZE, TIMING OFF, SUMMARY ON) $2" |
+		sed -n 's/^Execution Time: \([0-9.]*\) ms$/\1/p'
+}
+
+# compare TOPIC WHAT WORK_MEM OURS PEER AIM RUNS; an aim "<= x" is about ours / peer, ">= x"
+# about peer / ours
+compare() {
+	local best_ours=1e18 best_peer=1e18 ms i ratio
+	for i in $(seq "$7"); do
+		ms=$(execution_ms "$3" "$4")
+		best_ours=$(printf '%s\n%s\n' "$best_ours" "$ms" | sort -g | head -1)
+		ms=$(execution_ms "$3" "$5")
+		best_peer=$(printf '%s\n%s\n' "$best_peer" "$ms" | sort -g | head -1)
+	done
+	case $6 in
+		'>='*) ratio=$(awk "BEGIN { printf \"%.2f\", $best_peer / $best_ours }") ;;
+		*) ratio=$(awk "BEGIN { printf \"%.2f\", $best_ours / $best_peer }") ;;
+	esac
+	printf '%s | %s | %s | %.0f | %.0f | %s | %s\n' \
+		"$1" "$2" "$rows rows, work_mem $3" "$best_ours" "$best_peer" "$ratio" "$6"
+}
+
+call="target_split.apportion(12345678.90, w)"
+compare apportion "apportion() OVER () against sum() OVER ()" 256MB \
+	"SELECT $call OVER () FROM bench_weight" \
+	"SELECT sum(w) OVER () FROM bench_weight" "<= 1.1" "$runs"
+compare apportion "apportion() OVER () against sum() OVER ()" 4MB \
+	"SELECT $call OVER () FROM bench_weight" \
+	"SELECT sum(w) OVER () FROM bench_weight" "<= 1.3" "$runs"
+compare apportion "five rows a partition, against sum() OVER" 256MB \
+	"SELECT $call OVER (PARTITION BY id / 5) FROM bench_weight" \
+	"SELECT sum(w) OVER (PARTITION BY id / 5) FROM bench_weight" "" "$runs"
+compare apportion "weights beyond 64 bits, against sum() OVER" 256MB \
+	"SELECT target_split.apportion(12345678.90, w / 3) OVER () FROM bench_weight" \
+	"SELECT sum(w / 3) OVER () FROM bench_weight" "" "$runs"
+compare apportion_tree "three levels, against sum() OVER" 256MB \
+	"SELECT target_split.apportion_tree(12345678.90, w, ARRAY[a, b, id]) OVER (ORDER BY a, b, id) FROM bench_weight" \
+	"SELECT sum(w) OVER (ORDER BY a, b, id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM bench_weight" "" "$runs"
+compare apportion "largest remainder in SQL (apportion_peer.sql)" 256MB \
+	"SELECT count(share) FROM (SELECT $call OVER (ORDER BY id) AS share FROM bench_weight) c" \
+	"$(grep -v '^--' "$here/apportion_peer.sql")" ">= 10" 2
+compare apportion "largest remainder in SQL, no ORDER BY on our side" 256MB \
+	"SELECT count(share) FROM (SELECT $call OVER () AS share FROM bench_weight) c" \
+	"$(grep -v '^--' "$here/apportion_peer.sql")" ">= 10" 2
