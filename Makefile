@@ -50,7 +50,7 @@ $(OBJS): $(wildcard src/*.h) $(wildcard src/engine/*.h)
 # None of these needs PGXS to be there when the Makefile is read: the scripts
 # look for PostgreSQL themselves, after test/bootstrap.
 
-.PHONY: test demo bench unit fuzz lint valgrind dist prepare
+.PHONY: test demo bench unit fuzz lint valgrind dist typedefs prepare
 
 prepare:
 	@test/bootstrap
@@ -60,6 +60,36 @@ prepare:
 test: prepare
 	@TS_REALDATA="$${TS_REALDATA:-$(REALDATA)}" test/with_server -t 900 test/run
 
+# KEEP=1 opens psql on the demo's server.
+demo:
+	@KEEP="$(KEEP)" test/demo/run
+
+# BENCH="NAME ..." runs those only.
+bench: prepare
+	@test/bench/run $(BENCH)
+
 # The unit tests alone, without a server; SANITIZE=1 builds them with sanitizers.
 unit:
 	@SANITIZE="$(SANITIZE)" test/run unit
+
+# FUZZ="NAME ..." runs those only.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@FUZZ_SECONDS="$(FUZZ_SECONDS)" test/fuzz/run $(FUZZ)
+
+lint:
+	@test/lint
+
+# The regression tests on a server under valgrind: many times slower.
+valgrind: prepare
+	@test/valgrind
+
+# The archive for PGXN, of the last commit.
+dist:
+	@mkdir -p tmp_check
+	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ -o tmp_check/$(EXTENSION)-$(EXTVERSION).zip HEAD
+	@echo tmp_check/$(EXTENSION)-$(EXTVERSION).zip
+
+# For pgindent.
+typedefs:
+	test/typedefs >typedefs.list
