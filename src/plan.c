@@ -237,7 +237,7 @@ id_array(int n, const int64 *member_ids)
 	for (int i = 0; i < n; i++)
 		ids[i] = Int64GetDatum(member_ids[i]);
 	return PointerGetDatum(construct_array(ids, n, INT8OID, sizeof(int64),
-										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+										   true, TYPALIGN_DOUBLE));
 }
 
 /*

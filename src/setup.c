@@ -1101,9 +1101,10 @@ target_split_add_source(PG_FUNCTION_ARGS)
 				 errdetail("Its actuals are read from %s, looked up by name at each call.",
 						   ts_text(0, 1, CurrentMemoryContext)),
 				 errhint("To read them elsewhere, take the source away first: "
-						 "WITH gone AS (DELETE FROM " TS_SCHEMA ".source_level WHERE metric_id = %d) "
-						 "DELETE FROM " TS_SCHEMA ".source WHERE metric_id = %d;",
-						 metric.metric_id, metric.metric_id)));
+						 "WITH m AS (SELECT metric_id FROM " TS_SCHEMA ".metric WHERE name = %s), "
+						 "l AS (DELETE FROM " TS_SCHEMA ".source_level WHERE metric_id IN (TABLE m)) "
+						 "DELETE FROM " TS_SCHEMA ".source WHERE metric_id IN (TABLE m);",
+						 quote_literal_cstr(metric.name))));
 	ts_arg_text(&args, schema);
 	ts_arg_text(&args, name);
 	ts_arg_text(&args, occurred_on);

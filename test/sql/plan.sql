@@ -1,5 +1,10 @@
 -- Plans, overall targets, and finding targets.
 \set SHOW_CONTEXT never
+-- on an extension of its own, so that ids and lists are always the same
+SET client_min_messages = warning;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
+RESET client_min_messages;
 SET search_path = public, target_split;
 CREATE TABLE plan_orders (
 	d date, "金额" numeric, region text, province text, line text
@@ -205,4 +210,7 @@ SELECT add_member('region', 'A', '{West}') IS NOT NULL AS added;
 SELECT find_target('FY2024', 'psales', '{"region": "A"}');
 SELECT pg_temp.show(find_target('FY2024', 'psales', '{"region": ["East", "A"]}'));
 
+SET client_min_messages = warning;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
 DROP TABLE plan_orders, plan_pieces;

@@ -1,5 +1,10 @@
 -- Set-up: metrics, dimensions, members, people, sources.
 \set SHOW_CONTEXT never
+-- on an extension of its own, so that ids and lists are always the same
+SET client_min_messages = warning;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
+RESET client_min_messages;
 SET client_min_messages = warning;
 CREATE ROLE regress_ts_planner;
 CREATE ROLE regress_ts_nobody;
@@ -207,7 +212,7 @@ SELECT * FROM import_members('no metric');
 SELECT * FROM import_members('sales', NULL);
 -- the hint of the second source, pasted
 BEGIN;
-WITH gone AS (DELETE FROM target_split.source_level WHERE metric_id = 1) DELETE FROM target_split.source WHERE metric_id = 1;
+WITH m AS (SELECT metric_id FROM target_split.metric WHERE name = 'sales'), l AS (DELETE FROM target_split.source_level WHERE metric_id IN (TABLE m)) DELETE FROM target_split.source WHERE metric_id IN (TABLE m);
 SELECT count(*) FROM add_source('sales', 'typed', 'd', 'n');
 ROLLBACK;
 -- a column, then the table is gone
@@ -243,6 +248,8 @@ SELECT name FROM dimension ORDER BY dimension_id;
 
 RESET search_path;
 SET client_min_messages = warning;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
 DROP SCHEMA "Sales Data" CASCADE;
 DROP OWNED BY regress_ts_planner;
 DROP ROLE regress_ts_planner, regress_ts_nobody;
