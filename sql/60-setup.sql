@@ -8,14 +8,9 @@ CREATE FUNCTION @extschema@.add_metric(
 	direction text DEFAULT 'higher',
 	description text DEFAULT NULL
 ) RETURNS integer
-LANGUAGE sql
+LANGUAGE c
 SET search_path = pg_catalog, pg_temp
-AS $$
-	INSERT INTO @extschema@.metric (name, unit, quantum, additive, direction, description)
-	VALUES (add_metric.name, add_metric.unit, add_metric.quantum, add_metric.additive,
-			add_metric.direction, add_metric.description)
-	RETURNING metric_id
-$$;
+AS 'MODULE_PATHNAME', 'target_split_add_metric';
 COMMENT ON FUNCTION @extschema@.add_metric(text, text, numeric, boolean, text, text) IS
 'Adds something that is measured: sales, quantity, cash collected ...; every target is a multiple of quantum; returns its key';
 

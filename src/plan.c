@@ -44,6 +44,18 @@ PG_FUNCTION_INFO_V1(target_split_find_target);
 /* Amounts are kept in 128-bit integers of quanta; this leaves room to add */
 #define MAX_QUANTA "1e36"
 
+/* A daterange as messages show it, whatever the setting DateStyle */
+static char *
+range_text(Datum range)
+{
+	DateADT		from;
+	DateADT		upto;
+	bool		empty;
+
+	ts_daterange_parts(range, &from, &upto, &empty);
+	return ts_window_text(from, upto);
+}
+
 /* -------------------------------------------------------------- look-ups */
 
 void
@@ -218,6 +230,17 @@ ts_slice_resolve(Jsonb *slice, int64 **member_ids, int *n_members, MemoryContext
 	return result;
 }
 
+static Datum
+id_array(int n, const int64 *member_ids)
+{
+	Datum	   *ids = palloc(Max(n, 1) * sizeof(Datum));
+
+	for (int i = 0; i < n; i++)
+		ids[i] = Int64GetDatum(member_ids[i]);
+	return PointerGetDatum(construct_array(ids, n, INT8OID, sizeof(int64),
+										   true, TYPALIGN_DOUBLE));
+}
+
 /*
  * The members wanted, those above them on any day of the plan, and 0, which
  * stands on time edges; as a bigint[].
@@ -226,13 +249,8 @@ static Datum
 members_on_the_way(const ts_plan *plan, int n, const int64 *member_ids)
 {
 	ts_args		args = {0};
-	Datum	   *ids = palloc(Max(n, 1) * sizeof(Datum));
 
-	for (int i = 0; i < n; i++)
-		ids[i] = Int64GetDatum(member_ids[i]);
-	ts_arg(&args, INT8ARRAYOID,
-		   PointerGetDatum(construct_array(ids, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-		   false);
+	ts_arg(&args, INT8ARRAYOID, id_array(n, member_ids), false);
 	ts_arg(&args, DATERANGEOID, ts_daterange_make(plan->from, plan->upto), false);
 	(void) ts_run("WITH RECURSIVE up AS ("
 				  "SELECT a.member_id FROM pg_catalog.unnest($1) AS a(member_id)"
@@ -242,6 +260,31 @@ members_on_the_way(const ts_plan *plan, int n, const int64 *member_ids)
 				  " (SELECT up.member_id FROM up UNION ALL SELECT 0::pg_catalog.int8) AS w",
 				  &args, false);
 	return ts_datum_copy(0, 1, CurrentMemoryContext);
+}
+
+/*
+ * What a target has to be split by to reach the wanted members, as the text of
+ * a text[]; months if they are reached already.
+ */
+static char *
+levels_to_go(int32 plan_id, int64 target_id, int n, const int64 *member_ids)
+{
+	ts_args		args = {0};
+
+	ts_arg_int4(&args, plan_id);
+	ts_arg_int8(&args, target_id);
+	ts_arg(&args, INT8ARRAYOID, id_array(n, member_ids), false);
+	(void) ts_run("SELECT COALESCE(pg_catalog.array_agg(l.name ORDER BY l.dimension_id, l.depth), '{month}')"
+				  " FROM " TS_SCHEMA ".target AS t"
+				  " CROSS JOIN pg_catalog.unnest($3) AS w(member_id)"
+				  " JOIN " TS_SCHEMA ".member AS m ON m.member_id = w.member_id"
+				  " JOIN " TS_SCHEMA ".dimension AS d ON d.dimension_id = m.dimension_id"
+				  " LEFT JOIN " TS_SCHEMA ".member AS h ON h.dimension_id = d.dimension_id"
+				  " AND h.slice_value = t.slice -> d.name"
+				  " JOIN " TS_SCHEMA ".dimension_level AS l ON l.dimension_id = d.dimension_id"
+				  " AND l.depth > COALESCE(h.depth, 0) AND l.depth <= m.depth"
+				  " WHERE t.plan_id = $1 AND t.target_id = $2", &args, false);
+	return ts_text(0, 1, CurrentMemoryContext);
 }
 
 int64
@@ -256,7 +299,8 @@ ts_find_target(const ts_plan *plan, const ts_metric *metric, Jsonb *slice,
 	ts_args		args = {0};
 	char	   *nearest_slice;
 	char	   *nearest_period;
-	char	   *split_by = NULL;
+	char	   *split_by;
+	char	   *missing_levels = NULL;
 
 	ts_arg_int4(&args, plan->plan_id);
 	ts_arg(&args, INT8ARRAYOID, (Datum) 0, true);
@@ -298,8 +342,10 @@ ts_find_target(const ts_plan *plan, const ts_metric *metric, Jsonb *slice,
 	if (SPI_processed == 0)
 		elog(ERROR, "target " INT64_FORMAT " is gone", nearest);
 	nearest_slice = ts_text(0, 1, cxt);
-	nearest_period = ts_text(0, 2, cxt);
+	nearest_period = range_text(ts_datum(0, 2));
 	split_by = ts_text(0, 3, cxt);
+	if (split_by == NULL)
+		missing_levels = levels_to_go(plan->plan_id, nearest, n_members, member_ids);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("plan \"%s\" has no target of metric \"%s\" for %s in %s",
@@ -313,8 +359,8 @@ ts_find_target(const ts_plan *plan, const ts_metric *metric, Jsonb *slice,
 					   nearest, nearest_slice, nearest_period),
 			 split_by ?
 			 errhint("Name a part of that split as well; a figure that is no target is a cut: kpi_cut().") :
-			 errhint("Take that one, or split it further: SELECT * FROM " TS_SCHEMA ".split_target(" INT64_FORMAT ", ...);",
-					 nearest)));
+			 errhint("Split it that far: SELECT * FROM " TS_SCHEMA ".split_target(" INT64_FORMAT ", %s);",
+					 nearest, quote_literal_cstr(missing_levels))));
 	return 0;					/* keep the compiler quiet */
 }
 
@@ -369,7 +415,7 @@ target_split_create_plan(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("plan \"%s\" exists already", family),
-				 errdetail("It is for %s.", ts_text(0, 1, CurrentMemoryContext)),
+				 errdetail("It is for %s.", range_text(ts_datum(0, 1))),
 				 errhint("Use another name, or go on with the plan that there is.")));
 	ts_arg(&args, DATERANGEOID, PG_GETARG_DATUM(1), false);
 	ts_arg_int4(&args, calendar_id);
@@ -395,7 +441,8 @@ check_amount(Datum amount, Datum quantum, const char *unit)
 	ts_arg(&args, NUMERICOID, amount, false);
 	ts_arg(&args, NUMERICOID, quantum, false);
 	(void) ts_run("SELECT pg_catalog.mod($1, $2) = 0, pg_catalog.abs(pg_catalog.div($1, $2)) < " MAX_QUANTA ","
-				  " $2 * pg_catalog.div($1, $2), $1 - pg_catalog.mod($1, $2), $2", &args, false);
+				  " $2 * pg_catalog.div($1, $2),"
+				  " $2 * pg_catalog.div($1 + pg_catalog.sign($1) * $2 / 2, $2), $2", &args, false);
 	if (!ts_bool(0, 2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -408,7 +455,7 @@ check_amount(Datum amount, Datum quantum, const char *unit)
 				 errmsg("amount %s is not a multiple of the quantum %s",
 						DatumGetCString(DirectFunctionCall1(numeric_out, amount)),
 						ts_text(0, 5, CurrentMemoryContext)),
-				 errhint("For example amount => %s.", ts_text(0, 3, CurrentMemoryContext))));
+				 errhint("For example amount => %s.", ts_text(0, 4, CurrentMemoryContext))));
 	return ts_datum_copy(0, 3, CurrentMemoryContext);
 }
 
@@ -545,19 +592,24 @@ target_split_set_target(PG_FUNCTION_ARGS)
 	}
 	else
 	{
+		bool		locked;
+
 		args.n = 1;
 		ts_arg_int8(&args, target_id);
-		if (ts_run("SELECT t.n_children, t.locked FROM " TS_SCHEMA ".target AS t"
+		/* lock first, then look at its children under a fresh snapshot */
+		if (ts_run("SELECT t.locked FROM " TS_SCHEMA ".target AS t"
 				   " WHERE t.plan_id = $1 AND t.target_id = $2 FOR UPDATE", &args, false) == 0)
 			elog(ERROR, "target " INT64_FORMAT " is gone", target_id);
-		if (ts_int4(0, 1) > 0)
+		locked = ts_bool(0, 1);
+		if (ts_run("SELECT FROM " TS_SCHEMA ".target AS t"
+				   " WHERE t.plan_id = $1 AND t.parent_id = $2 LIMIT 1", &args, false) > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("target " INT64_FORMAT " of plan \"%s\" has been split", target_id, plan.family),
 					 errdetail("Its parts add up to it; it cannot change alone."),
 					 errhint("Take its parts back first: SELECT " TS_SCHEMA ".unsplit_target(" INT64_FORMAT ");",
 							 target_id)));
-		if (ts_bool(0, 2))
+		if (locked)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("target " INT64_FORMAT " of plan \"%s\" is locked", target_id, plan.family)));

@@ -33,6 +33,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 
 #include "compat.h"
 #include "plan.h"
@@ -40,6 +41,7 @@
 #include "source.h"
 #include "target_split.h"
 
+PG_FUNCTION_INFO_V1(target_split_add_metric);
 PG_FUNCTION_INFO_V1(target_split_add_dimension);
 PG_FUNCTION_INFO_V1(target_split_add_member);
 PG_FUNCTION_INFO_V1(target_split_add_person);
@@ -71,6 +73,60 @@ typedef struct dimension_row
 	int			n_levels;
 } dimension_row;
 
+/* --------------------------------------------------------------- metrics */
+
+/*
+ * add_metric(name, unit, quantum, additive, direction, description)
+ */
+Datum
+target_split_add_metric(PG_FUNCTION_ARGS)
+{
+	char	   *name = ts_text_argument(fcinfo, 0, "name");
+	char	   *unit = ts_text_argument(fcinfo, 1, "unit");
+	char	   *direction = ts_text_argument(fcinfo, 4, "direction");
+	int32		metric_id;
+	ts_args		args = {0};
+
+	ts_require(fcinfo, 2, "quantum");
+	ts_require(fcinfo, 3, "additive");
+	if (name[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("name of a metric must not be empty")));
+	if (strcmp(direction, "higher") != 0 && strcmp(direction, "lower") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("direction must be 'higher' or 'lower', whichever is better, not \"%s\"",
+						direction)));
+
+	ts_connect();
+	ts_arg_text(&args, name);
+	ts_arg_text(&args, unit);
+	ts_arg(&args, NUMERICOID, PG_GETARG_DATUM(2), false);
+	ts_arg(&args, BOOLOID, PG_GETARG_DATUM(3), false);
+	ts_arg_text(&args, direction);
+	ts_arg_text(&args, PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5)));
+	(void) ts_run("SELECT $3 > 0 AND $3 < 'Infinity',"
+				  " EXISTS (SELECT FROM " TS_SCHEMA ".metric AS m WHERE m.name = $1)",
+				  &args, false);
+	if (!ts_bool(0, 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("quantum of metric \"%s\" must be a number above 0, not %s", name,
+						DatumGetCString(DirectFunctionCall1(numeric_out, PG_GETARG_DATUM(2)))),
+				 errhint("It is the smallest amount given out: quantum => 0.01 for cents, 1 for pieces.")));
+	if (ts_bool(0, 2))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("metric \"%s\" exists already", name)));
+	(void) ts_run("INSERT INTO " TS_SCHEMA ".metric"
+				  " (name, unit, quantum, additive, direction, description)"
+				  " VALUES ($1, $2, $3, $4, $5, $6) RETURNING metric_id", &args, false);
+	metric_id = ts_int4(0, 1);
+	ts_finish();
+	PG_RETURN_INT32(metric_id);
+}
+
 /* ------------------------------------------------- dimensions and levels */
 
 /* An error if a name is taken in the namespace of dimensions, levels, grains */
@@ -92,7 +148,7 @@ check_level_name(const char *name)
 					(errcode(ERRCODE_RESERVED_NAME),
 					 errmsg("name \"%s\" means a part of the calendar", name),
 					 errdetail("Dimensions, their levels and calendar grains share one namespace."),
-					 errhint("Name the level by another word: {\"column\": ..., \"level\": ...}.")));
+					 errhint("Use another name; in add_source {\"column\": ..., \"level\": ...} gives a level its name.")));
 	ts_arg_text(&args, name);
 	if (ts_run("SELECT d.name, l.depth::pg_catalog.int4"
 			   " FROM " TS_SCHEMA ".dimension_level AS l"
@@ -774,9 +830,17 @@ check_relation(Oid relid, const char *relation)
 	if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("%s is temporary", relation),
+				 errmsg("table %s is temporary", quote_identifier(get_rel_name(relid))),
 				 errdetail("A source is read by later sessions too."),
 				 errhint("Make a table or view that stays.")));
+}
+
+/* A name for a view over a relation, for hints */
+static char *
+view_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  psprintf("%s_source", get_rel_name(relid)));
 }
 
 /* The date column: its type, and the time zone that goes with it */
@@ -807,8 +871,8 @@ check_moment(Oid relid, const char *relation, const char *column, const char *ti
 				 errmsg("column %s of %s is no date", quote_identifier(column), relation),
 				 errdetail("It is of type %s; a date, timestamp or timestamp with time zone is needed.",
 						   format_type_be(type)),
-				 errhint("Make a view that casts it, and name the view: CREATE VIEW ... AS SELECT *, %s::date AS occurred_on FROM %s;",
-						 quote_identifier(column), relation)));
+				 errhint("Make a view that casts it, and name the view: CREATE VIEW %s AS SELECT *, %s::date AS occurred_on FROM %s;",
+						 view_name(relid), quote_identifier(column), relation)));
 	else if (time_zone != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -847,8 +911,8 @@ check_amount(Oid relid, const char *relation, const char *column)
 							quote_identifier(column), relation),
 					 errdetail("It is of type %s; a numeric or integer type is needed.",
 							   format_type_be(type)),
-					 errhint("Make a view that casts it, and name the view: CREATE VIEW ... AS SELECT *, %s::numeric AS amount FROM %s;",
-							 quote_identifier(column), relation)));
+					 errhint("Make a view that casts it, and name the view: CREATE VIEW %s AS SELECT *, %s::numeric AS exact_amount FROM %s;",
+							 view_name(relid), quote_identifier(column), relation)));
 	}
 }
 
@@ -1037,9 +1101,10 @@ target_split_add_source(PG_FUNCTION_ARGS)
 				 errdetail("Its actuals are read from %s, looked up by name at each call.",
 						   ts_text(0, 1, CurrentMemoryContext)),
 				 errhint("To read them elsewhere, take the source away first: "
-						 "WITH gone AS (DELETE FROM " TS_SCHEMA ".source_level WHERE metric_id = %d) "
-						 "DELETE FROM " TS_SCHEMA ".source WHERE metric_id = %d;",
-						 metric.metric_id, metric.metric_id)));
+						 "WITH m AS (SELECT metric_id FROM " TS_SCHEMA ".metric WHERE name = %s), "
+						 "l AS (DELETE FROM " TS_SCHEMA ".source_level WHERE metric_id IN (TABLE m)) "
+						 "DELETE FROM " TS_SCHEMA ".source WHERE metric_id IN (TABLE m);",
+						 quote_literal_cstr(metric.name))));
 	ts_arg_text(&args, schema);
 	ts_arg_text(&args, name);
 	ts_arg_text(&args, occurred_on);

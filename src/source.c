@@ -372,9 +372,10 @@ ts_source_check_window(const ts_source *src, DateADT from, DateADT upto,
 	found.n_facts = ts_int8(0, 1);
 	if (ts_int8(0, 2) > 0)
 	{
-		ts_run(psprintf("SELECT f.day || ': ' || f.amount FROM (SELECT %s AS day, %s AS amount FROM %s WHERE %s) AS f"
-						" WHERE f.amount IN ('NaN', 'Infinity', '-Infinity') ORDER BY f.day, f.amount",
-						src->day, src->amount, src->from, window), &args, false);
+		(void) ts_run(psprintf("SELECT pg_catalog.to_char(f.day, 'YYYY-MM-DD') || ': ' || f.amount FROM (SELECT %s AS day, %s AS amount"
+							   " FROM %s WHERE %s) AS f"
+							   " WHERE f.amount IN ('NaN', 'Infinity', '-Infinity') ORDER BY f.day, f.amount",
+							   src->day, src->amount, src->from, window), &args, false);
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("source of metric \"%s\" has amounts that are no numbers", src->metric),
