@@ -1,0 +1,1079 @@
+/*-------------------------------------------------------------------------
+ *
+ * apportion.c
+ *	  SQL functions apportion, apportion_tree and apportion_array: an amount
+ *	  shared by weights, exact to the last unit.
+ *
+ * Glossary (see also engine/units.h, engine/apportion.c)
+ *	  participant	a row whose weight is not NULL
+ *	  narrow		weights fit 64-bit integers at one decimal scale, as those
+ *					of a numeric(p,s) column do
+ *
+ * Method
+ *	  The window functions read the whole partition when its first row is
+ *	  asked for, keep the shares in an array, and then hand out one share a
+ *	  row.  Reading is strictly forward, one argument a pass: two arguments of
+ *	  the same row would make the tuplestore step back each time.  No mark is
+ *	  ever set, since trimming a tuplestore that has spilled to disk is slow.
+ *	  What must be the same in each row of the partition (amount, quantum) is
+ *	  compared when the row is handed out, which costs no access to the
+ *	  tuplestore.
+ *
+ *	  apportion first tries 64-bit weights, at the scale of the first one or a
+ *	  finer one that a later row asks for.  If they do not fit, the partition
+ *	  is read again into 128 bits, by the rule for weights in numeric_units.h.
+ *	  Where both are possible they give the same result.
+ *
+ * Memory, outside work_mem
+ *	  apportion: 16 bytes a row at the peak and 8 afterwards; where weights do
+ *	  not fit 64 bits 24 and 8; where shares do not 32 and 16.  One bit a row
+ *	  if there is a NULL weight.  apportion_tree: about 100 bytes a node at the
+ *	  peak, 20 a node and 4 a row afterwards.
+ *
+ * Limits
+ *	  2^31 - 1 rows in a partition, which is as far as window functions can
+ *	  count; 2^31 - 2 nodes in a tree.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "compat.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/primnodes.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/typcache.h"
+#include "windowapi.h"
+
+#include "engine/apportion.h"
+#include "numeric_units.h"
+
+PG_FUNCTION_INFO_V1(target_split_apportion);
+PG_FUNCTION_INFO_V1(target_split_apportion_tree);
+PG_FUNCTION_INFO_V1(target_split_apportion_array);
+
+/* rows between two resets of the context that arguments are evaluated in */
+#define RESET_ROWS		256
+
+/* argument numbers */
+#define ARG_AMOUNT		0
+#define ARG_WEIGHT		1
+#define ARG_QUANTUM		2		/* of apportion */
+#define ARG_AT_LEAST	3
+#define ARG_AT_MOST		4
+#define ARG_PATH		2		/* of apportion_tree */
+#define ARG_TREE_QUANTUM 3
+
+/*
+ * What is the same for every row of a partition, from its first row
+ */
+typedef struct partition_amount
+{
+	bool		amount_isnull;
+	bool		amount_varies;	/* not a constant: compare in each row */
+	bool		quantum_varies;
+	int			quantum_arg;
+	Datum		amount;
+	Datum		quantum_value;
+	ts_int128	units;
+	ts_quantum	quantum;
+} partition_amount;
+
+/* apportion's state for one partition */
+typedef struct apportion_state
+{
+	bool		loaded;
+	bool		bounds_vary;
+	partition_amount common;
+	int64	   *share64;		/* one of the two is set */
+	ts_int128  *share128;
+	bits8	   *excluded;		/* bit i: row i has a NULL weight; may be NULL */
+} apportion_state;
+
+/* apportion_tree's state for one partition */
+typedef struct tree_state
+{
+	bool		loaded;
+	partition_amount common;
+	int			depth;			/* number of levels */
+	int32	   *leaf;			/* by row: its node, -1 for a NULL weight */
+	int32	   *parent;			/* by node */
+	ts_int128  *share;			/* by node */
+} tree_state;
+
+/*
+ * Nodes of a tree while the rows' paths are read; arrays by node, capacity
+ * long
+ */
+typedef struct tree_builder
+{
+	WindowObject winobj;
+	MemoryContext context;		/* the partition's */
+	TypeCacheEntry *element;
+	Oid			collation;
+	int			depth;
+	size_t		n;
+	size_t		capacity;
+	int32	   *parent;
+	int32	   *first_row;
+	uint64	   *hash;
+	ts_int128  *weight;
+	int32	   *table;			/* hash table of nodes: node + 1, 0 if empty */
+	size_t		table_mask;
+} tree_builder;
+
+/* one row's path: depth elements */
+typedef struct tree_path
+{
+	Datum	   *values;
+	bool	   *isnull;
+} tree_path;
+
+/* the engine calls this every few thousand rows */
+static void
+check_for_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+static char *
+numeric_text(Datum value)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, value));
+}
+
+static void *
+alloc_rows(MemoryContext context, size_t n, size_t size)
+{
+	return MemoryContextAllocHuge(context, Max(n, 1) * size);
+}
+
+/*
+ * Can the argument differ from row to row?
+ */
+static bool
+argument_varies(FunctionCallInfo fcinfo, int argno)
+{
+	Node	   *call = fcinfo->flinfo->fn_expr;
+	Node	   *argument;
+
+	if (call == NULL || !IsA(call, WindowFunc) ||
+		argno >= list_length(((WindowFunc *) call)->args))
+		return true;
+	argument = list_nth(((WindowFunc *) call)->args, argno);
+	if (IsA(argument, Const))
+		return false;
+	if (IsA(argument, Param))
+		return ((Param *) argument)->paramkind != PARAM_EXTERN;
+	return true;
+}
+
+/*
+ * Are two numerics equal?  Nearly always they are the same bytes.
+ */
+static bool
+same_numeric(Datum a, Datum b)
+{
+	struct varlena *x = (struct varlena *) DatumGetPointer(a);
+	struct varlena *y = (struct varlena *) DatumGetPointer(b);
+
+	if (x == y)
+		return true;
+	if (!VARATT_IS_EXTENDED(x) || VARATT_IS_SHORT(x))
+	{
+		/* b is our own copy, which is neither compressed nor external */
+		if (VARSIZE_ANY_EXHDR(x) == VARSIZE_ANY_EXHDR(y) &&
+			memcmp(VARDATA_ANY(x), VARDATA_ANY(y), VARSIZE_ANY_EXHDR(x)) == 0)
+			return true;
+	}
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
+}
+
+/*
+ * Read amount and quantum from the partition's first row, which is current
+ *
+ * An amount that is NULL means that there is nothing to share out yet: the
+ * partition's shares are NULL.
+ */
+static void
+load_amount(FunctionCallInfo fcinfo, WindowObject winobj,
+			MemoryContext context, int quantum_arg, partition_amount *common)
+{
+	MemoryContext old;
+	Datum		amount;
+	Datum		quantum;
+	bool		isnull;
+
+	common->quantum_arg = quantum_arg;
+	common->amount_varies = argument_varies(fcinfo, ARG_AMOUNT);
+	common->quantum_varies = argument_varies(fcinfo, quantum_arg);
+
+	quantum = WinGetFuncArgCurrent(winobj, quantum_arg, &isnull);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("quantum must not be null"),
+				 errhint("Use the smallest amount to give out, for example quantum => 0.01.")));
+	ts_quantum_from_numeric(quantum, &common->quantum);
+
+	amount = WinGetFuncArgCurrent(winobj, ARG_AMOUNT, &isnull);
+	common->amount_isnull = isnull;
+	if (!isnull)
+		common->units = ts_units_from_numeric(amount, &common->quantum,
+											  "amount");
+
+	old = MemoryContextSwitchTo(context);
+	if (common->quantum_varies)
+		common->quantum_value = PointerGetDatum(PG_DETOAST_DATUM_COPY(quantum));
+	if (common->amount_varies && !isnull)
+		common->amount = PointerGetDatum(PG_DETOAST_DATUM_COPY(amount));
+	MemoryContextSwitchTo(old);
+}
+
+static void
+report_varying(const char *what, WindowObject winobj, char *first, char *here)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WINDOWING_ERROR),
+			 errmsg("%s differs within a partition", what),
+			 errdetail("It is %s in row 1 and %s in row " INT64_FORMAT ".",
+					   first, here, WinGetCurrentPosition(winobj) + 1),
+			 errhint("Add the columns that decide the %s to PARTITION BY.",
+					 what)));
+}
+
+/*
+ * Refuse a current row whose amount or quantum is not that of the first
+ */
+static void
+check_amount(WindowObject winobj, const partition_amount *common)
+{
+	Datum		value;
+	bool		isnull;
+
+	if (common->amount_varies)
+	{
+		value = WinGetFuncArgCurrent(winobj, ARG_AMOUNT, &isnull);
+		if (isnull != common->amount_isnull ||
+			(!isnull && !same_numeric(value, common->amount)))
+			report_varying("amount", winobj,
+						   common->amount_isnull ? "null" : numeric_text(common->amount),
+						   isnull ? "null" : numeric_text(value));
+	}
+	if (common->quantum_varies)
+	{
+		value = WinGetFuncArgCurrent(winobj, common->quantum_arg, &isnull);
+		if (isnull || !same_numeric(value, common->quantum_value))
+			report_varying("quantum", winobj,
+						   numeric_text(common->quantum_value),
+						   isnull ? "null" : numeric_text(value));
+	}
+}
+
+static int64
+count_rows(WindowObject winobj)
+{
+	int64		nrows = WinGetPartitionRowCount(winobj);
+
+	if (nrows > PG_INT32_MAX - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("partition has too many rows"),
+				 errdetail("It has " INT64_FORMAT " rows; at most %d can be shared among.",
+						   nrows, PG_INT32_MAX - 1)));
+	return nrows;
+}
+
+/*
+ * A private context for evaluating arguments row by row, or NULL where the
+ * partition is so small that the per-row context will do
+ */
+static MemoryContext
+argument_context(MemoryContext parent, int64 nrows)
+{
+	if (nrows <= RESET_ROWS)
+		return NULL;
+	return AllocSetContextCreate(parent, "target_split arguments",
+								 ALLOCSET_SMALL_SIZES);
+}
+
+static inline Datum
+argument_of_row(WindowObject winobj, int argno, int64 row,
+				MemoryContext scratch, bool *isnull)
+{
+	MemoryContext old;
+	Datum		value;
+	bool		isout;
+
+	if (scratch == NULL)
+		return WinGetFuncArgInPartition(winobj, argno, (int) row,
+										WINDOW_SEEK_HEAD, false,
+										isnull, &isout);
+	if (row % RESET_ROWS == 0)
+		MemoryContextReset(scratch);
+	old = MemoryContextSwitchTo(scratch);
+	value = WinGetFuncArgInPartition(winobj, argno, (int) row,
+									 WINDOW_SEEK_HEAD, false, isnull, &isout);
+	MemoryContextSwitchTo(old);
+	return value;
+}
+
+static void
+report_negative(Datum weight, const char *what, int64 number)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("weight must not be negative"),
+			 errdetail("The weight is %s in %s " INT64_FORMAT ".",
+					   numeric_text(weight), what, number),
+			 errhint("Use greatest(weight, 0) to give such rows nothing, or NULL to leave them out.")));
+}
+
+/*
+ * Turn what the engine says into an error; participants: number of weights
+ * that are not NULL
+ */
+static void
+check_status(ts_status status, int64 participants, const ts_quantum *quantum,
+			 ts_int128 units)
+{
+	switch (status)
+	{
+		case TS_OK:
+			return;
+		case TS_ALL_ZERO:
+			if (participants == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("there is no weight to share the amount by"),
+						 errdetail("The amount is %s and every weight is null.",
+								   numeric_text(ts_units_to_numeric(units, quantum))),
+						 errhint("Use coalesce(weight, 1) to share it equally.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("all weights are zero"),
+					 errdetail("The amount is %s and the number of weights " INT64_FORMAT ".",
+							   numeric_text(ts_units_to_numeric(units, quantum)),
+							   participants),
+					 errhint("Use 1 as the weight to share it equally.")));
+			break;
+		case TS_TOO_LARGE:
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("too many rows or weights too large to add up")));
+			break;
+		case TS_NEGATIVE_WEIGHT:
+		case TS_BAD_TREE:
+			break;
+	}
+	elog(ERROR, "unexpected status %d of the engine", (int) status);
+}
+
+/*
+ * Refuse a tie at the cut between rows that ORDER BY does not tell apart:
+ * which one gets the unit would depend on the query plan.
+ */
+static void
+check_tie(WindowObject winobj, int64 last_chosen, int64 first_not_chosen,
+		  const ts_quantum *quantum)
+{
+	Datum		weight;
+	bool		isnull;
+	bool		isout;
+
+	if (!WinRowsArePeers(winobj, last_chosen, first_not_chosen))
+		return;
+	weight = WinGetFuncArgInPartition(winobj, ARG_WEIGHT, (int) last_chosen,
+									  WINDOW_SEEK_HEAD, false, &isnull, &isout);
+	ereport(ERROR,
+			(errcode(ERRCODE_WINDOWING_ERROR),
+			 errmsg("ORDER BY does not decide which row gets the last unit"),
+			 errdetail("Rows " INT64_FORMAT " and " INT64_FORMAT " have the same weight %s and are equal in ORDER BY; only one of them can get the last %s.",
+					   last_chosen + 1, first_not_chosen + 1,
+					   isnull ? "null" : numeric_text(weight),
+					   numeric_text(ts_units_to_numeric(1, quantum))),
+			 errhint("Add a column that tells the rows apart to the window's ORDER BY, for example OVER (ORDER BY id).")));
+}
+
+/*
+ * Note that a row takes no part; the bitmap is made when the first one comes
+ */
+static void
+exclude_row(apportion_state *state, MemoryContext context, int64 nrows,
+			int64 row)
+{
+	if (state->excluded == NULL)
+		state->excluded = MemoryContextAllocZero(context, nrows / 8 + 1);
+	state->excluded[row / 8] |= 1 << (row % 8);
+}
+
+/*
+ * Share by 64-bit weights; false when something does not fit
+ */
+static bool
+load_narrow(WindowObject winobj, apportion_state *state,
+			MemoryContext context, int64 nrows)
+{
+	MemoryContext scratch;
+	uint64	   *weight;
+	int64		largest = 0;
+	int64		participants = 0;
+	int			scale = 0;
+	ts_status	status;
+	ts_cut		cut;
+	int64		i;
+
+	if (state->common.units > PG_INT64_MAX ||
+		state->common.units < -PG_INT64_MAX)
+		return false;
+
+	scratch = argument_context(context, nrows);
+	weight = alloc_rows(context, nrows, sizeof(*weight));
+	for (i = 0; i < nrows; i++)
+	{
+		bool		isnull;
+		int64		value;
+		int			finer;
+		Datum		datum = argument_of_row(winobj, ARG_WEIGHT, i, scratch,
+											&isnull);
+
+		if (isnull)
+		{
+			weight[i] = 0;
+			exclude_row(state, context, nrows, i);
+			continue;
+		}
+		if (participants++ == 0)
+			scale = Min(ts_numeric_display_scale(datum), 18);
+		if (unlikely(!ts_weight_as_int64(datum, scale, &value, &finer)))
+		{
+			int64		factor = 1;
+			int64		j;
+
+			/* a finer scale may do: bring what was read to it */
+			for (; scale < finer && factor <= PG_INT64_MAX / 10; scale++)
+				factor *= 10;
+			if (scale != finer || largest > PG_INT64_MAX / factor)
+				break;
+			largest *= factor;
+			for (j = 0; j < i; j++)
+				weight[j] *= factor;
+			if (!ts_weight_as_int64(datum, scale, &value, &finer))
+				break;
+		}
+		if (unlikely(value < 0))
+			report_negative(datum, "row", i + 1);
+		weight[i] = value;
+		if (value > largest)
+			largest = value;
+	}
+	if (scratch != NULL)
+		MemoryContextDelete(scratch);
+
+	status = TS_TOO_LARGE;
+	if (i == nrows)
+	{
+		state->share64 = alloc_rows(context, nrows, sizeof(int64));
+		status = ts_apportion64(nrows, weight, (int64) state->common.units,
+								state->share64, &cut, check_for_interrupts);
+	}
+	pfree(weight);
+	if (status == TS_TOO_LARGE)
+	{
+		if (state->share64 != NULL)
+			pfree(state->share64);
+		if (state->excluded != NULL)
+			pfree(state->excluded);
+		state->share64 = NULL;
+		state->excluded = NULL;
+		return false;
+	}
+	check_status(status, participants, &state->common.quantum,
+				 state->common.units);
+	if (cut.tied)
+		check_tie(winobj, cut.last_chosen, cut.first_not_chosen,
+				  &state->common.quantum);
+	return true;
+}
+
+/*
+ * Read all weights of the partition into 128 bits, at one scale
+ *
+ * A NULL weight becomes 0 and is reported to note_null.
+ */
+static ts_int128 *
+read_weights(WindowObject winobj, MemoryContext context, int64 nrows,
+			 void (*note_null) (void *state, MemoryContext context,
+								int64 nrows, int64 row),
+			 void *state, int64 *participants)
+{
+	MemoryContext scratch = argument_context(context, nrows);
+	ts_int128  *weight = alloc_rows(context, nrows, sizeof(*weight));
+	int16	   *scale = alloc_rows(context, nrows, sizeof(*scale));
+	int64		i;
+
+	*participants = 0;
+	for (i = 0; i < nrows; i++)
+	{
+		bool		isnull;
+		int			own_scale;
+		Datum		datum = argument_of_row(winobj, ARG_WEIGHT, i, scratch,
+											&isnull);
+
+		if (isnull)
+		{
+			weight[i] = 0;
+			scale[i] = 0;
+			note_null(state, context, nrows, i);
+			continue;
+		}
+		(*participants)++;
+		ts_weight_from_numeric(datum, &weight[i], &own_scale);
+		scale[i] = (int16) own_scale;
+		if (weight[i] < 0)
+			report_negative(datum, "row", i + 1);
+	}
+	if (scratch != NULL)
+		MemoryContextDelete(scratch);
+	ts_weights_align(nrows, weight, scale);
+	pfree(scale);
+	return weight;
+}
+
+static void
+note_excluded(void *state, MemoryContext context, int64 nrows, int64 row)
+{
+	exclude_row(state, context, nrows, row);
+}
+
+/*
+ * Share by 128-bit weights
+ */
+static void
+load_wide(WindowObject winobj, apportion_state *state, MemoryContext context,
+		  int64 nrows)
+{
+	int64		participants;
+	ts_int128  *weight = read_weights(winobj, context, nrows, note_excluded,
+									  state, &participants);
+	ts_status	status;
+	ts_cut		cut;
+
+	if (state->common.units > PG_INT64_MAX ||
+		state->common.units < -PG_INT64_MAX)
+		state->share128 = alloc_rows(context, nrows, sizeof(ts_int128));
+	else
+		state->share64 = alloc_rows(context, nrows, sizeof(int64));
+	status = ts_apportion128(nrows, weight, state->common.units,
+							 state->share64, state->share128, &cut,
+							 check_for_interrupts);
+	pfree(weight);
+	check_status(status, participants, &state->common.quantum,
+				 state->common.units);
+	if (cut.tied)
+		check_tie(winobj, cut.last_chosen, cut.first_not_chosen,
+				  &state->common.quantum);
+}
+
+/*
+ * Refuse bounds
+ */
+static void
+check_bounds(WindowObject winobj)
+{
+	int			argno;
+
+	for (argno = ARG_AT_LEAST; argno <= ARG_AT_MOST; argno++)
+	{
+		bool		isnull;
+
+		WinGetFuncArgCurrent(winobj, argno, &isnull);
+		if (!isnull)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("at_least and at_most are not supported yet"),
+					 errhint("Leave them out or use NULL.")));
+	}
+}
+
+/*
+ * apportion(amount, weight, quantum, at_least, at_most) OVER (...)
+ *
+ * The current row's share.  amount and quantum as numerics; the result is a
+ * multiple of the quantum at its display scale.
+ */
+Datum
+target_split_apportion(PG_FUNCTION_ARGS)
+{
+	WindowObject winobj = PG_WINDOW_OBJECT();
+	apportion_state *state;
+	int64		row;
+
+	if (!WindowObjectIsValid(winobj))
+		elog(ERROR, "apportion must be called as a window function");
+
+	state = WinGetPartitionLocalMemory(winobj, sizeof(apportion_state));
+	if (unlikely(!state->loaded))
+	{
+		MemoryContext context = GetMemoryChunkContext(state);
+
+		state->bounds_vary = argument_varies(fcinfo, ARG_AT_LEAST) ||
+			argument_varies(fcinfo, ARG_AT_MOST);
+		check_bounds(winobj);
+		load_amount(fcinfo, winobj, context, ARG_QUANTUM, &state->common);
+		if (!state->common.amount_isnull)
+		{
+			int64		nrows = count_rows(winobj);
+
+			if (!load_narrow(winobj, state, context, nrows))
+				load_wide(winobj, state, context, nrows);
+		}
+		state->loaded = true;
+	}
+
+	if (state->bounds_vary)
+		check_bounds(winobj);
+	check_amount(winobj, &state->common);
+	if (state->common.amount_isnull)
+		PG_RETURN_NULL();
+
+	row = WinGetCurrentPosition(winobj);
+	if (state->excluded != NULL &&
+		(state->excluded[row / 8] & (1 << (row % 8))) != 0)
+		PG_RETURN_NULL();
+	if (likely(state->share64 != NULL))
+		return ts_units_to_numeric(state->share64[row], &state->common.quantum);
+	return ts_units_to_numeric(state->share128[row], &state->common.quantum);
+}
+
+/*
+ * The path of one row, copied into the current memory context
+ *
+ * depth is 0 for the first path, which decides.
+ */
+static tree_path
+path_of_row(tree_builder *tree, int64 row)
+{
+	tree_path	path;
+	ArrayType  *array;
+	Datum		datum;
+	bool		isnull;
+	bool		isout;
+	int			count;
+
+	datum = WinGetFuncArgInPartition(tree->winobj, ARG_PATH, (int) row,
+									 WINDOW_SEEK_HEAD, false, &isnull, &isout);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("path must not be null"),
+				 errdetail("It is null in row " INT64_FORMAT ".", row + 1)));
+	array = DatumGetArrayTypePCopy(datum);
+	if (ARR_NDIM(array) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("path must have one dimension and at least one element"),
+				 errdetail("It has %d dimensions in row " INT64_FORMAT ".",
+						   ARR_NDIM(array), row + 1)));
+	if (tree->element == NULL)
+	{
+		tree->element = lookup_type_cache(ARR_ELEMTYPE(array),
+										  TYPECACHE_EQ_OPR_FINFO |
+										  TYPECACHE_HASH_EXTENDED_PROC_FINFO);
+		if (!OidIsValid(tree->element->eq_opr_finfo.fn_oid) ||
+			!OidIsValid(tree->element->hash_extended_proc_finfo.fn_oid))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_FUNCTION),
+					 errmsg("path elements of type %s cannot be hashed",
+							format_type_be(ARR_ELEMTYPE(array))),
+					 errhint("Cast the path, for example path::text[].")));
+	}
+	deconstruct_array(array, ARR_ELEMTYPE(array), tree->element->typlen,
+					  tree->element->typbyval, tree->element->typalign,
+					  &path.values, &path.isnull, &count);
+	if (tree->depth == 0)
+		tree->depth = count;
+	if (tree->depth != count)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("paths within a partition must have the same length"),
+				 errdetail("The path has %d elements in the first row and %d in row " INT64_FORMAT ".",
+						   tree->depth, count, row + 1)));
+	return path;
+}
+
+/*
+ * Is this element the same key?  NULL is a key like any other.
+ */
+static bool
+same_element(tree_builder *tree, const tree_path *a, const tree_path *b,
+			 int level)
+{
+	if (a->isnull[level] || b->isnull[level])
+		return a->isnull[level] == b->isnull[level];
+	if (datum_image_eq(a->values[level], b->values[level],
+					   tree->element->typbyval, tree->element->typlen))
+		return true;
+	return DatumGetBool(FunctionCall2Coll(&tree->element->eq_opr_finfo,
+										  tree->collation,
+										  a->values[level], b->values[level]));
+}
+
+/*
+ * Make room for more nodes, doubling, and a hash table at most half full
+ */
+static void
+grow_tree(tree_builder *tree, size_t capacity)
+{
+	size_t		slots = 16;
+	size_t		i;
+
+	if (capacity > PG_INT32_MAX - 1)
+		capacity = PG_INT32_MAX - 1;
+	if (tree->n >= capacity)
+		check_status(TS_TOO_LARGE, 0, NULL, 0);
+	if (tree->parent == NULL)
+	{
+		tree->parent = alloc_rows(tree->context, capacity, sizeof(int32));
+		tree->first_row = alloc_rows(tree->context, capacity, sizeof(int32));
+		tree->hash = alloc_rows(tree->context, capacity, sizeof(uint64));
+		tree->weight = alloc_rows(tree->context, capacity, sizeof(ts_int128));
+	}
+	else
+	{
+		tree->parent = repalloc_huge(tree->parent, capacity * sizeof(int32));
+		tree->first_row = repalloc_huge(tree->first_row, capacity * sizeof(int32));
+		tree->hash = repalloc_huge(tree->hash, capacity * sizeof(uint64));
+		tree->weight = repalloc_huge(tree->weight, capacity * sizeof(ts_int128));
+		pfree(tree->table);
+	}
+	tree->capacity = capacity;
+
+	while (slots < capacity * 2)
+		slots *= 2;
+	tree->table = MemoryContextAllocExtended(tree->context,
+											 slots * sizeof(int32),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	tree->table_mask = slots - 1;
+	for (i = 0; i < tree->n; i++)
+	{
+		size_t		slot = tree->hash[i] & tree->table_mask;
+
+		while (tree->table[slot] != 0)
+			slot = (slot + 1) & tree->table_mask;
+		tree->table[slot] = (int32) (i + 1);
+	}
+}
+
+/*
+ * Add a node for this row's path at this level, which must be new among the
+ * children of its parent
+ */
+static int32
+add_node(tree_builder *tree, const tree_path *path, int level, int32 parent,
+		 int64 row)
+{
+	uint64		hash = 0;
+	size_t		slot;
+
+	if (tree->n == tree->capacity)
+		grow_tree(tree, tree->capacity * 2);
+	if (!path->isnull[level])
+		hash = DatumGetUInt64(FunctionCall2Coll(&tree->element->hash_extended_proc_finfo,
+												tree->collation,
+												path->values[level],
+												Int64GetDatum(0)));
+	hash = hash_combine64(hash_bytes_uint32_extended((uint32) parent, 0), hash);
+
+	for (slot = hash & tree->table_mask;
+		 tree->table[slot] != 0;
+		 slot = (slot + 1) & tree->table_mask)
+	{
+		int32		other = tree->table[slot] - 1;
+		tree_path	other_path;
+
+		if (tree->hash[other] != hash || tree->parent[other] != parent)
+			continue;
+		/* equal hashes nearly always mean equal keys, but let us see */
+		other_path = path_of_row(tree, tree->first_row[other]);
+		if (!same_element(tree, path, &other_path, level))
+			continue;
+		if (level == tree->depth - 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_WINDOWING_ERROR),
+					 errmsg("two rows have the same path"),
+					 errdetail("The path of row %d comes again in row " INT64_FORMAT ".",
+							   tree->first_row[other] + 1, row + 1),
+					 errhint("Group the rows by path and add up their weights, or add a key to the path.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WINDOWING_ERROR),
+				 errmsg("ORDER BY does not keep the rows of a path together"),
+				 errdetail("The first %d elements of the path of row %d come again in row " INT64_FORMAT ", after others.",
+						   level + 1, tree->first_row[other] + 1, row + 1),
+				 errhint("Order the window by what the path is made of, from its first element on, for example OVER (ORDER BY region, rep).")));
+	}
+	tree->table[slot] = (int32) (tree->n + 1);
+	tree->hash[tree->n] = hash;
+	tree->parent[tree->n] = parent;
+	tree->first_row[tree->n] = (int32) row;
+	tree->weight[tree->n] = 0;
+	return (int32) tree->n++;
+}
+
+/* mark a row of a tree that takes no part */
+static void
+note_no_leaf(void *state, MemoryContext context pg_attribute_unused(),
+			 int64 nrows pg_attribute_unused(), int64 row)
+{
+	((tree_state *) state)->leaf[row] = -1;
+}
+
+/* the argument of tree_tie */
+typedef struct tie_context
+{
+	tree_builder *tree;
+	const ts_quantum *quantum;
+} tie_context;
+
+/*
+ * The engine found siblings whose order alone decided.  A node's place is
+ * that of its first row.
+ */
+static void
+tree_tie(void *arg, size_t last_chosen, size_t first_not_chosen)
+{
+	tie_context *tie = arg;
+	int64		a = tie->tree->first_row[last_chosen];
+	int64		b = tie->tree->first_row[first_not_chosen];
+
+	if (!WinRowsArePeers(tie->tree->winobj, a, b))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_WINDOWING_ERROR),
+			 errmsg("ORDER BY does not decide which row gets the last unit"),
+			 errdetail("The paths of rows " INT64_FORMAT " and " INT64_FORMAT " have the same weight and are equal in ORDER BY; only one of them can get the last %s.",
+					   a + 1, b + 1,
+					   numeric_text(ts_units_to_numeric(1, tie->quantum))),
+			 errhint("Order the window by what the path is made of, from its first element on, for example OVER (ORDER BY region, rep).")));
+}
+
+/*
+ * Read the partition, build the tree and share the amount over it
+ */
+static void
+load_tree(WindowObject winobj, tree_state *state, MemoryContext context,
+		  Oid collation)
+{
+	int64		nrows = count_rows(winobj);
+	int64		participants;
+	ts_int128  *weight;
+	tree_builder tree;
+	tree_path	path = {NULL, NULL};
+	tree_path	previous = {NULL, NULL};
+	int32	   *node = NULL;
+	MemoryContext scratch[2];
+	MemoryContext old;
+	tie_context tie;
+	void	   *work;
+	ts_status	status;
+	int64		i;
+	int64		number = 0;
+
+	state->leaf = alloc_rows(context, nrows, sizeof(int32));
+	memset(state->leaf, 0, nrows * sizeof(int32));
+	weight = read_weights(winobj, context, nrows, note_no_leaf, state,
+						  &participants);
+
+	memset(&tree, 0, sizeof(tree));
+	tree.winobj = winobj;
+	tree.context = context;
+	tree.collation = collation;
+	grow_tree(&tree, participants + participants / 8 + 16);
+
+	/* a path is needed until the next one has been compared with it */
+	scratch[0] = AllocSetContextCreate(context, "target_split path",
+									   ALLOCSET_SMALL_SIZES);
+	scratch[1] = AllocSetContextCreate(context, "target_split path",
+									   ALLOCSET_SMALL_SIZES);
+	old = CurrentMemoryContext;
+	for (i = 0; i < nrows; i++)
+	{
+		int			level = 0;
+
+		if (state->leaf[i] < 0)
+			continue;
+		MemoryContextSwitchTo(scratch[number % 2]);
+		MemoryContextReset(CurrentMemoryContext);
+		path = path_of_row(&tree, i);
+		if (number++ == 0)
+			node = MemoryContextAlloc(context, tree.depth * sizeof(int32));
+		else
+		{
+			/* where the whole path is the same, add_node finds its leaf */
+			while (level < tree.depth - 1 &&
+				   same_element(&tree, &previous, &path, level))
+				level++;
+		}
+		for (; level < tree.depth; level++)
+			node[level] = add_node(&tree, &path, level,
+								   level == 0 ? -1 : node[level - 1], i);
+		state->leaf[i] = node[tree.depth - 1];
+		tree.weight[node[tree.depth - 1]] = weight[i];
+		previous = path;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch[0]);
+	MemoryContextDelete(scratch[1]);
+	if (node != NULL)
+		pfree(node);
+	pfree(weight);
+	pfree(tree.table);
+	pfree(tree.hash);
+
+	state->depth = tree.depth;
+	state->parent = tree.parent;
+	state->share = alloc_rows(context, tree.n, sizeof(ts_int128));
+	work = alloc_rows(context, ts_apportion_tree_work(tree.n), 1);
+	tie.tree = &tree;
+	tie.quantum = &state->common.quantum;
+	status = ts_apportion_tree(tree.n, tree.parent, tree.weight,
+							   state->common.units, state->share, work,
+							   tree_tie, &tie, check_for_interrupts);
+	check_status(status, participants, &state->common.quantum,
+				 state->common.units);
+	pfree(work);
+	pfree(tree.weight);
+	pfree(tree.first_row);
+}
+
+/*
+ * apportion_tree(amount, weight, path, quantum) OVER (...)
+ *
+ * The shares of the current row's nodes, from the outermost level to the
+ * leaf.
+ */
+Datum
+target_split_apportion_tree(PG_FUNCTION_ARGS)
+{
+	WindowObject winobj = PG_WINDOW_OBJECT();
+	tree_state *state;
+	int32		node;
+	Datum	   *shares;
+	int			level;
+
+	if (!WindowObjectIsValid(winobj))
+		elog(ERROR, "apportion_tree must be called as a window function");
+
+	state = WinGetPartitionLocalMemory(winobj, sizeof(tree_state));
+	if (unlikely(!state->loaded))
+	{
+		MemoryContext context = GetMemoryChunkContext(state);
+
+		load_amount(fcinfo, winobj, context, ARG_TREE_QUANTUM, &state->common);
+		if (!state->common.amount_isnull)
+			load_tree(winobj, state, context, PG_GET_COLLATION());
+		state->loaded = true;
+	}
+
+	check_amount(winobj, &state->common);
+	if (state->common.amount_isnull)
+		PG_RETURN_NULL();
+	node = state->leaf[WinGetCurrentPosition(winobj)];
+	if (node < 0)
+		PG_RETURN_NULL();
+
+	shares = palloc(state->depth * sizeof(Datum));
+	for (level = state->depth - 1; level >= 0; level--)
+	{
+		shares[level] = ts_units_to_numeric(state->share[node],
+											&state->common.quantum);
+		node = state->parent[node];
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_array(shares, state->depth, NUMERICOID,
+										  -1, false, TYPALIGN_INT));
+}
+
+/*
+ * apportion_array(amount, weights, quantum)
+ *
+ * The result has the bounds of weights.  No weights are like no row: only
+ * the amount 0 can be shared among none.
+ */
+Datum
+target_split_apportion_array(PG_FUNCTION_ARGS)
+{
+	Datum		amount = PG_GETARG_DATUM(0);
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
+	Datum		quantum_value = PG_GETARG_DATUM(2);
+	ts_quantum	quantum;
+	ts_int128	units;
+	Datum	   *values;
+	bool	   *nulls;
+	ts_int128  *weight;
+	ts_int128  *share;
+	int16	   *scale;
+	int64		participants = 0;
+	int			count;
+	ts_status	status;
+	ts_cut		cut;
+	int			i;
+
+	ts_quantum_from_numeric(quantum_value, &quantum);
+	units = ts_units_from_numeric(amount, &quantum, "amount");
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("weights must have one dimension"),
+				 errdetail("The array has %d dimensions.", ARR_NDIM(array))));
+
+	deconstruct_array(array, NUMERICOID, -1, false, TYPALIGN_INT,
+					  &values, &nulls, &count);
+	if (count == 0)
+	{
+		if (units != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("there is no weight to share the amount by"),
+					 errdetail("The amount is %s and the array of weights is empty.",
+							   numeric_text(amount))));
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(NUMERICOID));
+	}
+
+	weight = alloc_rows(CurrentMemoryContext, count, sizeof(*weight));
+	share = alloc_rows(CurrentMemoryContext, count, sizeof(*share));
+	scale = alloc_rows(CurrentMemoryContext, count, sizeof(*scale));
+	for (i = 0; i < count; i++)
+	{
+		int			own_scale = 0;
+
+		weight[i] = 0;
+		if (!nulls[i])
+		{
+			participants++;
+			ts_weight_from_numeric(values[i], &weight[i], &own_scale);
+			if (weight[i] < 0)
+				report_negative(values[i], "element", i + 1);
+		}
+		scale[i] = (int16) own_scale;
+	}
+	ts_weights_align(count, weight, scale);
+	status = ts_apportion128(count, weight, units, NULL, share, &cut,
+							 check_for_interrupts);
+	check_status(status, participants, &quantum, units);
+	for (i = 0; i < count; i++)
+	{
+		if (!nulls[i])
+			values[i] = ts_units_to_numeric(share[i], &quantum);
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(values, nulls, 1, ARR_DIMS(array),
+											 ARR_LBOUND(array), NUMERICOID,
+											 -1, false, TYPALIGN_INT));
+}
