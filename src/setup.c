@@ -1012,10 +1012,10 @@ add_source_levels(int32 metric_id, const source_item *items, int n_items)
 					   " WHERE l.dimension_id = $1 AND l.name = $2", &args, false) > 0)
 				depth = ts_int4(0, 1);
 			else
-				depth = Max(depth, dimension.n_levels + 1);
+				depth = dimension.n_levels + 1;
+			/* downwards; a new level only right below the deepest one */
 			if (depth <= above ||
-				(depth > dimension.n_levels && above < dimension.n_levels && i > 0) ||
-				(depth > dimension.n_levels && i == 0))
+				(depth > dimension.n_levels && above < dimension.n_levels))
 			{
 				args.n = 1;
 				(void) ts_run("SELECT l.name FROM " TS_SCHEMA ".dimension_level AS l"

@@ -12,6 +12,7 @@ RESET client_min_messages;
 GRANT USAGE ON SCHEMA target_split TO regress_ts_planner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA target_split TO regress_ts_planner;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA target_split TO regress_ts_planner;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA target_split TO regress_ts_planner;
 
 -- a company's order table: headers in Chinese, with spaces, slashes, quotes
 CREATE SCHEMA "Sales Data";
