@@ -12,23 +12,23 @@
  * Method
  *	  The window functions read the whole partition when its first row is
  *	  asked for, keep the shares in an array, and then hand out one share a
- *	  row.  Reading is strictly forward, one argument a pass: two arguments of
- *	  the same row would make the tuplestore step back each time.  No mark is
- *	  ever set, since trimming a tuplestore that has spilled to disk is slow.
+ *	  row.  Reading is one forward pass: a tuplestore that has spilled to disk
+ *	  goes back slowly, row by row.  No mark is ever set, since trimming such a
+ *	  tuplestore is slow, too.
  *	  What must be the same in each row of the partition (amount, quantum) is
  *	  compared when the row is handed out, which costs no access to the
  *	  tuplestore.
  *
- *	  apportion first tries 64-bit weights, at the scale of the first one or a
- *	  finer one that a later row asks for.  If they do not fit, the partition
- *	  is read again into 128 bits, by the rule for weights in numeric_units.h.
- *	  Where both are possible they give the same result.
+ *	  Weights are first kept in 64 bits, at the scale of the first one or a
+ *	  finer one that a later row asks for.  Once one does not fit, those read
+ *	  so far are widened to 128 bits, by the rule for weights in
+ *	  numeric_units.h.  Where both are possible they give the same result.
  *
  * Memory, outside work_mem
  *	  apportion: 16 bytes a row at the peak and 8 afterwards; where weights do
  *	  not fit 64 bits 24 and 8; where shares do not 32 and 16.  One bit a row
- *	  if there is a NULL weight.  apportion_tree: about 90 bytes a node at the
- *	  peak (110 where siblings do not come in order), 20 a node and 4 a row
+ *	  if there is a NULL weight.  apportion_tree: about 75 bytes a node at the
+ *	  peak (where siblings do not come in order a little more), 20 a node and 4 a row
  *	  afterwards.
  *
  * Limits
@@ -130,7 +130,7 @@ typedef struct tree_builder
 	int32	   *parent;
 	int32	   *first_row;
 	ts_int128  *weight;
-	uint64	   *hash;			/* these two only where hashed */
+	uint64	   *hash;			/* these only where hashed */
 	int32	   *table;			/* node + 1, 0 if empty */
 	size_t		table_mask;
 } tree_builder;
@@ -410,180 +410,214 @@ check_tie(WindowObject winobj, int64 last_chosen, int64 first_not_chosen,
 }
 
 /*
- * Note that a row takes no part; the bitmap is made when the first one comes
+ * Weights of a partition while they are read: 64-bit integers at one scale as
+ * long as they fit, then 128-bit ones, each with its own scale
  */
-static void
-exclude_row(apportion_state *state, MemoryContext context, int64 nrows,
-			int64 row)
+typedef struct weight_reader
 {
-	if (state->excluded == NULL)
-		state->excluded = MemoryContextAllocZero(context, nrows / 8 + 1);
-	state->excluded[row / 8] |= 1 << (row % 8);
+	WindowObject winobj;
+	MemoryContext context;		/* the partition's */
+	MemoryContext scratch;		/* see argument_context */
+	int64		nrows;
+	int64		participants;
+	uint64	   *narrow;			/* one of the two is set */
+	ts_int128  *wide;
+	int			narrow_scale;
+	int64		largest;		/* of the narrow ones */
+	int16	   *scale;			/* of the wide ones */
+} weight_reader;
+
+static void
+start_reading(weight_reader *reader, WindowObject winobj,
+			  MemoryContext context, int64 nrows, bool narrow)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->winobj = winobj;
+	reader->context = context;
+	reader->scratch = argument_context(context, nrows);
+	reader->nrows = nrows;
+	if (narrow)
+		reader->narrow = alloc_rows(context, nrows, sizeof(uint64));
+	else
+	{
+		reader->wide = alloc_rows(context, nrows, sizeof(ts_int128));
+		reader->scale = alloc_rows(context, nrows, sizeof(int16));
+	}
 }
 
 /*
- * Share by 64-bit weights; false when something does not fit
+ * Change to 128-bit weights, count of which have been read
+ *
+ * In place, and from the end, where a weight's new place is beyond all old
+ * ones that are still needed.
  */
-static bool
-load_narrow(WindowObject winobj, apportion_state *state,
-			MemoryContext context, int64 nrows)
+static void
+widen(weight_reader *reader, int64 count)
 {
-	MemoryContext scratch;
-	uint64	   *weight;
-	int64		largest = 0;
-	int64		participants = 0;
-	int			scale = 0;
-	ts_status	status;
-	ts_cut		cut;
+	uint64	   *narrow;
 	int64		i;
 
-	if (state->common.units > PG_INT64_MAX ||
-		state->common.units < -PG_INT64_MAX)
+	narrow = repalloc_huge(reader->narrow,
+						   Max(reader->nrows, 1) * sizeof(ts_int128));
+	reader->narrow = NULL;
+	reader->wide = (ts_int128 *) narrow;
+	reader->scale = alloc_rows(reader->context, reader->nrows, sizeof(int16));
+	for (i = count - 1; i >= 0; i--)
+	{
+		uint64		value;
+
+		memcpy(&value, narrow + i, sizeof(value));
+		reader->wide[i] = (ts_int128) value;
+		reader->scale[i] = (int16) reader->narrow_scale;
+	}
+}
+
+/*
+ * Bring the narrow weights read so far to a finer scale; false if they would
+ * not fit
+ */
+static bool
+refine(weight_reader *reader, int64 count, int finer)
+{
+	int64		factor = 1;
+	int64		i;
+
+	if (finer <= reader->narrow_scale)
 		return false;
-
-	scratch = argument_context(context, nrows);
-	weight = alloc_rows(context, nrows, sizeof(*weight));
-	for (i = 0; i < nrows; i++)
-	{
-		bool		isnull;
-		int64		value;
-		int			finer;
-		Datum		datum = argument_of_row(winobj, ARG_WEIGHT, i, scratch,
-											&isnull);
-
-		if (isnull)
-		{
-			weight[i] = 0;
-			exclude_row(state, context, nrows, i);
-			continue;
-		}
-		if (participants++ == 0)
-			scale = Min(ts_numeric_display_scale(datum), 18);
-		if (unlikely(!ts_weight_as_int64(datum, scale, &value, &finer)))
-		{
-			int64		factor = 1;
-			int64		j;
-
-			/* a finer scale may do: bring what was read to it */
-			for (; scale < finer && factor <= PG_INT64_MAX / 10; scale++)
-				factor *= 10;
-			if (scale != finer || largest > PG_INT64_MAX / factor)
-				break;
-			largest *= factor;
-			for (j = 0; j < i; j++)
-				weight[j] *= factor;
-			if (!ts_weight_as_int64(datum, scale, &value, &finer))
-				break;
-		}
-		if (unlikely(value < 0))
-			report_negative(datum, "row", i + 1);
-		weight[i] = value;
-		if (value > largest)
-			largest = value;
-	}
-	if (scratch != NULL)
-		MemoryContextDelete(scratch);
-
-	status = TS_TOO_LARGE;
-	if (i == nrows)
-	{
-		state->share64 = alloc_rows(context, nrows, sizeof(int64));
-		status = ts_apportion64(nrows, weight, (int64) state->common.units,
-								state->share64, &cut, check_for_interrupts);
-	}
-	pfree(weight);
-	if (status == TS_TOO_LARGE)
-	{
-		if (state->share64 != NULL)
-			pfree(state->share64);
-		if (state->excluded != NULL)
-			pfree(state->excluded);
-		state->share64 = NULL;
-		state->excluded = NULL;
+	for (i = reader->narrow_scale; i < finer; i++)
+		factor *= 10;
+	if (reader->largest > PG_INT64_MAX / factor)
 		return false;
-	}
-	check_status(status, participants, &state->common.quantum,
-				 state->common.units);
-	if (cut.tied)
-		check_tie(winobj, cut.last_chosen, cut.first_not_chosen,
-				  &state->common.quantum);
+	reader->largest *= factor;
+	reader->narrow_scale = finer;
+	for (i = 0; i < count; i++)
+		reader->narrow[i] *= factor;
 	return true;
 }
 
 /*
- * Read all weights of the partition into 128 bits, at one scale
- *
- * A NULL weight becomes 0 and is reported to note_null.
+ * Read the weight of the next row; false if it is NULL, which counts as 0
  */
-static ts_int128 *
-read_weights(WindowObject winobj, MemoryContext context, int64 nrows,
-			 void (*note_null) (void *state, MemoryContext context,
-								int64 nrows, int64 row),
-			 void *state, int64 *participants)
+static inline bool
+read_weight(weight_reader *reader, int64 row)
 {
-	MemoryContext scratch = argument_context(context, nrows);
-	ts_int128  *weight = alloc_rows(context, nrows, sizeof(*weight));
-	int16	   *scale = alloc_rows(context, nrows, sizeof(*scale));
-	int64		i;
+	bool		isnull;
+	Datum		datum = argument_of_row(reader->winobj, ARG_WEIGHT, row,
+										reader->scratch, &isnull);
 
-	*participants = 0;
-	for (i = 0; i < nrows; i++)
+	if (likely(!isnull))
+		reader->participants++;
+	if (reader->narrow != NULL)
 	{
-		bool		isnull;
-		int			own_scale;
-		Datum		datum = argument_of_row(winobj, ARG_WEIGHT, i, scratch,
-											&isnull);
+		int64		value = 0;
+		int			finer;
 
-		if (isnull)
+		if (unlikely(isnull))
 		{
-			weight[i] = 0;
-			scale[i] = 0;
-			note_null(state, context, nrows, i);
-			continue;
+			reader->narrow[row] = 0;
+			return false;
 		}
-		(*participants)++;
-		ts_weight_from_numeric(datum, &weight[i], &own_scale);
-		scale[i] = (int16) own_scale;
-		if (weight[i] < 0)
-			report_negative(datum, "row", i + 1);
+		if (reader->participants == 1)
+			reader->narrow_scale = Min(ts_numeric_display_scale(datum), 18);
+		if (likely(ts_weight_as_int64(datum, reader->narrow_scale, &value,
+									  &finer)) ||
+			(refine(reader, row, finer) &&
+			 ts_weight_as_int64(datum, finer, &value, &finer)))
+		{
+			if (unlikely(value < 0))
+				report_negative(datum, "row", row + 1);
+			reader->narrow[row] = value;
+			if (value > reader->largest)
+				reader->largest = value;
+			return true;
+		}
+		widen(reader, row);
 	}
-	if (scratch != NULL)
-		MemoryContextDelete(scratch);
-	ts_weights_align(nrows, weight, scale);
-	pfree(scale);
-	return weight;
-}
 
-static void
-note_excluded(void *state, MemoryContext context, int64 nrows, int64 row)
-{
-	exclude_row(state, context, nrows, row);
+	reader->wide[row] = 0;
+	reader->scale[row] = 0;
+	if (!isnull)
+	{
+		int			own_scale;
+
+		ts_weight_from_numeric(datum, &reader->wide[row], &own_scale);
+		reader->scale[row] = (int16) own_scale;
+		if (reader->wide[row] < 0)
+			report_negative(datum, "row", row + 1);
+	}
+	return !isnull;
 }
 
 /*
- * Share by 128-bit weights
+ * All weights have been read: bring the wide ones to one scale
  */
 static void
-load_wide(WindowObject winobj, apportion_state *state, MemoryContext context,
-		  int64 nrows)
+finish_reading(weight_reader *reader)
 {
-	int64		participants;
-	ts_int128  *weight = read_weights(winobj, context, nrows, note_excluded,
-									  state, &participants);
-	ts_status	status;
-	ts_cut		cut;
+	if (reader->scratch != NULL)
+		MemoryContextDelete(reader->scratch);
+	reader->scratch = NULL;
+	if (reader->wide != NULL)
+	{
+		ts_weights_align(reader->nrows, reader->wide, reader->scale);
+		pfree(reader->scale);
+	}
+}
 
-	if (state->common.units > PG_INT64_MAX ||
-		state->common.units < -PG_INT64_MAX)
-		state->share128 = alloc_rows(context, nrows, sizeof(ts_int128));
-	else
+/*
+ * Read the partition's weights and share the amount by them
+ */
+static void
+load_shares(WindowObject winobj, apportion_state *state,
+			MemoryContext context)
+{
+	int64		nrows = count_rows(winobj);
+	ts_int128	units = state->common.units;
+	bool		narrow_units = units <= PG_INT64_MAX && units >= -PG_INT64_MAX;
+	weight_reader reader;
+	ts_status	status = TS_TOO_LARGE;
+	ts_cut		cut;
+	int64		i;
+
+	start_reading(&reader, winobj, context, nrows, narrow_units);
+	for (i = 0; i < nrows; i++)
+	{
+		if (unlikely(!read_weight(&reader, i)))
+		{
+			if (state->excluded == NULL)
+				state->excluded = MemoryContextAllocZero(context, nrows / 8 + 1);
+			state->excluded[i / 8] |= 1 << (i % 8);
+		}
+	}
+	finish_reading(&reader);
+
+	if (reader.narrow != NULL)
+	{
 		state->share64 = alloc_rows(context, nrows, sizeof(int64));
-	status = ts_apportion128(nrows, weight, state->common.units,
-							 state->share64, state->share128, &cut,
-							 check_for_interrupts);
-	pfree(weight);
-	check_status(status, participants, &state->common.quantum,
-				 state->common.units);
+		status = ts_apportion64(nrows, reader.narrow, (int64) units,
+								state->share64, &cut, check_for_interrupts);
+		if (status == TS_TOO_LARGE)
+		{
+			/* each weight fits 64 bits, but not their sum */
+			pfree(state->share64);
+			state->share64 = NULL;
+			widen(&reader, nrows);
+			pfree(reader.scale);
+		}
+		else
+			pfree(reader.narrow);
+	}
+	if (reader.wide != NULL)
+	{
+		if (narrow_units)
+			state->share64 = alloc_rows(context, nrows, sizeof(int64));
+		else
+			state->share128 = alloc_rows(context, nrows, sizeof(ts_int128));
+		status = ts_apportion128(nrows, reader.wide, units, state->share64,
+								 state->share128, &cut, check_for_interrupts);
+		pfree(reader.wide);
+	}
+	check_status(status, reader.participants, &state->common.quantum, units);
 	if (cut.tied)
 		check_tie(winobj, cut.last_chosen, cut.first_not_chosen,
 				  &state->common.quantum);
@@ -636,12 +670,7 @@ target_split_apportion(PG_FUNCTION_ARGS)
 		check_bounds(winobj);
 		load_amount(fcinfo, winobj, context, ARG_QUANTUM, &state->common);
 		if (!state->common.amount_isnull)
-		{
-			int64		nrows = count_rows(winobj);
-
-			if (!load_narrow(winobj, state, context, nrows))
-				load_wide(winobj, state, context, nrows);
-		}
+			load_shares(winobj, state, context);
 		state->loaded = true;
 	}
 
@@ -751,13 +780,11 @@ grow_tree(tree_builder *tree, size_t capacity)
 	{
 		tree->parent = alloc_rows(tree->context, capacity, sizeof(int32));
 		tree->first_row = alloc_rows(tree->context, capacity, sizeof(int32));
-		tree->weight = alloc_rows(tree->context, capacity, sizeof(ts_int128));
 	}
 	else if (capacity > tree->capacity)
 	{
 		tree->parent = repalloc_huge(tree->parent, capacity * sizeof(int32));
 		tree->first_row = repalloc_huge(tree->first_row, capacity * sizeof(int32));
-		tree->weight = repalloc_huge(tree->weight, capacity * sizeof(ts_int128));
 	}
 	tree->capacity = capacity;
 	if (!tree->hashed)
@@ -853,7 +880,6 @@ add_node(tree_builder *tree, const tree_path *path, int level, int32 parent,
 		hash_node(tree, path, level, parent, row);
 	tree->parent[tree->n] = parent;
 	tree->first_row[tree->n] = (int32) row;
-	tree->weight[tree->n] = 0;
 	return (int32) tree->n++;
 }
 
@@ -861,13 +887,16 @@ add_node(tree_builder *tree, const tree_path *path, int level, int32 parent,
  * Read all paths and add their nodes; false when siblings do not come in
  * order and a hash table is needed to tell whether one comes again
  *
+ * Weights are read along with the paths the first time, which makes the
+ * tuplestore step back one row; a pass of their own would have to go back
+ * through the whole partition, and slowly where it has spilled to disk.
+ *
  * A node is new where the path first differs from the row before.  If the
  * siblings on a level always come in ascending or always in descending order,
  * as they do where the window is ordered by the path, then none comes twice.
  */
 static bool
-read_paths(tree_builder *tree, int64 nrows, const ts_int128 *weight,
-		   int32 *leaf)
+read_paths(tree_builder *tree, weight_reader *reader, int32 *leaf)
 {
 	MemoryContext scratch[2];
 	MemoryContext old = CurrentMemoryContext;
@@ -884,11 +913,13 @@ read_paths(tree_builder *tree, int64 nrows, const ts_int128 *weight,
 									   ALLOCSET_SMALL_SIZES);
 	scratch[1] = AllocSetContextCreate(tree->context, "target_split path",
 									   ALLOCSET_SMALL_SIZES);
-	for (i = 0; i < nrows && in_order; i++)
+	for (i = 0; i < reader->nrows; i++)
 	{
 		int			level = 0;
 
-		if (leaf[i] < 0)
+		if (!tree->hashed)
+			leaf[i] = read_weight(reader, i) ? 0 : -1;
+		if (leaf[i] < 0 || !in_order)
 			continue;
 		MemoryContextSwitchTo(scratch[number % 2]);
 		MemoryContextReset(CurrentMemoryContext);
@@ -918,7 +949,6 @@ read_paths(tree_builder *tree, int64 nrows, const ts_int128 *weight,
 			node[level] = add_node(tree, &path, level,
 								   level == 0 ? -1 : node[level - 1], i);
 		leaf[i] = node[tree->depth - 1];
-		tree->weight[leaf[i]] = weight[i];
 		previous = path;
 		previous_row = i;
 		number++;
@@ -932,14 +962,6 @@ read_paths(tree_builder *tree, int64 nrows, const ts_int128 *weight,
 		pfree(tree->direction);
 	}
 	return in_order;
-}
-
-/* mark a row of a tree that takes no part */
-static void
-note_no_leaf(void *state, MemoryContext context pg_attribute_unused(),
-			 int64 nrows pg_attribute_unused(), int64 row)
-{
-	((tree_state *) state)->leaf[row] = -1;
 }
 
 /* two nodes whose order alone decided, by their first rows */
@@ -1028,33 +1050,43 @@ load_tree(WindowObject winobj, tree_state *state, MemoryContext context,
 		  Oid collation)
 {
 	int64		nrows = count_rows(winobj);
-	int64		participants;
-	ts_int128  *weight;
+	weight_reader reader;
 	tree_builder tree;
 	tree_ties	ties = {NULL, NULL, 0, 0};
 	void	   *work;
 	ts_status	status;
+	int64		i;
 
 	state->leaf = alloc_rows(context, nrows, sizeof(int32));
-	memset(state->leaf, 0, nrows * sizeof(int32));
-	weight = read_weights(winobj, context, nrows, note_no_leaf, state,
-						  &participants);
-
+	start_reading(&reader, winobj, context, nrows, true);
 	memset(&tree, 0, sizeof(tree));
 	tree.winobj = winobj;
 	tree.context = context;
 	tree.collation = collation;
-	grow_tree(&tree, participants + participants / 8 + 16);
-	if (!read_paths(&tree, nrows, weight, state->leaf))
+	grow_tree(&tree, nrows + nrows / 8 + 16);
+	if (!read_paths(&tree, &reader, state->leaf))
 	{
 		tree.n = 0;
 		tree.hashed = true;
 		grow_tree(&tree, tree.capacity);
-		(void) read_paths(&tree, nrows, weight, state->leaf);
+		(void) read_paths(&tree, &reader, state->leaf);
 		pfree(tree.table);
 		pfree(tree.hash);
 	}
-	pfree(weight);
+
+	finish_reading(&reader);
+	tree.weight = alloc_rows(context, tree.n, sizeof(ts_int128));
+	for (i = 0; i < nrows; i++)
+	{
+		if (state->leaf[i] < 0)
+			continue;
+		tree.weight[state->leaf[i]] = reader.wide != NULL ? reader.wide[i] :
+			(ts_int128) reader.narrow[i];
+	}
+	if (reader.wide != NULL)
+		pfree(reader.wide);
+	else
+		pfree(reader.narrow);
 
 	state->depth = tree.depth;
 	state->parent = tree.parent;
@@ -1064,7 +1096,7 @@ load_tree(WindowObject winobj, tree_state *state, MemoryContext context,
 	status = ts_apportion_tree(tree.n, tree.parent, tree.weight,
 							   state->common.units, state->share, work,
 							   note_tie, &ties, check_for_interrupts);
-	check_status(status, participants, &state->common.quantum,
+	check_status(status, reader.participants, &state->common.quantum,
 				 state->common.units);
 	pfree(work);
 	pfree(tree.weight);

@@ -73,9 +73,11 @@ compare apportion "five rows a partition, against sum() OVER" 256MB \
 compare apportion "weights beyond 64 bits, against sum() OVER" 256MB \
 	"SELECT target_split.apportion(12345678.90, w / 3) OVER () FROM bench_weight" \
 	"SELECT sum(w / 3) OVER () FROM bench_weight" "" "$runs"
-compare apportion_tree "three levels, against sum() OVER" 256MB \
-	"SELECT target_split.apportion_tree(12345678.90, w, ARRAY[a, b, id]) OVER (ORDER BY a, b, id) FROM bench_weight" \
-	"SELECT sum(w) OVER (ORDER BY a, b, id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM bench_weight" "" "$runs"
+for work_mem in 256MB 4MB; do
+	compare apportion_tree "three levels, against sum() OVER" $work_mem \
+		"SELECT target_split.apportion_tree(12345678.90, w, ARRAY[a, b, id]) OVER (ORDER BY a, b, id) FROM bench_weight" \
+		"SELECT sum(w) OVER (ORDER BY a, b, id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM bench_weight" "" 2
+done
 compare apportion "largest remainder in SQL (apportion_peer.sql)" 256MB \
 	"SELECT count(share) FROM (SELECT $call OVER (ORDER BY id) AS share FROM bench_weight) c" \
 	"$(grep -v '^--' "$here/apportion_peer.sql")" ">= 10" 2

@@ -51,23 +51,48 @@ SELECT assign('FY2024', '{"region": "South"}', person => 'Samuel Ortega', role =
 SELECT assign('FY2024', '{"region": "East"}', person => 'Eva Horvath', role => 'A') \g /dev/null
 SELECT assign('FY2024', '{"region": "West"}', person => 'William Dupont', role => 'A') \g /dev/null
 
-\echo '== The top of the tree (view target_tree)'
-SELECT * FROM target_tree WHERE plan = 'FY2024' AND depth <= 2;
+\echo '== The top of the tree (view target_tree): the path names each part, shares say what it is of what'
+SELECT path, amount, round(100 * share_of_parent, 1) AS "% of parent", round(100 * share_of_root, 1) AS "% of all", n_children AS parts
+FROM target_tree WHERE plan = 'FY2024' AND depth <= 2 ORDER BY path;
 
-\echo '== Who owns what (view responsibility_matrix), the first rows'
-SELECT * FROM responsibility_matrix WHERE plan = 'FY2024' LIMIT 12;
+\echo '== One branch down to its sellers'
+SELECT path, amount, owner
+FROM target_tree
+WHERE plan = 'FY2024' AND slice @> '{"product_line": "Service", "customer_type": "key account"}' AND depth BETWEEN 2 AND 4
+ORDER BY path;
 
-\echo '== 5. Where we stand on 31 May 2024'
+\echo '== A seller''s year, one line a slice (view target_wide)'
+SELECT slice ->> 'product_line' AS product_line, slice ->> 'customer_type' AS customer_type, q1, q2, q3, q4, total
+FROM target_wide
+WHERE plan = 'FY2024' AND slice @> '{"seller": "Ada Brandt"}'
+ORDER BY 1, 2;
+
+\echo '== Who owns what (view responsibility_matrix): the key accounts of service in the north'
+SELECT level, concat_ws(' / ', slice ->> 'product_line', slice ->> 'customer_type', slice ->> 'region', slice ->> 'seller') AS part,
+	   amount, role, person
+FROM responsibility_matrix
+WHERE plan = 'FY2024' AND slice @> '{"product_line": "Service", "customer_type": "key account", "region": "North"}' AND depth BETWEEN 3 AND 4
+ORDER BY part, role;
+
+\echo '== 5. Where we stand on 31 May 2024: the whole year against what was expected by that day'
 SELECT evaluate_plan('FY2024', as_of => '2024-05-31') \g /dev/null
-SELECT * FROM kpi_variance WHERE plan = 'FY2024' AND depth <= 1;
+SELECT concat_ws(' / ', 'all', slice ->> 'product_line') AS part, amount, actual, expected, variance_to_date,
+	   round(100 * attainment_to_date, 1) AS "% of expected", round(100 * attainment, 1) AS "% of year"
+FROM kpi_variance WHERE plan = 'FY2024' AND depth <= 1
+ORDER BY part;
 
 \echo '== The same figures for a cut that is no node of the tree: the whole company, month by month'
-SELECT * FROM kpi_cut('FY2024', 'sales', by => '{month}', as_of => '2024-05-31');
+SELECT period_label AS month, amount, actual, variance, round(100 * attainment, 1) AS "% attained"
+FROM kpi_cut('FY2024', 'sales', by => '{month}', as_of => '2024-05-31')
+ORDER BY period_start;
 
-\echo '== Why is this number what it is? One seller''s machines for small firms, in May'
-SELECT * FROM explain_target(find_target('FY2024', 'sales',
+\echo '== Why is this number what it is? One seller''s machines for small firms, in May: a row a step, from the top'
+SELECT step, level, method, weight, weight_sum, exact_share_decimal AS exact_share, units_received AS cents_received, amount
+FROM explain_target(find_target('FY2024', 'sales',
 	slice => '{"product_line": "Machines", "customer_type": "small firm", "region": "North", "seller": "Ada Brandt"}',
-	period => '[2024-05-01,2024-06-01)'));
+	period => '[2024-05-01,2024-06-01)'))
+ORDER BY step;
 
-\echo '== Is every promise kept? plan_check shows a row for each that is broken; none is well.'
-SELECT * FROM plan_check;
+\echo '== Is every promise kept? plan_check has a row for each broken one.'
+SELECT count(*) AS broken_promises FROM plan_check;
+SELECT promise, problem FROM plan_check LIMIT 10;

@@ -651,7 +651,7 @@ test_trees(void)
 	ts_int128	share[MAX_NODES];
 	ts_int128	expected[MAX_NODES];
 	ts_int128	other[MAX_NODES];
-	ts_int128	by_label[MAX_NODES];
+	ts_int128	by_label[MAX_NODES] = {0};
 	bool		exact = true;
 	bool		equal = true;
 	bool		stable = true;
