@@ -59,13 +59,13 @@ CREATE FUNCTION @extschema@.add_source(
 	amount name,
 	dimensions jsonb DEFAULT '{}',
 	time_zone text DEFAULT NULL,
-	on_conflict text DEFAULT 'error'
+	on_conflict text DEFAULT 'later'
 ) RETURNS TABLE (dimension text, level text, column_name name, members_added bigint)
 LANGUAGE c
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_add_source';
 COMMENT ON FUNCTION @extschema@.add_source(text, regclass, name, name, jsonb, text, text) IS
-'Says where a metric''s actuals are read: a relation, its date and amount columns, and for each dimension a column or the list of its levels'' columns, top level first; dimensions and members that are not known yet are added';
+'Says where a metric''s actuals are read: a relation, its date and amount columns, and for each dimension a column or the list of its levels'' columns, top level first; dimensions and members that are not known yet are added; on_conflict says what to do about a code with several parents: later (warn, and leave the level without members until import_members is told), error, latest (the parent of its newest fact) or separate (a member of each path)';
 
 CREATE FUNCTION @extschema@.import_members(
 	metric text,

@@ -52,6 +52,7 @@ PG_FUNCTION_INFO_V1(target_split_import_members);
 typedef enum on_conflict_action
 {
 	CONFLICT_ERROR,
+	CONFLICT_LATER,				/* warn, and leave the level without members */
 	CONFLICT_LATEST,
 	CONFLICT_SEPARATE
 } on_conflict_action;
@@ -487,28 +488,33 @@ target_split_add_member(PG_FUNCTION_ARGS)
 /* -------------------------------------------------------- reading members */
 
 static on_conflict_action
-conflict_argument(FunctionCallInfo fcinfo, int argument)
+conflict_argument(FunctionCallInfo fcinfo, int argument, bool allow_later)
 {
 	char	   *value = ts_text_argument(fcinfo, argument, "on_conflict");
 
 	if (strcmp(value, "error") == 0)
 		return CONFLICT_ERROR;
+	if (allow_later && strcmp(value, "later") == 0)
+		return CONFLICT_LATER;
 	if (strcmp(value, "latest") == 0)
 		return CONFLICT_LATEST;
 	if (strcmp(value, "separate") == 0)
 		return CONFLICT_SEPARATE;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("on_conflict must be 'error', 'latest' or 'separate', not \"%s\"", value)));
+			 errmsg("on_conflict must be %s'error', 'latest' or 'separate', not \"%s\"",
+					allow_later ? "'later', " : "", value)));
 	return CONFLICT_ERROR;		/* keep the compiler quiet */
 }
 
 /*
  * An error if a path that is not known yet has a code that another path of the
- * same level has as well.  $1 dimension, $2 depth, $3 codes, $4 parents.
+ * same level has as well; or, if it can wait until the level is used, a
+ * warning and false.  $1 dimension, $2 depth, $3 codes, $4 parents.
  */
-static void
-check_conflicts(const ts_args *args, const char *dimension, const char *level)
+static bool
+check_conflicts(const ts_args *args, const char *dimension, const char *level,
+				const char *metric, bool can_wait)
 {
 	uint64		n;
 
@@ -524,19 +530,24 @@ check_conflicts(const ts_args *args, const char *dimension, const char *level)
 			   " UNION SELECT m.code, m.path[1:m.depth - 1], true FROM " TS_SCHEMA ".member AS m"
 			   " WHERE m.dimension_id = $1 AND m.depth = $2"
 			   " AND m.code IN (SELECT pair.code FROM pair WHERE NOT pair.known))"
-			   " SELECT e.code || ' (' || pg_catalog.string_agg(pg_catalog.array_to_string(e.parent, ' > '),"
-			   " ', ' ORDER BY e.parent COLLATE \"C\") || ')'"
+			   " SELECT e.code || ' (' || pg_catalog.array_to_string((pg_catalog.array_agg("
+			   "pg_catalog.array_to_string(e.parent, ' > ') ORDER BY e.parent COLLATE \"C\"))[1:5], ', ')"
+			   " || CASE WHEN pg_catalog.count(*) > 5 THEN ', and ' || pg_catalog.count(*) - 5 || ' more' ELSE '' END || ')'"
 			   " FROM every_pair AS e GROUP BY e.code"
 			   " HAVING pg_catalog.count(*) > 1 AND NOT pg_catalog.bool_and(e.known)"
 			   " ORDER BY e.code COLLATE \"C\"", args, false);
 	if (n > 0)
-		ereport(ERROR,
+		ereport(can_wait ? WARNING : ERROR,
 				(errcode(ERRCODE_CARDINALITY_VIOLATION),
 				 errmsg_plural("%d code of level \"%s\" of dimension \"%s\" has several parents",
 							   "%d codes of level \"%s\" of dimension \"%s\" have several parents",
 							   (unsigned long) n, (int) n, level, dimension),
 				 errdetail("With their parents: %s.", ts_list(1)),
+				 can_wait ?
+				 errhint("The level has no members until one of these is called: SELECT target_split.import_members(%s, on_conflict => 'latest'); takes the parent of the newest fact, on_conflict => 'separate' makes a member of each path.",
+						 quote_literal_cstr(metric)) :
 				 errhint("Take the parent of the newest fact: on_conflict => 'latest'; or make a member of each path: on_conflict => 'separate'.")));
+	return n == 0;
 }
 
 /*
@@ -691,8 +702,10 @@ read_dimension(const ts_source *src, const ts_source_level *levels, int n_levels
 		ts_arg_int4(&args, i + 1);
 		ts_arg(&args, TEXTARRAYOID, codes[i], false);
 		ts_arg(&args, INT8ARRAYOID, parents, false);
-		if (i > 0 && on_conflict == CONFLICT_ERROR)
-			check_conflicts(&args, dimension, level_names[i]);
+		if (i > 0 && on_conflict <= CONFLICT_LATER &&
+			!check_conflicts(&args, dimension, level_names[i], src->metric,
+							 on_conflict == CONFLICT_LATER))
+			break;				/* the levels below hang on this one */
 		ts_arg(&args, DATEARRAYOID, latest, false);
 		ts_arg(&args, TEXTARRAYOID, shared, false);
 		ts_arg(&args, BOOLOID, BoolGetDatum(persons), false);
@@ -782,7 +795,7 @@ Datum
 target_split_import_members(PG_FUNCTION_ARGS)
 {
 	char	   *metric_name = ts_text_argument(fcinfo, 0, "metric");
-	on_conflict_action on_conflict = conflict_argument(fcinfo, 1);
+	on_conflict_action on_conflict = conflict_argument(fcinfo, 1, false);
 	ts_metric	metric;
 
 	ts_init_materialized_srf(fcinfo);
@@ -1053,7 +1066,7 @@ Datum
 target_split_add_source(PG_FUNCTION_ARGS)
 {
 	char	   *metric_name = ts_text_argument(fcinfo, 0, "metric");
-	on_conflict_action on_conflict = conflict_argument(fcinfo, 6);
+	on_conflict_action on_conflict = conflict_argument(fcinfo, 6, true);
 	char	   *time_zone = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
 	ts_metric	metric;
 	Oid			relid;

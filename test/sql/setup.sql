@@ -51,8 +51,17 @@ GRANT SELECT ON "Sales Data"."订单" TO regress_ts_planner;
 SET ROLE regress_ts_planner;
 
 -- one code under two parents: an error that lists them, and two ways out
-SELECT * FROM add_source('sales', '订单', '订单日期', '销售额', '{"customer_type": ["细分", "客户 ID"]}');
+SELECT * FROM add_source('sales', '订单', '订单日期', '销售额', '{"customer_type": ["细分", "客户 ID"]}', on_conflict => 'error');
 SELECT count(*) AS dimensions_after_error FROM dimension;
+-- by default a warning that lists them, and the error comes when the level is asked for
+BEGIN;
+SELECT * FROM add_source('sales', '订单', '订单日期', '销售额', '{"customer_type": ["细分", "客户 ID"]}');
+SELECT depth, count(*) FROM member GROUP BY depth;
+SAVEPOINT s;
+SELECT * FROM import_members('sales');
+ROLLBACK TO s;
+SELECT level, members_added FROM import_members('sales', on_conflict => 'separate');
+ROLLBACK;
 SELECT * FROM add_source('sales', '订单', occurred_on => '订单日期', amount => '销售额',
 	dimensions => '{"product_line": ["类别", {"column": "子类别"}], "market": ["区域", "省/自治区"],
 		"customer_type": ["细分", "客户 ID"], "tag": {"column": "we\"ird col"},
@@ -237,7 +246,7 @@ ROLLBACK;
 BEGIN;
 CREATE TABLE "Sales Data".many (d date, n numeric, a text, b text);
 INSERT INTO "Sales Data".many SELECT '2023-01-01', 1, p, 'code ' || i FROM unnest('{p,q}'::text[]) p, generate_series(10, 34) i;
-SELECT * FROM add_source('m6', 'many', 'd', 'n', '{"wide": ["a", "b"]}');
+SELECT * FROM add_source('m6', 'many', 'd', 'n', '{"wide": ["a", "b"]}', on_conflict => 'error');
 ROLLBACK;
 -- no rights on the extension's tables
 SET ROLE regress_ts_nobody;
