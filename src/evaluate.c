@@ -178,16 +178,6 @@ add_to_node(evaluation *e, void *arg, int32 node, const ts_fact *fact)
 	add_actual(&e->nodes[node], fact->amount, e->context);
 }
 
-static char *
-required_text(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", name)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
 /* The day an evaluation is for; must be a day */
 static DateADT
 as_of_arg(FunctionCallInfo fcinfo, int n)
@@ -311,7 +301,7 @@ evaluate_metric(int64 root, DateADT as_of, MemoryContext parent_context)
 Datum
 target_split_evaluate_plan(PG_FUNCTION_ARGS)
 {
-	char	   *reference = required_text(fcinfo, 0, "plan");
+	char	   *reference = ts_text_argument(fcinfo, 0, "plan");
 	DateADT		as_of = as_of_arg(fcinfo, 1);
 	MemoryContext context = CurrentMemoryContext;
 	ts_plan		plan;
@@ -494,85 +484,42 @@ add_to_cut(evaluation *e, void *arg, int32 node, const ts_fact *fact)
 	add_actual(&cut_row(c, key)->figures, fact->amount, e->context);
 }
 
-/* Finds the members that the slice of a cut names */
-static void
-parse_slice(ts_tree *tree, cut *c, Jsonb *slice, MemoryContext context)
-{
-	JsonbIterator *it;
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	c->wanted = MemoryContextAlloc(context, sizeof(int32) * (tree->n_dims + 1));
-	for (int dim = 0; dim < tree->n_dims; dim++)
-		c->wanted[dim] = -1;
-	if (!slice)
-		return;
-	it = JsonbIteratorInit(&slice->root);
-	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
-	{
-		char	   *name;
-		int			dim;
-
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(value.val.string.val, value.val.string.len);
-		JsonbIteratorNext(&it, &value, true);
-		for (dim = 0; dim < tree->n_dims; dim++)
-			if (strcmp(tree->dimensions[dim], name) == 0)
-				break;
-		if (dim == tree->n_dims)
-			elog(ERROR, "dimension \"%s\" was not loaded", name);
-		c->wanted[dim] = ts_members_resolve(tree->members, dim, JsonbValueToJsonb(&value));
-		tree->depths[dim] = Max(tree->depths[dim], tree->members->members[c->wanted[dim]].depth);
-	}
-}
-
-/* Ids of the dimensions that are the keys of a slice; errors for others */
+/* Dimensions of the members that a slice names, added to those of "by" */
 static int
-slice_dimensions(Jsonb *slice, int32 *dimension_ids, int n)
+slice_dimensions(const int64 *member_ids, int n_members, int32 *dimension_ids, int n)
 {
-	JsonbIterator *it;
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	if (!slice)
-		return n;
-	if (!JB_ROOT_IS_OBJECT(slice))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"slice\" must be an object"),
-				 errhint("slice => '{\"market\": \"East\"}'")));
-	it = JsonbIteratorInit(&slice->root);
-	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	for (int i = 0; i < n_members; i++)
 	{
 		ts_args		args = {0};
-		char	   *name;
 		int32		id;
 		bool		known = false;
 
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(value.val.string.val, value.val.string.len);
-		JsonbIteratorNext(&it, &value, true);
-		ts_arg_text(&args, name);
-		if (ts_run("SELECT d.dimension_id FROM target_split.dimension d WHERE d.name = $1", &args, true) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("dimension \"%s\" does not exist", name),
-					 errhint("SELECT name FROM target_split.dimension;")));
+		ts_arg_int8(&args, member_ids[i]);
+		ts_run("SELECT m.dimension_id FROM target_split.member m WHERE m.member_id = $1", &args, true);
 		id = ts_int4(0, 1);
-		for (int i = 0; i < n; i++)
-			known |= dimension_ids[i] == id;
+		for (int j = 0; j < n; j++)
+			known |= dimension_ids[j] == id;
 		if (!known)
-		{
-			if (n >= 2 * TS_MAX_AXES)
-				ereport(ERROR,
-						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						 errmsg("argument \"slice\" names too many dimensions")));
 			dimension_ids[n++] = id;
-		}
 	}
 	return n;
+}
+
+/* Notes, per dimension, the member that the slice of a cut names */
+static void
+place_slice(ts_tree *tree, cut *c, const int64 *member_ids, int n_members, MemoryContext context)
+{
+	c->wanted = MemoryContextAlloc(context, sizeof(int32) * (tree->n_dims + 1));
+	for (int dim = 0; dim < tree->n_dims; dim++)
+		c->wanted[dim] = -1;
+	for (int i = 0; i < n_members; i++)
+	{
+		int32		member = ts_members_by_id(tree->members, member_ids[i]);
+		const ts_member *m = &tree->members->members[member];
+
+		c->wanted[m->dim_no] = member;
+		tree->depths[m->dim_no] = Max(tree->depths[m->dim_no], m->depth);
+	}
 }
 
 static int
@@ -651,8 +598,8 @@ Datum
 target_split_kpi_cut(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *reference = required_text(fcinfo, 0, "plan");
-	char	   *metric_name = required_text(fcinfo, 1, "metric");
+	char	   *reference = ts_text_argument(fcinfo, 0, "plan");
+	char	   *metric_name = ts_text_argument(fcinfo, 1, "metric");
 	Jsonb	   *slice = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "target_split cut",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -661,7 +608,9 @@ target_split_kpi_cut(PG_FUNCTION_ARGS)
 	cut			c = {0};
 	ts_plan		plan;
 	ts_metric	metric;
-	int32		dimension_ids[2 * TS_MAX_AXES];
+	int64	   *member_ids = NULL;
+	int			n_members = 0;
+	int32	   *dimension_ids;
 	int			n_dims;
 	HASHCTL		ctl = {0};
 	HASH_SEQ_STATUS status;
@@ -683,14 +632,17 @@ target_split_kpi_cut(PG_FUNCTION_ARGS)
 	ts_metric_find(metric_name, &metric, context);
 	root = ts_root_target(&plan, &metric, false);
 	e.as_of = PG_ARGISNULL(4) ? plan.upto - 1 : as_of_arg(fcinfo, 4);
+	if (slice)
+		(void) ts_slice_resolve(slice, &member_ids, &n_members, context);
+	dimension_ids = MemoryContextAlloc(context, sizeof(int32) * (TS_MAX_AXES + n_members));
 	n_dims = ts_axes_parse(PG_GETARG_ARRAYTYPE_P(2), c.axes, &c.n_axes, dimension_ids, context);
-	n_dims = slice_dimensions(slice, dimension_ids, n_dims);
+	n_dims = slice_dimensions(member_ids, n_members, dimension_ids, n_dims);
 	e.tree = ts_tree_load(root, false, n_dims, dimension_ids, context);
 	ts_axes_place(e.tree, c.axes, c.n_axes);
 	for (int i = 0; i < c.n_axes; i++)
 		if (!c.axes[i].is_time)
 			e.tree->depths[c.axes[i].dim] = Max(e.tree->depths[c.axes[i].dim], c.axes[i].depth);
-	parse_slice(e.tree, &c, slice, context);
+	place_slice(e.tree, &c, member_ids, n_members, context);
 	e.has_source = ts_source_load(e.tree->metric_id, &e.source, true, context);
 	measurable = e.has_source;
 	for (int dim = 0; dim < e.tree->n_dims && measurable; dim++)

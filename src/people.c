@@ -25,54 +25,6 @@
 
 PG_FUNCTION_INFO_V1(target_split_assign);
 
-/* A slice with every member written as slices write it */
-static Datum
-canonical_slice(Jsonb *slice, MemoryContext context)
-{
-	JsonbParseState *state = NULL;
-	JsonbIterator *it;
-	JsonbValue	key;
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	if (!JB_ROOT_IS_OBJECT(slice))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"slice\" must be an object"),
-				 errhint("slice => '{\"market\": \"East\"}'")));
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	it = JsonbIteratorInit(&slice->root);
-	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
-	{
-		ts_args		args = {0};
-		char	   *name;
-		Jsonb	   *slice_value;
-
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(key.val.string.val, key.val.string.len);
-		JsonbIteratorNext(&it, &value, true);
-		ts_arg_text(&args, name);
-		if (ts_run("SELECT d.dimension_id FROM target_split.dimension d WHERE d.name = $1", &args, true) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("dimension \"%s\" does not exist", name),
-					 errhint("SELECT name FROM target_split.dimension;")));
-		ts_resolve_member(ts_int4(0, 1), name, JsonbValueToJsonb(&value), &slice_value, context);
-		pushJsonbValue(&state, WJB_KEY, &key);
-		if (JB_ROOT_IS_SCALAR(slice_value))
-			JsonbExtractScalar(&slice_value->root, &value);
-		else
-		{
-			value.type = jbvBinary;
-			value.val.binary.data = &slice_value->root;
-			value.val.binary.len = VARSIZE(slice_value) - VARHDRSZ;
-		}
-		pushJsonbValue(&state, WJB_VALUE, &value);
-	}
-	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
-}
-
 /* The person of a name; one who is not known yet is added, and said so */
 static int32
 find_person(const char *name)
@@ -112,6 +64,8 @@ target_split_assign(PG_FUNCTION_ARGS)
 	Datum		slice;
 	int64		id;
 	int32		person_id;
+	int64	   *member_ids;
+	int			n_members;
 
 	for (int i = 0; i < 4; i++)
 		if (PG_ARGISNULL(i))
@@ -133,7 +87,7 @@ target_split_assign(PG_FUNCTION_ARGS)
 
 	ts_connect();
 	ts_plan_find(reference, &plan, context);
-	slice = canonical_slice(PG_GETARG_JSONB_P(1), context);
+	slice = JsonbPGetDatum(ts_slice_resolve(PG_GETARG_JSONB_P(1), &member_ids, &n_members, context));
 	person_id = find_person(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	ts_arg_int4(&args, plan.plan_id);
 	ts_arg(&args, JSONBOID, slice, false);
