@@ -19,9 +19,9 @@
  *	  compared when the row is handed out, which costs no access to the
  *	  tuplestore.
  *
- *	  Weights are first kept in 64 bits, at the scale of the first one or a
- *	  finer one that a later row asks for.  Once one does not fit, those read
- *	  so far are widened to 128 bits, by the rule for weights in
+ *	  Weights are first kept in 64 bits, at the largest scale that any row so
+ *	  far has needed (at most 18 times all of them are multiplied, usually once
+ *	  and at the first row).  Once one does not fit, those read so far are widened to 128 bits, by the rule for weights in
  *	  numeric_units.h.  Where both are possible they give the same result.
  *
  * Memory, outside work_mem
@@ -517,8 +517,6 @@ read_weight(weight_reader *reader, int64 row)
 			reader->narrow[row] = 0;
 			return false;
 		}
-		if (reader->participants == 1)
-			reader->narrow_scale = Min(ts_numeric_display_scale(datum), 18);
 		if (likely(ts_weight_as_int64(datum, reader->narrow_scale, &value,
 									  &finer)) ||
 			(refine(reader, row, finer) &&

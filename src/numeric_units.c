@@ -510,16 +510,6 @@ ts_scaled_to_numeric(ts_int128 value, int scale)
 				  negative, scale, Max(scale, 0));
 }
 
-/* decimals that are shown, 0 for NaN and the infinities */
-int
-ts_numeric_display_scale(Datum value)
-{
-	numeric_parts parts;
-
-	take_apart(value, &parts);
-	return parts.special ? 0 : parts.scale;
-}
-
 /*
  * A weight as a 64-bit integer; see the header
  */

@@ -55,6 +55,5 @@ extern int	ts_weights_align(size_t n, ts_int128 *value, const int16 *scale);
  */
 extern bool ts_weight_as_int64(Datum weight, int scale, int64 *value,
 							   int *finer);
-extern int	ts_numeric_display_scale(Datum value);
 
 #endif							/* TARGET_SPLIT_NUMERIC_UNITS_H */
