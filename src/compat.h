@@ -36,6 +36,11 @@ extern void ts_init_materialized_srf(FunctionCallInfo fcinfo);
 #define ts_init_materialized_srf(fcinfo) InitMaterializedSRF((fcinfo), 0)
 #endif
 
+/* Settings of a prefix that nobody defined are refused from 15 on, warned of before */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
 /* Views with the caller's rights came with 15 */
 #if PG_VERSION_NUM >= 150000
 #define TS_SECURITY_INVOKER " WITH (security_invoker = true)"

@@ -22,11 +22,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
 #include "compat.h"
@@ -523,6 +526,24 @@ grown_amount(const ts_metric *metric, Datum growth, DateADT from, DateADT upto,
 }
 
 /*
+ * The next key of a target.  Like an identity column it asks for no right on
+ * the sequence: who may insert a target may have a key for it.
+ */
+int64
+ts_next_target_id(void)
+{
+	static Oid	sequence = InvalidOid;
+	Oid			schema = get_namespace_oid(TS_SCHEMA, false);
+
+	/* the extension may have been dropped and created again */
+	if (!OidIsValid(sequence) || get_rel_namespace(sequence) != schema)
+		sequence = get_relname_relid("target_target_id_seq", schema);
+	if (!OidIsValid(sequence))
+		elog(ERROR, "sequence target_target_id_seq does not exist");
+	return nextval_internal(sequence, false);
+}
+
+/*
  * set_target(plan, metric, amount, growth, basis, on_incomplete)
  */
 Datum
@@ -581,14 +602,13 @@ target_split_set_target(PG_FUNCTION_ARGS)
 	target_id = ts_root_target(&plan, &metric, true);
 	if (target_id == 0)
 	{
+		target_id = ts_next_target_id();
 		ts_arg(&args, NUMERICOID, amount, false);
 		ts_arg(&args, DATERANGEOID, ts_daterange_make(plan.from, plan.upto), false);
+		ts_arg_int8(&args, target_id);
 		(void) ts_run("INSERT INTO " TS_SCHEMA ".target"
 					  " (target_id, lineage_id, plan_id, metric_id, depth, level, period, amount, slice)"
-					  " SELECT n.id, n.id, $1, $2, 0, 'total', $4, $3, '{}' FROM"
-					  " (SELECT pg_catalog.nextval('" TS_SCHEMA ".target_target_id_seq') AS id) AS n"
-					  " RETURNING target_id", &args, false);
-		target_id = ts_int8(0, 1);
+					  " VALUES ($5, $5, $1, $2, 0, 'total', $4, $3, '{}')", &args, false);
 	}
 	else
 	{

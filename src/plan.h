@@ -56,6 +56,9 @@ extern int64 ts_root_target(const ts_plan *plan, const ts_metric *metric,
 extern Jsonb *ts_slice_resolve(Jsonb *slice, int64 **member_ids, int *n_members,
 							   MemoryContext cxt);
 
+/* A key for a new target */
+extern int64 ts_next_target_id(void);
+
 /* The target of exactly this slice and period, an error if there is none */
 extern int64 ts_find_target(const ts_plan *plan, const ts_metric *metric,
 							Jsonb *slice, DateADT from, DateADT upto);

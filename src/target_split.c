@@ -31,9 +31,5 @@ _PG_init(void)
 							   PGC_USERSET,
 							   0,
 							   NULL, NULL, NULL);
-#if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("target_split");
-#else
-	EmitWarningsOnPlaceholders("target_split");
-#endif
 }
