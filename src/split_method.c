@@ -432,6 +432,25 @@ check_measurable(history *h)
 	}
 }
 
+/* Per leaf: is it for a member that did not exist in the basis yet? */
+static bool *
+find_new_leaves(const ts_split *split)
+{
+	const ts_tree *tree = split->tree;
+	bool	   *is_new = MemoryContextAllocZero(split->context, split->n_leaves);
+	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
+
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		ts_tree_node_members(tree, split->leaves[leaf], member);
+		for (int dim = 0; dim < tree->n_dims; dim++)
+			if (member[dim] >= 0)
+				is_new[leaf] |= tree->members->members[member[dim]].valid_from >= split->basis_upto;
+	}
+	pfree(member);
+	return is_new;
+}
+
 static void
 weigh_history(ts_split *split)
 {
@@ -486,6 +505,8 @@ weigh_history(ts_split *split)
 	/* the frame, and what the basis says of each of its cells */
 	if (!split->active)
 	{
+		bool	   *leaf_is_new = find_new_leaves(split);
+
 		ts_split_frame(split);
 		for (int64 i = 0; i < split->cells.n; i++)
 		{
@@ -507,7 +528,7 @@ weigh_history(ts_split *split)
 				const ts_node *node = &tree->nodes[split->leaves[key[0]]];
 				DateADT		from = node->from;
 				DateADT		upto = node->upto;
-				bool		missing = false;
+				bool		missing = leaf_is_new[key[0]];
 
 				for (int axis = 0; axis < split->n_axes; axis++)
 					if (split->axes[axis].is_time)
