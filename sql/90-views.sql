@@ -239,7 +239,7 @@ WITH RECURSIVE node AS (
 	FROM node n
 	WHERE n.found_parent IS NOT NULL
 	  AND n.slice <> CASE WHEN n.member_id = 0 THEN n.parent_slice
-						  ELSE n.parent_slice || pg_catalog.jsonb_build_object(n.edge_dimension, n.edge_value) END
+						  ELSE n.parent_slice || pg_catalog.jsonb_build_object(COALESCE(n.edge_dimension, ''), n.edge_value) END
 	UNION ALL
 	SELECT n.plan_id, n.metric_id, n.target_id, 'period',
 		   pg_catalog.format('is for %s below %s', n.period, n.parent_period)

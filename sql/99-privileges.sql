@@ -1,7 +1,11 @@
 -- Who may do what.  Relations belong to the role that creates the extension,
 -- so that an ordinary role can read, dump and restore them.  Functions that
--- write are not for everybody; all functions run with the caller's rights, so
--- a role also needs rights on the tables.
+-- write are not for everybody, and belong to that role as well: a dump keeps
+-- rights that the owner granted whoever restores it, while rights that came
+-- from a grant option are refused when another role does.  All functions run
+-- with the caller's rights, so a role also needs rights on the tables.
+--
+-- Functions that rely on STRICT must not change hands: an owner can undo it.
 
 ALTER TABLE @extschema@.person OWNER TO @extowner@;
 ALTER TABLE @extschema@.person_manager OWNER TO @extowner@;
@@ -27,6 +31,21 @@ ALTER VIEW @extschema@.target_wide OWNER TO @extowner@;
 ALTER VIEW @extschema@.split_log OWNER TO @extowner@;
 ALTER VIEW @extschema@.plan_check OWNER TO @extowner@;
 
+ALTER FUNCTION @extschema@.add_calendar OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.add_metric OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.add_dimension OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.add_member OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.add_person OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.add_source OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.import_members OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.create_plan OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.set_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.split_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.unsplit_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.create_flat_view OWNER TO @extowner@;
+
 REVOKE ALL ON FUNCTION
 	@extschema@.add_calendar,
 	@extschema@.add_metric,
@@ -43,20 +62,3 @@ REVOKE ALL ON FUNCTION
 	@extschema@.evaluate_plan,
 	@extschema@.create_flat_view
 FROM PUBLIC;
-
-GRANT EXECUTE ON FUNCTION
-	@extschema@.add_calendar,
-	@extschema@.add_metric,
-	@extschema@.add_dimension,
-	@extschema@.add_member,
-	@extschema@.add_person,
-	@extschema@.add_source,
-	@extschema@.import_members,
-	@extschema@.create_plan,
-	@extschema@.set_target,
-	@extschema@.split_target,
-	@extschema@.unsplit_target,
-	@extschema@.assign,
-	@extschema@.evaluate_plan,
-	@extschema@.create_flat_view
-TO @extowner@ WITH GRANT OPTION;
