@@ -55,6 +55,7 @@ CREATE TEMP TABLE made AS
 SELECT * FROM split_target(root_target('FY2021', 'reseller sales'),
 						   '{category,subcategory,product,territory,reseller_type,week}', members => '"active"');
 ANALYZE made;
+ANALYZE target_split.target;
 CREATE TEMP TABLE basis AS SELECT tap.next_year(order_date) AS day, s.* FROM reseller_sales s WHERE order_date >= '2019-07-01';
 SELECT tap.same((SELECT jsonb_object_agg(level, n) FROM (SELECT level, count(*) AS n FROM made WHERE level <> 'week' GROUP BY 1) m),
 				(SELECT jsonb_build_object('category', count(DISTINCT category), 'subcategory', count(DISTINCT subcategory),
@@ -73,8 +74,17 @@ SELECT 6 - (grouping(category) + grouping(subcategory) + grouping(product) + gro
 FROM (SELECT b.*, tap.week_in_month(day) AS w FROM basis b) b
 GROUP BY ROLLUP (category, subcategory, product, territory, reseller_type, w);
 ANALYZE tap.wanted;
-SELECT tap.none($$SELECT * FROM tap.unfair('FY2021', 'reseller sales', 0, 6)$$,
-				'every node is the floor or the ceiling of its exact share of the overall target');
+-- as tables with statistics, there are some 230,000 of them
+CREATE TEMP TABLE node AS
+SELECT m.depth, m.slice, m.period, m.amount, COALESCE(w.weight, 0) AS weight
+FROM made m LEFT JOIN tap.wanted w ON w.depth = m.depth AND w.slice = m.slice AND w.period = m.period;
+ANALYZE node;
+SELECT tap.none($$SELECT n.*
+	FROM node n, (SELECT weight FROM tap.wanted WHERE depth = 0) w,
+		 (SELECT amount FROM target WHERE target_id = root_target('FY2021', 'reseller sales') OFFSET 0) r
+	WHERE NOT abs(n.amount * w.weight - r.amount * n.weight) < 0.01 * w.weight$$,
+	'every node is the floor or the ceiling of its exact share of the overall target');
+SELECT tap.same((SELECT sum(weight) FROM node WHERE depth = 6), (SELECT sum(amount) FROM basis), 'no fact is left out');
 SELECT tap.none($$SELECT * FROM tap.inexact('FY2021', 'reseller sales')$$, 'children add up to their parents, levels to the whole');
 SELECT tap.none($$SELECT * FROM plan_check$$, 'plan_check finds nothing');
 SELECT tap.ok((SELECT min(amount) > 0 FROM kpi_cut('FY2021', 'reseller sales', by => '{reseller_type}') WHERE cut ->> 'reseller_type' = 'Ware House'),

@@ -3,14 +3,14 @@ CREATE EXTENSION target_split;
 CREATE SCHEMA tap;
 
 CREATE FUNCTION tap.ok(passed boolean, what text, note text DEFAULT NULL) RETURNS SETOF text
-LANGUAGE sql AS $$
+LANGUAGE sql SET enable_nestloop = off AS $$
 	SELECT CASE WHEN passed THEN 'ok - ' ELSE 'not ok - ' END || what
 	UNION ALL
 	SELECT '# ' || line FROM regexp_split_to_table(note, E'\n') AS line WHERE passed IS NOT TRUE
 $$;
 
 CREATE FUNCTION tap.same(found anycompatible, wanted anycompatible, what text) RETURNS SETOF text
-LANGUAGE sql AS $$
+LANGUAGE sql SET enable_nestloop = off AS $$
 	SELECT tap.ok(found IS NOT DISTINCT FROM wanted, what,
 				  format(E'found  %s\nwanted %s', COALESCE(found::text, 'NULL'), COALESCE(wanted::text, 'NULL')))
 $$;
@@ -61,7 +61,7 @@ CREATE TABLE tap.wanted (
 -- weight 0.
 CREATE FUNCTION tap.unfair(plan text, metric text, anchor_depth integer, to_depth integer)
 RETURNS TABLE (problem text, slice jsonb, period daterange, amount numeric, exact_share numeric)
-LANGUAGE sql AS $$
+LANGUAGE sql SET enable_nestloop = off AS $$
 	WITH node AS MATERIALIZED (
 		SELECT t.depth, t.slice, t.period, t.amount, pm.quantum, COALESCE(w.weight, 0) AS weight
 		FROM target_split.target t
@@ -88,7 +88,7 @@ $$;
 -- do not add up to the overall target.
 CREATE FUNCTION tap.inexact(plan text, metric text)
 RETURNS TABLE (what text, amount numeric, parts numeric)
-LANGUAGE sql AS $$
+LANGUAGE sql SET enable_nestloop = off AS $$
 	WITH node AS MATERIALIZED (
 		SELECT t.* FROM target_split.target t
 		JOIN target_split.plan p ON p.plan_id = t.plan_id AND p.family = inexact.plan
