@@ -194,6 +194,24 @@ ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
 	return cell;
 }
 
+/*
+ * Finds, or enters, the slice that the keys up to an axis say, whatever the
+ * periods among them, in the set of slices that are active.
+ */
+bool
+ts_split_active_slice(const ts_split *split, int32 leaf, const int32 *keys, int last_axis,
+					  HASHACTION action)
+{
+	int32		key[TS_MAX_AXES + 1] = {0};
+	bool		found;
+
+	key[0] = leaf;
+	for (int i = 0; i < split->n_axes; i++)
+		key[i + 1] = i <= last_axis && !split->axes[i].is_time ? keys[i] : -1;
+	(void) hash_search(split->active_slices, key, action, &found);
+	return found;
+}
+
 /* Adds the cells under one leaf from an axis on, in the order of the keys */
 static void
 frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
@@ -243,6 +261,9 @@ frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
 			if (candidate->valid_from >= upto || candidate->valid_upto <= from)
 				continue;
 			keys[axis_no] = m;
+			if (split->active_slices &&
+				!ts_split_active_slice(split, leaf, keys, axis_no, HASH_FIND))
+				continue;
 			member[axis->dim] = m;
 			frame_axis(split, leaf, axis_no + 1, keys, member, from, upto);
 			member[axis->dim] = up;
@@ -268,6 +289,8 @@ ts_split_frame(ts_split *split)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("%s has no part to split into", ts_split_leaf_name(split, leaf)),
+					 split->active ?
+					 errdetail("None of its slices has facts in the basis.") :
 					 errdetail("No combination of members is valid in its period.")));
 	}
 	pfree(member);

@@ -77,7 +77,8 @@ struct ts_split
 	Jsonb	   *weights;		/* NULL if not given */
 	Oid			weights_from;	/* InvalidOid if not given */
 	Jsonb	   *members_arg;	/* NULL if not given */
-	bool		active;			/* only members that the basis has */
+	bool		active;			/* only slices that the basis has */
+	HTAB	   *active_slices;	/* those, and what they begin with; NULL: all */
 	char	   *rest;			/* NULL if not given */
 	char	   *on_missing;
 	char	   *on_zero;
@@ -109,6 +110,8 @@ extern char *ts_split_method_names(void);
 
 /* for methods */
 extern void ts_split_frame(ts_split *split);
+extern bool ts_split_active_slice(const ts_split *split, int32 leaf, const int32 *keys,
+								  int last_axis, HASHACTION action);
 extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern const char *ts_split_what(const ts_split *split);

@@ -463,6 +463,7 @@ weigh_history(ts_split *split)
 	HASH_SEQ_STATUS status;
 	cell_sum   *cell;
 	ts_args		args = {0};
+	bool	   *leaf_is_new;
 
 	h.split = split;
 	ts_source_load(tree->metric_id, &h.source, false, split->context);
@@ -502,50 +503,59 @@ weigh_history(ts_split *split)
 		split->n_unassigned = h.n_unassigned;
 	}
 
-	/* the frame, and what the basis says of each of its cells */
-	if (!split->active)
+	/* only slices with facts, but all of their periods */
+	if (split->active)
 	{
-		bool	   *leaf_is_new = find_new_leaves(split);
+		ctl.keysize = sizeof(int32) * (split->n_axes + 1);
+		ctl.entrysize = sizeof(int32) * (TS_MAX_AXES + 1);
+		split->active_slices = hash_create("target_split active slices", 1024, &ctl,
+										   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		hash_seq_init(&status, h.sums);
+		while ((cell = hash_seq_search(&status)) != NULL)
+			for (int axis = 0; axis < split->n_axes; axis++)
+				if (!split->axes[axis].is_time)
+					ts_split_active_slice(split, cell->key[0], cell->key + 1, axis, HASH_ENTER);
+	}
 
-		ts_split_frame(split);
-		for (int64 i = 0; i < split->cells.n; i++)
+	/* the frame, and what the basis says of each of its cells */
+	leaf_is_new = find_new_leaves(split);
+	ts_split_frame(split);
+	for (int64 i = 0; i < split->cells.n; i++)
+	{
+		int32		key[TS_MAX_AXES + 1] = {0};
+		int			scale;
+
+		CHECK_FOR_INTERRUPTS();
+		key[0] = split->cells.leaf[i];
+		memcpy(key + 1, split->cells.keys + i * split->n_axes, sizeof(int32) * split->n_axes);
+		cell = hash_search(h.sums, key, HASH_FIND, NULL);
+		if (cell)
 		{
-			int32		key[TS_MAX_AXES + 1] = {0};
-			int			scale;
+			cell->used = true;
+			ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
+			split->cells.scale[i] = scale;
+		}
+		else
+		{
+			const ts_node *node = &tree->nodes[split->leaves[key[0]]];
+			DateADT		from = node->from;
+			DateADT		upto = node->upto;
+			bool		missing = leaf_is_new[key[0]];
 
-			CHECK_FOR_INTERRUPTS();
-			key[0] = split->cells.leaf[i];
-			memcpy(key + 1, split->cells.keys + i * split->n_axes, sizeof(int32) * split->n_axes);
-			cell = hash_search(h.sums, key, HASH_FIND, NULL);
-			if (cell)
-			{
-				cell->used = true;
-				ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
-				split->cells.scale[i] = scale;
-			}
-			else
-			{
-				const ts_node *node = &tree->nodes[split->leaves[key[0]]];
-				DateADT		from = node->from;
-				DateADT		upto = node->upto;
-				bool		missing = leaf_is_new[key[0]];
-
-				for (int axis = 0; axis < split->n_axes; axis++)
-					if (split->axes[axis].is_time)
-						ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
-					else
-						missing |= tree->members->members[key[axis + 1]].valid_from >= split->basis_upto;
-				if (h.with_day && !missing)
-					missing = !period_is_covered(&h, from, upto);
-				split->cells.missing[i] = missing;
-			}
+			for (int axis = 0; axis < split->n_axes; axis++)
+				if (split->axes[axis].is_time)
+					ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
+				else
+					missing |= tree->members->members[key[axis + 1]].valid_from >= split->basis_upto;
+			if (h.with_day && !missing)
+				missing = !period_is_covered(&h, from, upto);
+			split->cells.missing[i] = missing;
 		}
 	}
 
 	/*
-	 * Cells outside the frame: all of them where only active members are
-	 * wanted, else those of a member that stands for the rest and caught
-	 * facts.
+	 * Cells outside the frame are those of a member that caught facts and is
+	 * not valid in the period itself.
 	 */
 	hash_seq_init(&status, h.sums);
 	while ((cell = hash_seq_search(&status)) != NULL)
