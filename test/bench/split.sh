@@ -79,13 +79,15 @@ for _ in $(seq "$runs"); do
 done
 empty
 if [ -r /proc/self/status ]; then
+	# the peak, less the shared buffers that count as the backend's own
 	memory=$(sql -c "SET work_mem = '256MB'" \
 		-c "SELECT count(*) FROM target_split.split_target(1, '{product,account,week}', method => 'weights', weights_from => 'w')" \
-		-c "SELECT pg_read_file('/proc/' || pg_backend_pid() || '/status')" | sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p; s/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' | sort -g | tail -n 1 | awk '{ printf "%.0f", $1 / 1024 }')
+		-c "SELECT pg_read_file('/proc/' || pg_backend_pid() || '/status')" |
+		awk '/^VmHWM:/ { peak = $2 } /^RssShmem:/ { shared = $2 } END { printf "%.0f", (peak - shared) / 1024 }')
 fi
 
 settings="$leaves leaves, work_mem 256MB"
 row() { printf '%s | %s | %s | %.0f | %.0f | %s | %s\n' split "$1" "$settings" "$ours" "$2" "$(awk "BEGIN { printf \"%.2f\", $ours / $2 }")" "$3"; }
 row 'split_target against INSERT ... SELECT with sum() OVER' "$sum_over" '<= 1.3'
 row 'split_target against the plain insert of the rows' "$plain" '<= 3'
-printf 'split | peak memory of the backend, shared buffers it touched included | %s | %s MB | | |\n' "$settings" "$memory"
+printf 'split | peak memory of the backend beside shared buffers | %s | %s MB | | |\n' "$settings" "$memory"

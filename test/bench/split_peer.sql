@@ -18,14 +18,14 @@ WITH leaf AS MATERIALIZED (
 	SELECT nextval('target_split.target_target_id_seq') AS id, p, a, a_value, sum(amount) AS amount, sum(weight) AS weight, count(*) AS n
 	FROM leaf GROUP BY p, a, a_value
 )
-SELECT id, :root, NULL, p, id, :plan, :metric, n, 1, 'product', :'period', amount, weight, jsonb_build_object('product', p_value)
+SELECT id, :root, NULL::bigint, p, id, :plan, :metric, n, 1, 'product', :'period', amount, weight, jsonb_build_object('product', p_value)
 FROM product
 UNION ALL
-SELECT c.id, p.id, NULL, c.a, c.id, :plan, :metric, c.n, 2, 'account', :'period', c.amount, c.weight,
+SELECT c.id, p.id, NULL::bigint, c.a, c.id, :plan, :metric, c.n, 2, 'account', :'period', c.amount, c.weight,
 	   jsonb_build_object('product', p.p_value, 'account', c.a_value)
 FROM account c JOIN product p ON p.p = c.p
 UNION ALL
-SELECT l.id, c.id, NULL, 0, l.id, :plan, :metric, 0, 3, 'week', l.period, l.amount, l.weight,
+SELECT l.id, c.id, NULL::bigint, 0, l.id, :plan, :metric, 0, 3, 'week', l.period, l.amount, l.weight,
 	   jsonb_build_object('product', l.p_value, 'account', l.a_value)
 FROM (SELECT nextval('target_split.target_target_id_seq') AS id, leaf.* FROM leaf) l
 JOIN account c ON c.p = l.p AND c.a = l.a;
