@@ -14,72 +14,83 @@ AS 'MODULE_PATHNAME', 'target_split_assign';
 COMMENT ON FUNCTION @extschema@.assign(text, jsonb, text, text, date, date) IS
 'Makes a person responsible (R), accountable (A), consulted (C) or informed (I) for a slice of a plan, days inclusive; the most specific rule wins; returns the rule''s key';
 
-CREATE FUNCTION @extschema@.slice_within(inner_slice jsonb, outer_slice jsonb)
-RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT NOT EXISTS (
-		SELECT FROM jsonb_each(slice_within.outer_slice) o
-		WHERE slice_within.inner_slice -> o.key IS DISTINCT FROM o.value
-		  AND NOT EXISTS (
-			SELECT FROM @extschema@.dimension d
-			JOIN @extschema@.member mo ON mo.dimension_id = d.dimension_id AND mo.slice_value = o.value
-			JOIN @extschema@.member mi ON mi.dimension_id = d.dimension_id
-									  AND mi.slice_value = slice_within.inner_slice -> o.key
-			WHERE d.name = o.key AND mi.path[1:mo.depth] = mo.path))
-$$;
-COMMENT ON FUNCTION @extschema@.slice_within(jsonb, jsonb) IS
-'Is every target of the inner slice also one of the outer slice?';
+-- Which rules hold for which slice.  Worked out once per slice and not per
+-- target, by joins on dimension and member: a rule holds for a slice if each
+-- of its members is the slice's own or above it.
+CREATE VIEW @extschema@.slice_responsibility WITH (security_invoker = true) AS
+WITH slice AS (
+	SELECT DISTINCT t.plan_id, t.slice FROM @extschema@.target t
+), part AS (
+	SELECT s.plan_id, s.slice, e.key AS dimension, e.value
+	FROM slice s CROSS JOIN LATERAL pg_catalog.jsonb_each(s.slice) e
+), rule AS (
+	SELECT r.*, (SELECT pg_catalog.count(*) FROM pg_catalog.jsonb_object_keys(r.slice)) AS n_dimensions
+	FROM @extschema@.responsibility r
+), rule_part AS (
+	SELECT r.responsibility_id, r.plan_id, e.key AS dimension, mi.slice_value AS value, mo.depth, d.persons
+	FROM rule r
+	CROSS JOIN LATERAL pg_catalog.jsonb_each(r.slice) e
+	JOIN @extschema@.dimension d ON d.name = e.key
+	JOIN @extschema@.member mo ON mo.dimension_id = d.dimension_id AND mo.slice_value = e.value
+	JOIN @extschema@.member mi ON mi.dimension_id = d.dimension_id AND mi.path[1:mo.depth] = mo.path
+), holds AS (
+	SELECT p.plan_id, p.slice, rp.responsibility_id, pg_catalog.count(*) AS n_dimensions,
+		   pg_catalog.sum(rp.depth) AS n_levels, pg_catalog.bool_or(rp.persons) AS names_person
+	FROM part p
+	JOIN rule_part rp ON rp.plan_id = p.plan_id AND rp.dimension = p.dimension AND rp.value = p.value
+	GROUP BY p.plan_id, p.slice, rp.responsibility_id
+	UNION ALL
+	SELECT s.plan_id, s.slice, r.responsibility_id, 0, 0, false
+	FROM slice s JOIN rule r ON r.plan_id = s.plan_id AND r.n_dimensions = 0
+)
+SELECT h.plan_id, h.slice, r.role, pe.name AS person, r.slice AS rule_slice, r.valid,
+	   -- a rule that names the person's own member beats the member
+	   CASE WHEN h.names_person THEN 2 ELSE 0 END AS rank_person, h.n_dimensions, h.n_levels
+FROM holds h
+JOIN rule r ON r.responsibility_id = h.responsibility_id AND r.n_dimensions = h.n_dimensions
+JOIN @extschema@.person pe ON pe.person_id = r.person_id
+UNION ALL
+-- a member that is a person owns its targets
+SELECT p.plan_id, p.slice, ro.role, pe.name, pg_catalog.jsonb_build_object(d.name, mb.slice_value), mb.valid,
+	   1, 1, mb.depth
+FROM part p
+JOIN @extschema@.dimension d ON d.name = p.dimension AND d.persons
+JOIN @extschema@.member mb ON mb.dimension_id = d.dimension_id AND mb.slice_value = p.value
+JOIN @extschema@.person pe ON pe.person_id = mb.person_id
+CROSS JOIN (VALUES ('A'), ('R')) ro (role);
+COMMENT ON VIEW @extschema@.slice_responsibility IS 'The rules that hold for each slice that has targets; the highest ranks win';
+COMMENT ON COLUMN @extschema@.slice_responsibility.plan_id IS 'Plan';
+COMMENT ON COLUMN @extschema@.slice_responsibility.slice IS 'Slice of targets';
+COMMENT ON COLUMN @extschema@.slice_responsibility.role IS 'R responsible, A accountable (the owner), C consulted, I informed';
+COMMENT ON COLUMN @extschema@.slice_responsibility.person IS 'Person';
+COMMENT ON COLUMN @extschema@.slice_responsibility.rule_slice IS 'Slice of the rule, or the person''s own member';
+COMMENT ON COLUMN @extschema@.slice_responsibility.valid IS 'Days on which it holds';
+COMMENT ON COLUMN @extschema@.slice_responsibility.rank_person IS '2: the rule names a person''s member, 1: the member itself, 0: neither';
+COMMENT ON COLUMN @extschema@.slice_responsibility.n_dimensions IS 'Number of dimensions that the rule names';
+COMMENT ON COLUMN @extschema@.slice_responsibility.n_levels IS 'Sum of the depths of the members that it names';
 
 CREATE VIEW @extschema@.responsibility_matrix WITH (security_invoker = true) AS
-WITH rule AS (
-	SELECT r.*, (SELECT pg_catalog.count(*) FROM pg_catalog.jsonb_object_keys(r.slice)) AS n_dimensions,
-		   (SELECT COALESCE(pg_catalog.sum(mb.depth), 0)
-			FROM pg_catalog.jsonb_each(r.slice) s
-			JOIN @extschema@.dimension d ON d.name = s.key
-			JOIN @extschema@.member mb ON mb.dimension_id = d.dimension_id AND mb.slice_value = s.value) AS n_levels
-	FROM @extschema@.responsibility r
-), day AS (
-	-- the owner now; of a target that is not begun at its start, of one that is over at its end
-	SELECT t.plan_id, t.target_id,
-		   GREATEST(pg_catalog.lower(t.period), LEAST(current_date, pg_catalog.upper(t.period) - 1)) AS on_day
+WITH held AS (
+	SELECT t.plan_id, t.target_id, d.on_day, s.role, s.person, s.rule_slice, s.valid,
+		   pg_catalog.rank() OVER (PARTITION BY t.plan_id, t.target_id, s.role
+								   ORDER BY s.rank_person DESC, s.n_dimensions DESC, s.n_levels DESC) AS place
 	FROM @extschema@.target t
+	-- today; for a target that is not begun its first day, for one that is over its last
+	CROSS JOIN LATERAL (SELECT GREATEST(pg_catalog.lower(t.period), LEAST(current_date, pg_catalog.upper(t.period) - 1)) AS on_day) d
+	JOIN @extschema@.slice_responsibility s ON s.plan_id = t.plan_id AND s.slice = t.slice AND s.valid @> d.on_day
 )
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, m.unit,
 	   t.target_id, t.parent_id, t.depth::integer AS depth, t.level, t.slice, t.period,
 	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
-	   t.amount, o.role, o.person, o.rule_slice, o.from_day, o.to_day, day.on_day
-FROM @extschema@.target t
-JOIN day ON day.plan_id = t.plan_id AND day.target_id = t.target_id
+	   t.amount, h.role, h.person, h.rule_slice,
+	   pg_catalog.lower(h.valid) AS from_day, pg_catalog.upper(h.valid) - 1 AS to_day, h.on_day
+FROM held h
+JOIN @extschema@.target t ON t.plan_id = h.plan_id AND t.target_id = h.target_id
 JOIN @extschema@.plan p ON p.plan_id = t.plan_id
 JOIN @extschema@.metric m ON m.metric_id = t.metric_id
-CROSS JOIN LATERAL (
-	SELECT c.*, pg_catalog.rank() OVER (PARTITION BY c.role ORDER BY c.own_member DESC, c.n_dimensions DESC, c.n_levels DESC) AS rank
-	FROM (
-		SELECT r.role, pe.name AS person, r.slice AS rule_slice,
-			   pg_catalog.lower(r.valid) AS from_day, pg_catalog.upper(r.valid) - 1 AS to_day,
-			   -- a rule that names the person's own member beats the member
-			   EXISTS (SELECT FROM @extschema@.dimension d WHERE d.persons AND r.slice OPERATOR(pg_catalog.?) d.name)::integer * 2 AS own_member,
-			   r.n_dimensions, r.n_levels
-		FROM rule r
-		JOIN @extschema@.person pe ON pe.person_id = r.person_id
-		WHERE r.plan_id = t.plan_id AND r.valid @> day.on_day
-		  AND @extschema@.slice_within(t.slice, r.slice)
-		UNION ALL
-		-- a member that is a person owns its targets
-		SELECT ro.role, pe.name, pg_catalog.jsonb_build_object(d.name, mb.slice_value),
-			   pg_catalog.lower(mb.valid), pg_catalog.upper(mb.valid) - 1, 1, 1, mb.depth
-		FROM @extschema@.dimension d
-		JOIN @extschema@.member mb ON mb.dimension_id = d.dimension_id AND mb.slice_value = t.slice -> d.name
-		JOIN @extschema@.person pe ON pe.person_id = mb.person_id
-		CROSS JOIN (VALUES ('A'), ('R')) ro (role)
-		WHERE d.persons
-	) c
-) o
-WHERE o.rank = 1;
+WHERE h.place = 1;
 COMMENT ON VIEW @extschema@.responsibility_matrix IS 'Who is responsible, accountable, consulted and informed for each target, by the most specific rule; a row a target, role and person';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.plan IS 'Plan as calls name it';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.plan_family IS 'Plan family';

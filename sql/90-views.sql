@@ -25,9 +25,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   CASE WHEN pt.amount <> 0 THEN pg_catalog.round(t.amount / pt.amount, 6) END AS share_of_parent,
 	   CASE WHEN rt.amount <> 0 THEN pg_catalog.round(t.amount / rt.amount, 6) END AS share_of_root,
 	   t.n_children, t.n_children = 0 AS is_leaf, t.locked, t.floor_amount, t.stretch_amount, t.over_assignment,
-	   (SELECT pg_catalog.string_agg(o.person, ', ' ORDER BY o.person)
-		FROM @extschema@.responsibility_matrix o
-		WHERE o.target_id = t.target_id AND o.plan_family = p.family AND o.plan_version = p.version AND o.role = 'A') AS owner,
+	   o.owner,
 	   t.fallback, t.split_id, t.lineage_id
 FROM @extschema@.target t
 JOIN @extschema@.plan p ON p.plan_id = t.plan_id
@@ -35,7 +33,10 @@ JOIN @extschema@.calendar c ON c.calendar_id = p.calendar_id
 JOIN @extschema@.metric m ON m.metric_id = t.metric_id
 LEFT JOIN @extschema@.member mb ON mb.member_id = t.member_id
 LEFT JOIN @extschema@.target pt ON pt.plan_id = t.plan_id AND pt.target_id = t.parent_id
-LEFT JOIN @extschema@.target rt ON rt.plan_id = t.plan_id AND rt.root_metric_id = t.metric_id;
+LEFT JOIN @extschema@.target rt ON rt.plan_id = t.plan_id AND rt.root_metric_id = t.metric_id
+LEFT JOIN (SELECT r.target_id, pg_catalog.string_agg(r.person, ', ' ORDER BY r.person) AS owner
+		   FROM @extschema@.responsibility_matrix r WHERE r.role = 'A'
+		   GROUP BY r.target_id) o ON o.target_id = t.target_id;
 COMMENT ON VIEW @extschema@.target_tree IS 'Every target with its place in the tree, its shares and its owner';
 COMMENT ON COLUMN @extschema@.target_tree.plan IS 'Plan as calls name it';
 COMMENT ON COLUMN @extschema@.target_tree.plan_family IS 'Plan family';
@@ -239,7 +240,7 @@ WITH RECURSIVE node AS (
 	FROM node n
 	WHERE n.found_parent IS NOT NULL
 	  AND n.slice <> CASE WHEN n.member_id = 0 THEN n.parent_slice
-						  ELSE n.parent_slice || pg_catalog.jsonb_build_object(n.edge_dimension, n.edge_value) END
+						  ELSE n.parent_slice || pg_catalog.jsonb_build_object(COALESCE(n.edge_dimension, ''), n.edge_value) END
 	UNION ALL
 	SELECT n.plan_id, n.metric_id, n.target_id, 'period',
 		   pg_catalog.format('is for %s below %s', n.period, n.parent_period)

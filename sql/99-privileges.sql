@@ -24,6 +24,7 @@ ALTER TABLE @extschema@.revision OWNER TO @extowner@;
 ALTER TABLE @extschema@.responsibility OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation_run OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation OWNER TO @extowner@;
+ALTER VIEW @extschema@.slice_responsibility OWNER TO @extowner@;
 ALTER VIEW @extschema@.responsibility_matrix OWNER TO @extowner@;
 ALTER VIEW @extschema@.kpi_variance OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_tree OWNER TO @extowner@;

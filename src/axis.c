@@ -127,6 +127,43 @@ ts_axes_place(const ts_tree *tree, ts_axis *axes, int n_axes)
 	}
 }
 
+/*
+ * Lists the members of an axis by their ancestors of a depth, in the order of
+ * the members below each.  Nothing is done if the list is of that depth.
+ */
+void
+ts_axis_list_under(const ts_tree *tree, ts_axis *axis, int depth, MemoryContext context)
+{
+	const ts_members *members = tree->members;
+
+	if (axis->under_depth == depth)
+		return;
+	if (!axis->under)
+	{
+		axis->under = MemoryContextAllocHuge(context, sizeof(int32) * (axis->last - axis->first + 1));
+		axis->under_first = MemoryContextAllocHuge(context, sizeof(int32) * (members->n + 2));
+	}
+	memset(axis->under_first, 0, sizeof(int32) * (members->n + 2));
+	for (int pass = 0; pass < 2; pass++)
+	{
+		for (int32 m = axis->first; m < axis->last; m++)
+		{
+			int32		up = ts_members_ancestor(members, m, depth);
+
+			if (up < 0)
+				continue;
+			if (pass == 0)
+				axis->under_first[up + 2]++;
+			else
+				axis->under[axis->under_first[up + 1]++] = m;
+		}
+		if (pass == 0)
+			for (int32 m = 1; m < members->n + 2; m++)
+				axis->under_first[m] += axis->under_first[m - 1];
+	}
+	axis->under_depth = depth;
+}
+
 /* The period of a time axis that holds a day, cut to [*from, *upto) */
 void
 ts_axis_bucket(const ts_tree *tree, const ts_axis *axis, int32 day,

@@ -16,6 +16,13 @@
 
 #define TS_MAX_AXES 16
 
+/* A member that the caller listed */
+typedef struct ts_named
+{
+	int32		member;
+	bool		met;			/* there is a part for it */
+} ts_named;
+
 /* A level or a grain of "by" */
 typedef struct ts_axis
 {
@@ -27,16 +34,20 @@ typedef struct ts_axis
 	int			above;			/* axis of the same dimension before it, -1 */
 	int32		first;			/* its members are first ... last - 1 */
 	int32		last;
-	int32	   *under;			/* with an axis above: members sorted by ancestor */
-	int32	   *under_first;	/* per member of the axis above */
+	int			under_depth;	/* of the ancestors that "under" is sorted by, or 0 */
+	int32	   *under;			/* members sorted by ancestor */
+	int32	   *under_first;	/* per ancestor: its first in "under" */
+	bool	   *caught;			/* per member: takes facts of no member; or NULL */
 	int			limit;			/* biggest members that are kept by name, -1 all */
 	int			n_named;		/* members kept by name, -1 if not listed */
-	int32	   *named;
+	ts_named   *named;			/* in the order of members */
 } ts_axis;
 
 extern int	ts_axes_parse(ArrayType *by, ts_axis *axes, int *n_axes,
 						  int32 *dimension_ids, MemoryContext context);
 extern void ts_axes_place(const ts_tree *tree, ts_axis *axes, int n_axes);
+extern void ts_axis_list_under(const ts_tree *tree, ts_axis *axis, int depth,
+							   MemoryContext context);
 extern void ts_axis_bucket(const ts_tree *tree, const ts_axis *axis, int32 day,
 						   DateADT *from, DateADT *upto);
 

@@ -208,10 +208,6 @@ typedef struct guard_state
  */
 static int	counter_update_depth = 0;
 
-static void guard_insert(guard_state *state);
-static void guard_update(guard_state *state);
-static void guard_delete(guard_state *state);
-
 
 /* ------------------------------------------------------------------ rows */
 
@@ -279,6 +275,35 @@ column_differs(guard_state *state, TupleTableSlot *old_slot, TupleTableSlot *new
 	if (old_null || new_null)
 		return old_null != new_null;
 	return !datum_image_eq(old_value, new_value, att->attbyval, att->attlen);
+}
+
+
+/* --------------------------------------------------------------- queries */
+
+static void
+set_locally(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Runs a statement that looks up nodes by lists of keys, with one index lookup a
+ * key: its cost follows the nodes touched and not the size of the table, and it
+ * does not hang on statistics, which say nothing yet about a plan just loaded.
+ */
+static uint64
+run_keyed(const char *sql, const ts_args *args)
+{
+	int			guc_level = NewGUCNestLevel();
+	uint64		n;
+
+	set_locally("enable_hashjoin", "off");
+	set_locally("enable_mergejoin", "off");
+	set_locally("enable_seqscan", "off");
+	set_locally("enable_bitmapscan", "off");
+	n = ts_run(sql, args, false);
+	AtEOXact_GUC(true, guc_level);
+	return n;
 }
 
 
@@ -482,7 +507,8 @@ leaf_statement(const target_key *key)
  * the simplest change of a number in a tree that adds up.
  *
  * The path leads through the node and, where the event touched one, its child;
- * from there down to a leaf by lowest ids.
+ * from there down to a leaf by lowest ids.  The walks up and down end even in the
+ * cycle that a statement about to be refused may have made: UNION, not UNION ALL.
  */
 static char *
 path_statement(guard_state *state, const target_node *node)
@@ -498,14 +524,14 @@ path_statement(guard_state *state, const target_node *node)
 	ts_arg_int8(&args, node->own == 0 && node->child_id != PG_INT64_MAX ? node->child_id : node->key.target_id);
 	(void) ts_run("WITH RECURSIVE down AS ("
 				  " SELECT $2 AS target_id"
-				  " UNION ALL"
+				  " UNION"
 				  " SELECT (SELECT min(c.target_id) FROM " TS_SCHEMA ".target c"
 				  "		WHERE c.plan_id = $1 AND c.parent_id = d.target_id)"
 				  " FROM down d WHERE d.target_id IS NOT NULL),"
 				  " up AS ("
 				  " SELECT t.target_id, t.parent_id, t.metric_id FROM " TS_SCHEMA ".target t"
 				  " WHERE t.plan_id = $1 AND t.target_id = $2"
-				  " UNION ALL"
+				  " UNION"
 				  " SELECT p.target_id, p.parent_id, p.metric_id FROM up"
 				  " JOIN " TS_SCHEMA ".target p ON p.plan_id = $1 AND p.target_id = up.parent_id)"
 				  " SELECT string_agg(l.target_id::text, ', ' ORDER BY l.target_id),"
@@ -526,8 +552,9 @@ path_statement(guard_state *state, const target_node *node)
 
 /*
  * A statement that deletes the same children and gives their amounts to the
- * first of those that remain.  NULL where it would get too long, would have to
- * delete subtrees, or where no child remains but what this transaction made.
+ * first of those that remain and a path of nodes below it.  NULL where it would
+ * get too long, would have to delete subtrees, or would rely on rows that this
+ * transaction has made or changed.
  */
 static char *
 handover_statement(guard_state *state, const target_key *key)
@@ -547,12 +574,14 @@ handover_statement(guard_state *state, const target_key *key)
 	(void) ts_run("WITH RECURSIVE down AS ("
 				  " SELECT min(c.target_id) AS target_id FROM " TS_SCHEMA ".target c"
 				  " WHERE c.plan_id = $1 AND c.parent_id = $2"
-				  " AND c.xmin <> pg_current_xact_id()::xid"
-				  " UNION ALL"
+				  " UNION"
 				  " SELECT (SELECT min(c.target_id) FROM " TS_SCHEMA ".target c"
 				  "		WHERE c.plan_id = $1 AND c.parent_id = d.target_id)"
 				  " FROM down d WHERE d.target_id IS NOT NULL)"
-				  " SELECT string_agg(target_id::text, ', ' ORDER BY target_id) FROM down", &args, false);
+				  " SELECT CASE WHEN bool_and(t.xmin <> pg_current_xact_id()::xid)"
+				  "   THEN string_agg(t.target_id::text, ', ' ORDER BY t.target_id) END"
+				  " FROM down d JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = d.target_id",
+				  &args, false);
 	heirs = ts_text(0, 1, state->context);
 	if (gone == NULL || heirs == NULL)
 		return NULL;
@@ -608,13 +637,13 @@ compare_sums(guard_state *state)
 		return;
 
 	arg_keys(&args, &state->compare);
-	n_wrong = ts_run("SELECT t.plan_id, t.target_id, t.amount, s.n, s.total, t.amount - s.total"
-					 " FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
-					 " JOIN " TS_SCHEMA ".target t ON t.plan_id = k.plan_id AND t.target_id = k.target_id"
-					 " CROSS JOIN LATERAL (SELECT count(*) AS n, sum(c.amount) AS total FROM " TS_SCHEMA ".target c"
-					 " WHERE c.plan_id = k.plan_id AND c.parent_id = k.target_id) s"
-					 " WHERE s.total <> t.amount"
-					 " ORDER BY t.plan_id, t.target_id", &args, false);
+	n_wrong = run_keyed("SELECT t.plan_id, t.target_id, t.amount, s.n, s.total, t.amount - s.total"
+						" FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
+						" JOIN " TS_SCHEMA ".target t ON t.plan_id = k.plan_id AND t.target_id = k.target_id"
+						" CROSS JOIN LATERAL (SELECT count(*) AS n, sum(c.amount) AS total FROM " TS_SCHEMA ".target c"
+						" WHERE c.plan_id = k.plan_id AND c.parent_id = k.target_id) s"
+						" WHERE s.total <> t.amount"
+						" ORDER BY t.plan_id, t.target_id", &args);
 	if (n_wrong == 0)
 	{
 		SPI_freetuptable(SPI_tuptable);
@@ -671,18 +700,18 @@ check_depths(guard_state *state, const key_list *list)
 	if (list->n == 0)
 		return;
 	arg_keys(&args, list);
-	if (ts_run("SELECT c.plan_id, c.target_id, c.depth, c.metric_id, p.target_id, p.depth, p.metric_id"
-			   " FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
-			   " JOIN " TS_SCHEMA ".target c ON c.plan_id = k.plan_id AND c.target_id = k.target_id"
-			   " JOIN " TS_SCHEMA ".target p ON p.plan_id = c.plan_id AND p.target_id = c.parent_id"
-			   " WHERE c.depth <> p.depth + 1 OR c.metric_id <> p.metric_id"
-			   " UNION ALL "
-			   "SELECT c.plan_id, c.target_id, c.depth, c.metric_id, p.target_id, p.depth, p.metric_id"
-			   " FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
-			   " JOIN " TS_SCHEMA ".target p ON p.plan_id = k.plan_id AND p.target_id = k.target_id"
-			   " JOIN " TS_SCHEMA ".target c ON c.plan_id = p.plan_id AND c.parent_id = p.target_id"
-			   " WHERE c.depth <> p.depth + 1 OR c.metric_id <> p.metric_id"
-			   " ORDER BY 1, 2 LIMIT 1", &args, false) > 0)
+	if (run_keyed("SELECT c.plan_id, c.target_id, c.depth, c.metric_id, p.target_id, p.depth, p.metric_id"
+				  " FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
+				  " JOIN " TS_SCHEMA ".target c ON c.plan_id = k.plan_id AND c.target_id = k.target_id"
+				  " JOIN " TS_SCHEMA ".target p ON p.plan_id = c.plan_id AND p.target_id = c.parent_id"
+				  " WHERE c.depth <> p.depth + 1 OR c.metric_id <> p.metric_id"
+				  " UNION ALL "
+				  "SELECT c.plan_id, c.target_id, c.depth, c.metric_id, p.target_id, p.depth, p.metric_id"
+				  " FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
+				  " JOIN " TS_SCHEMA ".target p ON p.plan_id = k.plan_id AND p.target_id = k.target_id"
+				  " JOIN " TS_SCHEMA ".target c ON c.plan_id = p.plan_id AND c.parent_id = p.target_id"
+				  " WHERE c.depth <> p.depth + 1 OR c.metric_id <> p.metric_id"
+				  " ORDER BY 1, 2 LIMIT 1", &args) > 0)
 	{
 		int64		child_id = ts_int8(0, 2);
 		int			depth = DatumGetInt16(ts_datum(0, 3));
@@ -713,11 +742,11 @@ check_orphans(guard_state *state, const key_list *list)
 	if (list->n == 0)
 		return;
 	arg_keys(&args, list);
-	if (ts_run("SELECT k.plan_id, k.target_id, s.n, s.first"
-			   " FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
-			   " CROSS JOIN LATERAL (SELECT count(*) AS n, min(c.target_id) AS first FROM " TS_SCHEMA ".target c"
-			   " WHERE c.plan_id = k.plan_id AND c.parent_id = k.target_id) s"
-			   " WHERE s.n > 0 ORDER BY k.plan_id, k.target_id LIMIT 1", &args, false) > 0)
+	if (run_keyed("SELECT k.plan_id, k.target_id, s.n, s.first"
+				  " FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
+				  " CROSS JOIN LATERAL (SELECT count(*) AS n, min(c.target_id) AS first FROM " TS_SCHEMA ".target c"
+				  " WHERE c.plan_id = k.plan_id AND c.parent_id = k.target_id) s"
+				  " WHERE s.n > 0 ORDER BY k.plan_id, k.target_id LIMIT 1", &args) > 0)
 	{
 		target_key	key = {ts_int4(0, 1), ts_int8(0, 2)};
 		int64		n = ts_int8(0, 3);
@@ -751,7 +780,7 @@ run_counter_update(const char *sql, const ts_args *args)
 	counter_update_depth = DatumGetInt32(pg_trigger_depth(NULL)) + 1;
 	PG_TRY();
 	{
-		n = ts_run(sql, args, false);
+		n = run_keyed(sql, args);
 	}
 	PG_FINALLY();
 	{
@@ -791,9 +820,9 @@ update_counters(guard_state *state, target_node **nodes, int n_nodes)
 	/* the update of a single row takes its lock itself */
 	if (n_nodes > 1)
 	{
-		(void) ts_run("SELECT FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
-					  " JOIN " TS_SCHEMA ".target t ON t.plan_id = k.plan_id AND t.target_id = k.target_id"
-					  " ORDER BY t.plan_id, t.target_id FOR NO KEY UPDATE OF t", &args, false);
+		(void) run_keyed("SELECT FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
+						 " JOIN " TS_SCHEMA ".target t ON t.plan_id = k.plan_id AND t.target_id = k.target_id"
+						 " ORDER BY t.plan_id, t.target_id FOR NO KEY UPDATE OF t", &args);
 		SPI_freetuptable(SPI_tuptable);
 	}
 
@@ -1257,16 +1286,15 @@ target_split_target_guard(PG_FUNCTION_ARGS)
 	/*
 	 * From here as the owner, as foreign key triggers do it.  An error undoes
 	 * this with its subtransaction.  datestyle is what dates in the rows kept by
-	 * revisions are written in.
+	 * revisions are written in; jit would compile what costs little.
 	 */
 	GetUserIdAndSecContext(&caller, &security_context);
 	SetUserIdAndSecContext(RelationGetForm(relation)->relowner,
 						   security_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_locally("search_path", "pg_catalog, pg_temp");
+	set_locally("datestyle", "ISO");
+	set_locally("jit", "off");
 
 	ts_connect();
 	if (SPI_register_trigger_data(trigger) < 0)

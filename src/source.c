@@ -653,6 +653,12 @@ ts_members_find_fact(const ts_members *m, int dim_no, int depth,
 }
 
 int32
+ts_members_child(const ts_members *m, int dim_no, int32 parent, const char *code)
+{
+	return *path_slot(m, dim_no, parent, code) - 1;
+}
+
+int32
 ts_members_by_id(const ts_members *m, int64 member_id)
 {
 	return *id_slot(m, member_id) - 1;

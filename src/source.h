@@ -159,6 +159,10 @@ extern ts_members *ts_members_load(int n_dims, const int32 *dimension_ids,
 extern int32 ts_members_find_fact(const ts_members *m, int dim_no, int depth,
 								  char *const *codes);
 
+/* Index of the child of that code of a member (parent -1: at the top), or -1 */
+extern int32 ts_members_child(const ts_members *m, int dim_no, int32 parent,
+							  const char *code);
+
 /* Index of a member, -1 if it is not among those loaded */
 extern int32 ts_members_by_id(const ts_members *m, int64 member_id);
 

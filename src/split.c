@@ -34,9 +34,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "commands/sequence.h"
 #include "compat.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -51,6 +49,7 @@
 #include "utils/tuplestore.h"
 
 #include "engine/apportion.h"
+#include "plan.h"
 #include "query.h"
 #include "split.h"
 #include "target_split.h"
@@ -195,6 +194,24 @@ ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
 	return cell;
 }
 
+/*
+ * Finds, or enters, the slice that the keys up to an axis say, whatever the
+ * periods among them, in the set of slices that are active.
+ */
+bool
+ts_split_active_slice(const ts_split *split, int32 leaf, const int32 *keys, int last_axis,
+					  HASHACTION action)
+{
+	int32		key[TS_MAX_AXES + 1] = {0};
+	bool		found;
+
+	key[0] = leaf;
+	for (int i = 0; i < split->n_axes; i++)
+		key[i + 1] = i <= last_axis && !split->axes[i].is_time ? keys[i] : -1;
+	(void) hash_search(split->active_slices, key, action, &found);
+	return found;
+}
+
 /* Adds the cells under one leaf from an axis on, in the order of the keys */
 static void
 frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
@@ -225,21 +242,28 @@ frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
 	else
 	{
 		int32		up = member[axis->dim];
-		int32		first = axis->above >= 0 ? axis->under_first[up] : axis->first;
-		int32		last = axis->above >= 0 ? axis->under_first[up + 1] : axis->last;
+		int32		first = axis->first;
+		int32		last = axis->last;
 
+		if (up >= 0)
+		{
+			ts_axis_list_under(split->tree, axis, members->members[up].depth, split->context);
+			first = axis->under_first[up];
+			last = axis->under_first[up + 1];
+		}
 		for (int32 i = first; i < last; i++)
 		{
-			int32		m = axis->above >= 0 ? axis->under[i] : i;
+			int32		m = up >= 0 ? axis->under[i] : i;
 			const ts_member *candidate = &members->members[m];
 
-			if (candidate->is_rest ||
-				candidate->valid_from >= upto || candidate->valid_upto <= from)
+			if (candidate->is_rest && !(axis->caught && axis->caught[m - axis->first]))
 				continue;
-			if (axis->above < 0 && up >= 0 &&
-				ts_members_ancestor(members, m, members->members[up].depth) != up)
+			if (candidate->valid_from >= upto || candidate->valid_upto <= from)
 				continue;
 			keys[axis_no] = m;
+			if (split->active_slices &&
+				!ts_split_active_slice(split, leaf, keys, axis_no, HASH_FIND))
+				continue;
 			member[axis->dim] = m;
 			frame_axis(split, leaf, axis_no + 1, keys, member, from, upto);
 			member[axis->dim] = up;
@@ -265,17 +289,17 @@ ts_split_frame(ts_split *split)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("%s has no part to split into", ts_split_leaf_name(split, leaf)),
+					 split->active ?
+					 errdetail("None of its slices has facts in the basis.") :
 					 errdetail("No combination of members is valid in its period.")));
 	}
 	pfree(member);
 }
 
+/* Have two cells the same leaf and keys? */
 static int
-compare_cells(const void *a, const void *b, void *arg)
+compare_cells(const ts_split *split, int64 x, int64 y)
 {
-	const ts_split *split = arg;
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
 	const int32 *xk = split->cells.keys + x * split->n_axes;
 	const int32 *yk = split->cells.keys + y * split->n_axes;
 
@@ -288,6 +312,31 @@ compare_cells(const void *a, const void *b, void *arg)
 }
 
 /*
+ * One pass of a radix sort: brings the numbers in "order" into the order of
+ * value[number * step], which is from low to low + range - 1, and leaves them
+ * as they were where values are the same.
+ */
+static void
+sort_by(int64 n, const int64 *order, int64 *sorted, const int32 *value, int step,
+		int32 low, int32 range, MemoryContext context)
+{
+	int64	   *next = MemoryContextAllocExtended(context, sizeof(int64) * ((Size) range + 1),
+												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (int64 i = 0; i < n; i++)
+		next[value[order[i] * step] - low + 1]++;
+	for (int32 i = 1; i < range; i++)
+		next[i] += next[i - 1];
+	for (int64 i = 0; i < n; i++)
+	{
+		if ((i & 0xFFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
+		sorted[next[value[order[i] * step] - low]++] = order[i];
+	}
+	pfree(next);
+}
+
+/*
  * Sorts the cells by leaf and keys.  Two cells of the same keys are an error,
  * or are added up.
  */
@@ -297,22 +346,41 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	ts_cells   *cells = &split->cells;
 	int			width = split->n_axes;
 	int64	   *order;
+	int64	   *other;
+	int64	   *swap;
 	ts_cells	sorted = {0};
 	bool		in_order = true;
 
 	for (int64 i = 1; i < cells->n && in_order; i++)
 	{
-		int64		pair[2] = {i - 1, i};
-
-		in_order = compare_cells(&pair[0], &pair[1], split) < 0;
+		CHECK_FOR_INTERRUPTS();
+		in_order = compare_cells(split, i - 1, i) < 0;
 	}
 	if (in_order)
 		return;
 
 	order = MemoryContextAllocHuge(split->context, sizeof(int64) * cells->n);
+	other = MemoryContextAllocHuge(split->context, sizeof(int64) * cells->n);
 	for (int64 i = 0; i < cells->n; i++)
 		order[i] = i;
-	qsort_arg(order, cells->n, sizeof(int64), compare_cells, split);
+	for (int axis_no = width - 1; axis_no >= -1; axis_no--)
+	{
+		const ts_axis *axis = &split->axes[Max(axis_no, 0)];
+		const ts_node *start = &split->tree->nodes[0];
+
+		if (axis_no < 0)
+			sort_by(cells->n, order, other, cells->leaf, 1, 0, split->n_leaves, split->context);
+		else if (axis->is_time)
+			sort_by(cells->n, order, other, cells->keys + axis_no, width,
+					start->from, start->upto - start->from, split->context);
+		else
+			sort_by(cells->n, order, other, cells->keys + axis_no, width,
+					axis->first, axis->last - axis->first, split->context);
+		swap = order;
+		order = other;
+		other = swap;
+	}
+	pfree(other);
 
 	sorted.space = cells->n;
 #define MAKE(array, width) \
@@ -331,13 +399,14 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 		int64		to = sorted.n;
 
 		CHECK_FOR_INTERRUPTS();
-		if (i > 0 && compare_cells(&order[i - 1], &order[i], split) == 0)
+		if (i > 0 && compare_cells(split, order[i - 1], order[i]) == 0)
 		{
 			if (refuse_doubles)
 				ereport(ERROR,
 						(errcode(ERRCODE_CARDINALITY_VIOLATION),
-						 errmsg("there are two weights for %s", ts_split_cell_name(split, from)),
-						 errhint("Add the weights up, with GROUP BY, in a view.")));
+						 errmsg("there are two %s for %s", ts_split_what(split),
+								ts_split_cell_name(split, from)),
+						 errhint("Add them up, with GROUP BY, in a view.")));
 			/* weights are at one scale by now */
 			sorted.weight[to - 1] += cells->weight[from];
 			sorted.missing[to - 1] &= cells->missing[from];
@@ -394,6 +463,20 @@ listed(const cell_list *list)
 	return psprintf("%s.", list->names.data);
 }
 
+/* Is each part of a leaf the amount that was given for it? */
+static bool
+is_given(const ts_split *split, int32 leaf)
+{
+	return split->given && split->given[leaf];
+}
+
+/* What the caller gave: for messages */
+const char *
+ts_split_what(const ts_split *split)
+{
+	return split->method->gives_amounts ? "amounts" : "weights";
+}
+
 /* Weights below zero: refused, or what on_negative says */
 static void
 settle_negative(ts_split *split)
@@ -404,7 +487,7 @@ settle_negative(ts_split *split)
 	for (int64 i = 0; i < cells->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (cells->weight[i] >= 0)
+		if (cells->weight[i] >= 0 || is_given(split, cells->leaf[i]))
 			continue;
 		if (strcmp(split->on_negative, "zero") == 0)
 		{
@@ -422,10 +505,20 @@ settle_negative(ts_split *split)
 	if (list.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
+				 split->method->takes_basis ?
 				 errmsg("basis is negative for %lld of %lld parts",
+						(long long) list.n, (long long) cells->n) :
+				 errmsg("weights are negative for %lld of %lld parts",
 						(long long) list.n, (long long) cells->n),
 				 errdetail_internal("%s", listed(&list)),
 				 errhint("on_negative => 'zero' or on_negative => 'absolute'")));
+}
+
+/* 10^28, the largest weight that the engine's sums have room for */
+static ts_int128
+largest_weight(void)
+{
+	return (ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000);
 }
 
 /* Weight of the same keys over all leaves under one parent */
@@ -483,6 +576,14 @@ make_profiles(const ts_split *split)
 	return profiles;
 }
 
+static ts_int128
+profile_weight(HTAB *profiles, const ts_split *split, int64 cell, bool all)
+{
+	profile_entry *entry = profile_find(profiles, split, cell, all, HASH_FIND);
+
+	return entry ? entry->weight : 0;
+}
+
 /*
  * Gives the cells first ... last - 1 of one leaf the profile of the leaf's
  * parent, or where that is zero that of all leaves.  False if both are zero.
@@ -492,20 +593,90 @@ take_profile(ts_split *split, HTAB *profiles, int64 first, int64 last, ts_fallba
 {
 	for (int all = 0; all <= 1; all++)
 	{
-		bool		any = false;
+		ts_int128	most = 0;
 
 		for (int64 i = first; i < last; i++)
 		{
-			profile_entry *entry = profile_find(profiles, split, i, all, HASH_FIND);
-
-			split->cells.weight[i] = entry ? entry->weight : 0;
+			split->cells.weight[i] = profile_weight(profiles, split, i, all);
 			split->cells.fallback[i] = fallback;
-			any |= split->cells.weight[i] > 0;
+			most = Max(most, split->cells.weight[i]);
 		}
-		if (any)
+		/* sums over many leaves may be larger than a weight can be */
+		for (; most > largest_weight(); most /= 10)
+			for (int64 i = first; i < last; i++)
+				split->cells.weight[i] /= 10;
+		if (most > 0)
 			return true;
 	}
 	return false;
+}
+
+/* a * b / c as a whole number, of numbers too large for 128 bits between */
+static ts_int128
+times_over(ts_int128 a, ts_int128 b, ts_int128 c)
+{
+	Datum		product = DirectFunctionCall2(numeric_mul, ts_scaled_to_numeric(a, 0),
+											  ts_scaled_to_numeric(b, 0));
+	Datum		quotient = DirectFunctionCall2(numeric_div_trunc, product,
+											   ts_scaled_to_numeric(c, 0));
+	ts_quantum	one = {1, 0};
+
+	return ts_units_from_numeric(quotient, &one, "weight");
+}
+
+/*
+ * Gives the cells of one leaf that miss information what the profile says in
+ * proportion to the cells that have it.  Those that the profile does not know
+ * either go to the list.
+ */
+static void
+complete_by_profile(ts_split *split, HTAB *profiles, int64 first, int64 last,
+					ts_int128 known, cell_list *missing)
+{
+	ts_cells   *cells = &split->cells;
+
+	for (int64 i = first; i < last; i++)
+	{
+		bool		found = false;
+
+		if (!cells->missing[i])
+			continue;
+		for (int all = 0; all <= 1 && !found; all++)
+		{
+			ts_int128	here = profile_weight(profiles, split, i, all);
+			ts_int128	there = 0;
+
+			for (int64 j = first; j < last && here > 0; j++)
+				if (!cells->missing[j])
+					there += profile_weight(profiles, split, j, all);
+			if (here <= 0 || there <= 0)
+				continue;
+			CHECK_FOR_INTERRUPTS();
+			cells->weight[i] = times_over(here, known, there);
+			cells->fallback[i] = TS_MISSING_PARENT;
+			found = true;
+		}
+		if (!found)
+			list_cell(split, missing, i, false);
+	}
+}
+
+/* Makes room for averages: six more decimals, as far as weights can be */
+static void
+add_decimals(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	ts_int128	most = 0;
+
+	for (int64 i = 0; i < cells->n; i++)
+		most = Max(most, cells->weight[i]);
+	for (int i = 0; i < 6 && most <= largest_weight() / 10; i++, most *= 10)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (int64 j = 0; j < cells->n; j++)
+			cells->weight[j] *= 10;
+		split->scale++;
+	}
 }
 
 /* Cells without information and leaves without any weight, leaf by leaf */
@@ -515,11 +686,18 @@ settle_missing_and_zero(ts_split *split)
 	ts_cells   *cells = &split->cells;
 	HTAB	   *profiles = NULL;
 	cell_list	missing = {0};
+	bool		any_missing = false;
 	int64		n_zero = 0;
 	StringInfoData zero;
 
 	initStringInfo(&zero);
-	if (strcmp(split->on_missing, "parent") == 0 || strcmp(split->on_zero, "parent") == 0)
+	for (int64 i = 0; i < cells->n && !any_missing; i++)
+		any_missing = cells->missing[i];
+	if (any_missing && (strcmp(split->on_missing, "equal") == 0 ||
+						strcmp(split->on_missing, "parent") == 0))
+		add_decimals(split);
+	if ((any_missing && strcmp(split->on_missing, "parent") == 0) ||
+		strcmp(split->on_zero, "parent") == 0)
 		profiles = make_profiles(split);
 
 	for (int64 first = 0, last; first < cells->n; first = last)
@@ -542,7 +720,9 @@ settle_missing_and_zero(ts_split *split)
 		}
 		if (n_missing > 0)
 		{
-			if (strcmp(split->on_missing, "parent") == 0 && n_known == 0)
+			if (strcmp(split->on_missing, "parent") == 0 && n_known > 0)
+				complete_by_profile(split, profiles, first, last, sum, &missing);
+			else if (strcmp(split->on_missing, "parent") == 0)
 			{
 				if (!take_profile(split, profiles, first, last, TS_MISSING_PARENT))
 					for (int64 i = first; i < last; i++)
@@ -558,7 +738,8 @@ settle_missing_and_zero(ts_split *split)
 					else if (strcmp(split->on_missing, "equal") == 0)
 					{
 						/* as much as a sibling has on average */
-						cells->weight[i] = n_known > 0 && sum > 0 ? sum / n_known : 1;
+						cells->weight[i] = n_known > 0 && sum > 0 ?
+							Max((sum + n_known / 2) / n_known, 1) : 1;
 						cells->fallback[i] = TS_MISSING_EQUAL;
 					}
 					else
@@ -568,7 +749,8 @@ settle_missing_and_zero(ts_split *split)
 		sum = 0;
 		for (int64 i = first; i < last; i++)
 			sum += cells->weight[i];
-		if (sum != 0 || split->units[leaf] == 0 || split->equal_shape || missing.n > 0)
+		if (sum != 0 || split->units[leaf] == 0 || split->equal_shape || missing.n > 0 ||
+			is_given(split, leaf))
 			continue;
 
 		/* an amount to share, and nothing to share it by */
@@ -593,6 +775,8 @@ settle_missing_and_zero(ts_split *split)
 						(long long) missing.n, (long long) cells->n),
 				 errdetail("The source has no facts for it yet, or the member did not exist: %s",
 						   listed(&missing)),
+				 strcmp(split->on_missing, "parent") == 0 ?
+				 errhint("The targets beside them say nothing either: on_missing => 'zero' or on_missing => 'equal'") :
 				 errhint("on_missing => 'zero', on_missing => 'equal' or on_missing => 'parent'")));
 	if (n_zero > 0)
 	{
@@ -603,6 +787,8 @@ settle_missing_and_zero(ts_split *split)
 				 errmsg("all weights are zero for %lld of %d targets",
 						(long long) n_zero, split->n_leaves),
 				 errdetail_internal("%s.", zero.data),
+				 strcmp(split->on_zero, "parent") == 0 ?
+				 errhint("The targets beside them have no weights either: on_zero => 'equal'") :
 				 errhint("on_zero => 'equal' or on_zero => 'parent'")));
 	}
 	if (profiles)
@@ -638,6 +824,24 @@ compare_ranked_member(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* ", parent => ARRAY['A', 'B']" for a hint, nothing at the top */
+static char *
+parent_argument(const ts_members *members, int32 parent)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	if (parent >= 0)
+	{
+		appendStringInfoString(&buf, ", parent => ARRAY[");
+		for (int i = 0; i < members->members[parent].depth; i++)
+			appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
+							 quote_literal_cstr(members->members[parent].path[i]));
+		appendStringInfoChar(&buf, ']');
+	}
+	return buf.data;
+}
+
 /* The member that stands for the rest beside a member */
 static int32
 rest_beside(const ts_split *split, const ts_axis *axis, int32 member)
@@ -645,39 +849,72 @@ rest_beside(const ts_split *split, const ts_axis *axis, int32 member)
 	const ts_members *members = split->tree->members;
 	int32		parent = members->members[member].parent;
 
-	for (int32 i = axis->first; i < axis->last; i++)
-		if (strcmp(members->members[i].code, split->rest) == 0 &&
-			members->members[i].parent == parent)
-		{
-			if (members->members[i].is_rest)
-				return i;
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("member \"%s\" of %s does not stand for the rest",
-							split->rest, axis->name),
-					 errhint("SELECT target_split.add_member(%s, 'Others', is_rest => true);",
-							 quote_literal_cstr(split->tree->dimensions[axis->dim]))));
-		}
+	int32		rest = ts_members_child(members, axis->dim, parent, split->rest);
+
+	if (rest >= 0)
+	{
+		if (members->members[rest].is_rest)
+			return rest;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("member \"%s\" of %s does not stand for the rest",
+						split->rest, axis->name),
+				 errhint("SELECT target_split.add_member(%s, 'Others'%s, is_rest => true);",
+						 quote_literal_cstr(split->tree->dimensions[axis->dim]),
+						 parent_argument(members, parent))));
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("member \"%s\" of %s does not exist", split->rest, axis->name),
-			 parent < 0 ?
-			 errhint("SELECT target_split.add_member(%s, %s, is_rest => true);",
-					 quote_literal_cstr(split->tree->dimensions[axis->dim]),
-					 quote_literal_cstr(split->rest)) :
-			 errhint("SELECT target_split.add_member(%s, %s, parent => ARRAY[%s], is_rest => true);",
+			 errhint("SELECT target_split.add_member(%s, %s%s, is_rest => true);",
 					 quote_literal_cstr(split->tree->dimensions[axis->dim]),
 					 quote_literal_cstr(split->rest),
-					 quote_literal_cstr(members->members[parent].code))));
+					 parent_argument(members, parent))));
 }
 
+/* Is a member listed by name?  Notes that it was met. */
 static bool
-is_named(const ts_axis *axis, int32 member)
+is_named(ts_axis *axis, int32 member)
 {
+	int			low = 0;
+	int			high = axis->n_named;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (axis->named[middle].member < member)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == axis->n_named || axis->named[low].member != member)
+		return false;
+	axis->named[low].met = true;
+	return true;
+}
+
+/* Members listed by name that no target can have */
+static void
+refuse_unmet(const ts_split *split, const ts_axis *axis)
+{
+	StringInfoData names;
+	int			n = 0;
+
+	initStringInfo(&names);
 	for (int i = 0; i < axis->n_named; i++)
-		if (axis->named[i] == member)
-			return true;
-	return false;
+		if (!axis->named[i].met && n++ < 20)
+			appendStringInfo(&names, "%s\"%s\"", n > 1 ? ", " : "",
+							 split->tree->members->members[axis->named[i].member].code);
+	if (n > 20)
+		appendStringInfo(&names, " and %d more", n - 20);
+	if (n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"members\" lists %d members of \"%s\" that no target can be split into",
+						n, axis->name),
+				 errdetail("They are %s: not valid in the period, or below another member.",
+						   names.data)));
 }
 
 /*
@@ -698,6 +935,7 @@ keep_biggest(ts_split *split, int axis_no)
 	{
 		int64		n = 0;
 		int32		rest = -1;
+		int32		rest_parent = -1;
 
 		/* siblings: the same leaf and the same keys before this axis */
 		for (last = first; last < cells->n; last++)
@@ -752,8 +990,12 @@ keep_biggest(ts_split *split, int axis_no)
 			{
 				if (!split->rest)
 					continue;
-				if (rest < 0)
+				/* siblings of a deeper level may have several parents */
+				if (rest < 0 || rest_parent != split->tree->members->members[keys[axis_no]].parent)
+				{
+					rest_parent = split->tree->members->members[keys[axis_no]].parent;
 					rest = rest_beside(split, axis, keys[axis_no]);
+				}
 				keys[axis_no] = rest;
 			}
 			cells->leaf[kept] = cells->leaf[i];
@@ -767,6 +1009,8 @@ keep_biggest(ts_split *split, int axis_no)
 	}
 	cells->n = kept;
 	pfree(list);
+	if (axis->n_named >= 0)
+		refuse_unmet(split, axis);
 	ts_split_sort(split, false);
 }
 
@@ -840,6 +1084,14 @@ lay_out_nodes(ts_split *split, split_nodes *nodes)
 	}
 	while (leaf < split->n_leaves)
 		nodes->first[++leaf] = nodes->n;
+	for (leaf = 0; leaf < split->n_leaves; leaf++)
+		if (nodes->first[leaf] == nodes->first[leaf + 1])
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("%s has no part to split into", ts_split_leaf_name(split, leaf)),
+					 split->active ?
+					 errdetail("No member of \"by\" is active in the basis there.") :
+					 errdetail("None of the members that are kept by name is in it.")));
 }
 
 static ts_int128
@@ -853,13 +1105,6 @@ gcd128(ts_int128 a, ts_int128 b)
 		b = t;
 	}
 	return a;
-}
-
-/* 10^28, the largest weight that the engine's sums have room for */
-static ts_int128
-largest_weight(void)
-{
-	return (ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000);
 }
 
 /*
@@ -928,6 +1173,19 @@ apportion_nodes(ts_split *split, split_nodes *nodes)
 		int64		first = nodes->first[leaf];
 		ts_status	status;
 
+		if (is_given(split, leaf))
+		{
+			/* the parts are what they are: only add them up */
+			memset(nodes->share + first, 0,
+				   sizeof(ts_int128) * (nodes->first[leaf + 1] - first));
+			for (int64 node = nodes->first[leaf + 1] - 1; node >= first; node--)
+			{
+				nodes->share[node] += nodes->weight[node];
+				if (nodes->parent[node] >= 0)
+					nodes->share[first + nodes->parent[node]] += nodes->share[node];
+			}
+			continue;
+		}
 		status = ts_apportion_tree(nodes->first[leaf + 1] - first, nodes->parent + first,
 								   nodes->weight + first, split->units[leaf],
 								   nodes->share + first, work, NULL, NULL, check_interrupts);
@@ -972,18 +1230,6 @@ edge_slice(const ts_split *split, int32 member)
 	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
-/* The sequence behind target.target_id */
-static Oid
-target_sequence(void)
-{
-	Oid			sequence = get_relname_relid("target_target_id_seq",
-											 get_namespace_oid(TS_SCHEMA, false));
-
-	if (!OidIsValid(sequence))
-		elog(ERROR, "sequence target_target_id_seq does not exist");
-	return sequence;
-}
-
 /* A daterange, made once for all targets that share it */
 typedef struct period_entry
 {
@@ -1026,7 +1272,6 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 	int64		id[TS_MAX_AXES + 1];
 	MemoryContext axis_context[TS_MAX_AXES + 1];
 	Datum		fallback[TS_N_FALLBACKS];
-	Oid			sequence = split->preview ? InvalidOid : target_sequence();
 	HASHCTL		ctl = {0};
 	HTAB	   *periods;
 
@@ -1050,6 +1295,7 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
 		const ts_node *anchor = &tree->nodes[split->leaves[leaf]];
+		bool		given = is_given(split, leaf);
 		int			anchor_depth = 0;
 
 		for (int32 up = split->leaves[leaf]; up > 0; up = tree->nodes[up].parent)
@@ -1087,7 +1333,7 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 				slice[at] = DirectFunctionCall2(jsonb_concat, slice[at - 1],
 												edge_slice(split, nodes->key[node]));
 			}
-			id[at] = split->preview ? 0 : nextval_internal(sequence, false);
+			id[at] = split->preview ? 0 : ts_next_target_id();
 
 			MemoryContextSwitchTo(row_context);
 			values[RES_TARGET_ID] = Int64GetDatum(id[at]);
@@ -1099,7 +1345,9 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 			values[RES_SLICE] = slice[at];
 			values[RES_PERIOD] = period[at];
 			values[RES_AMOUNT] = ts_units_to_numeric(nodes->share[node], &tree->quantum);
-			values[RES_WEIGHT] = ts_scaled_to_numeric(nodes->weight[node], split->scale);
+			nulls[RES_WEIGHT] = given;
+			if (!given)
+				values[RES_WEIGHT] = ts_scaled_to_numeric(nodes->weight[node], split->scale);
 			nulls[RES_FALLBACK] = nodes->fallback[node] == TS_FALLBACK_NONE;
 			if (!nulls[RES_FALLBACK])
 				values[RES_FALLBACK] = fallback[nodes->fallback[node]];
@@ -1230,53 +1478,31 @@ option_arg(FunctionCallInfo fcinfo, int n, const char *name, const char *const *
 			 errhint("%s", hint.data)));
 }
 
-/* Lists the members of each axis by their ancestor on the axis above */
+/* Finds the members of each axis, and refuses a level that has none */
 static void
 prepare_axes(ts_split *split)
 {
-	const ts_members *members = split->tree->members;
-
 	ts_axes_place(split->tree, split->axes, split->n_axes);
 	for (int i = 0; i < split->n_axes; i++)
 	{
-		ts_axis    *axis = &split->axes[i];
-		int32		n;
+		const ts_axis *axis = &split->axes[i];
 
-		if (axis->is_time)
-			continue;
-		if (axis->first == axis->last)
+		if (!axis->is_time && axis->first == axis->last)
 			ereport(ERROR,
 					(errcode(ERRCODE_NO_DATA_FOUND),
 					 errmsg("level \"%s\" has no members", axis->name),
 					 errhint("SELECT target_split.import_members(%s);",
 							 quote_literal_cstr(split->tree->metric))));
-		if (axis->above < 0)
-			continue;
-
-		/* counting sort by ancestor keeps the order of the codes */
-		n = axis->last - axis->first;
-		axis->under = MemoryContextAlloc(split->context, sizeof(int32) * n);
-		axis->under_first = MemoryContextAllocZero(split->context,
-												   sizeof(int32) * (members->n + 2));
-		for (int pass = 0; pass < 2; pass++)
-		{
-			for (int32 m = axis->first; m < axis->last; m++)
-			{
-				int32		up = ts_members_ancestor(members, m,
-													 split->axes[axis->above].depth);
-
-				if (up < 0)
-					continue;
-				if (pass == 0)
-					axis->under_first[up + 2]++;
-				else
-					axis->under[axis->under_first[up + 1]++] = m;
-			}
-			if (pass == 0)
-				for (int32 m = 1; m < members->n + 2; m++)
-					axis->under_first[m] += axis->under_first[m - 1];
-		}
 	}
+}
+
+static int
+compare_named(const void *a, const void *b)
+{
+	int32		x = ((const ts_named *) a)->member;
+	int32		y = ((const ts_named *) b)->member;
+
+	return x < y ? -1 : x > y;
 }
 
 /* One axis' share of "members": a number, a list of members, or a word */
@@ -1287,6 +1513,11 @@ apply_members(ts_split *split, ts_axis *axis, JsonbValue *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"members\" names \"%s\", which has periods", axis->name)));
+	if (value->type == jbvNumeric && !split->method->takes_basis && !split->method->takes_weights)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" knows no biggest members", split->method->name),
+				 errhint("List them: members => '[\"A\", \"B\"]'")));
 	if (value->type == jbvNumeric)
 	{
 		axis->limit = DatumGetInt32(DirectFunctionCall1(numeric_int4,
@@ -1310,15 +1541,32 @@ apply_members(ts_split *split, ts_axis *axis, JsonbValue *value)
 
 		axis->n_named = 0;
 		axis->named = MemoryContextAllocZero(split->context,
-											 sizeof(int32) * (JsonContainerSize(value->val.binary.data) + 1));
+											 sizeof(ts_named) * (JsonContainerSize(value->val.binary.data) + 1));
 		while ((token = JsonbIteratorNext(&it, &item, true)) != WJB_DONE)
 			if (token == WJB_ELEM)
-				axis->named[axis->n_named++] =
-					ts_members_resolve(split->tree->members, axis->dim, JsonbValueToJsonb(&item));
+			{
+				Jsonb	   *named = JsonbValueToJsonb(&item);
+				int32		member = ts_members_resolve(split->tree->members, axis->dim, named);
+
+				if (split->tree->members->members[member].depth != axis->depth)
+					ereport(ERROR,
+							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							 errmsg("argument \"members\" lists %s, which is not on level \"%s\"",
+									JsonbToCString(NULL, &named->root, VARSIZE(named)), axis->name)));
+				axis->named[axis->n_named++].member = member;
+			}
+		qsort(axis->named, axis->n_named, sizeof(ts_named), compare_named);
 	}
 	else if (value->type == jbvString && value->val.string.len == 6 &&
 			 strncmp(value->val.string.val, "active", 6) == 0)
+	{
+		if (!split->method->takes_basis)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("method \"%s\" knows no active members", split->method->name),
+					 errdetail("Those that have facts in the basis are active; the method reads none.")));
 		split->active = true;
+	}
 	else if (!(value->type == jbvString && value->val.string.len == 3 &&
 			   strncmp(value->val.string.val, "all", 3) == 0))
 		ereport(ERROR,
@@ -1640,14 +1888,24 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p))"
 			   " AND t.target_id = $1 FOR NO KEY UPDATE", &args, false);
 	}
-	do
+	for (int attempt = 1;; attempt++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		load_leaves(split, n_dims, dimension_ids);
-	} while (!preview && !lock_leaves(split));
+		if (preview || lock_leaves(split))
+			break;
+		/* nobody splits that often between two statements */
+		if (attempt == 10)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("the targets under target %lld do not stay as they are read",
+							(long long) split->target_id),
+					 errhint("SELECT * FROM target_split.plan_check;")));
+	}
 	prepare_axes(split);
 	check_leaves(split);
 	parse_members(split);
-	if (split->rest && !split->members_arg && strcmp(split->method->name, "amounts") != 0)
+	if (split->rest && !split->members_arg && !split->method->gives_amounts)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"rest\" needs \"members\", which says who is kept by name"),

@@ -55,6 +55,7 @@ typedef struct ts_split_method
 	const char *name;
 	bool		takes_basis;	/* basis => and the on_... options of a basis */
 	bool		takes_weights;	/* weights => or weights_from => */
+	bool		gives_amounts;	/* the weights are the amounts themselves */
 
 	/* fills the cells */
 	void		(*weigh) (ts_split *split);
@@ -76,7 +77,8 @@ struct ts_split
 	Jsonb	   *weights;		/* NULL if not given */
 	Oid			weights_from;	/* InvalidOid if not given */
 	Jsonb	   *members_arg;	/* NULL if not given */
-	bool		active;			/* only members that the basis has */
+	bool		active;			/* only slices that the basis has */
+	HTAB	   *active_slices;	/* those, and what they begin with; NULL: all */
 	char	   *rest;			/* NULL if not given */
 	char	   *on_missing;
 	char	   *on_zero;
@@ -91,6 +93,8 @@ struct ts_split
 	int32	   *leaves;			/* nodes of the tree */
 	int32	   *leaf_of_node;	/* -1 for inner nodes */
 	ts_int128  *units;			/* their amounts */
+	bool	   *given;			/* their parts are the weights, in units; NULL:
+								 * of none */
 
 	ts_cells	cells;
 	int			scale;			/* common scale of the weights */
@@ -106,8 +110,11 @@ extern char *ts_split_method_names(void);
 
 /* for methods */
 extern void ts_split_frame(ts_split *split);
+extern bool ts_split_active_slice(const ts_split *split, int32 leaf, const int32 *keys,
+								  int last_axis, HASHACTION action);
 extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
+extern const char *ts_split_what(const ts_split *split);
 extern char *ts_split_cell_name(const ts_split *split, int64 cell);
 extern char *ts_split_leaf_name(const ts_split *split, int32 leaf);
 

@@ -311,6 +311,7 @@ add_fact(history *h, const ts_fact *fact)
 			member = h->catcher[i];
 			if (member < 0)
 				return;
+			axis->caught[member - axis->first] = true;
 		}
 		key[i + 1] = member;
 	}
@@ -326,6 +327,18 @@ add_fact(history *h, const ts_fact *fact)
 	add_to(&cell->sum, fact->amount, split->context);
 }
 
+/* By axis and code: an order that does not depend on the hash */
+static int
+compare_unassigned(const void *a, const void *b)
+{
+	const unassigned_entry *x = *(unassigned_entry *const *) a;
+	const unassigned_entry *y = *(unassigned_entry *const *) b;
+
+	if (x->key.axis != y->key.axis)
+		return x->key.axis < y->key.axis ? -1 : 1;
+	return strcmp(x->key.code, y->key.code);
+}
+
 /* Refuses facts that belong to no member */
 static void
 refuse_unassigned(history *h)
@@ -337,21 +350,13 @@ refuse_unassigned(history *h)
 	int64		i = 0;
 	name_list	list = {0};
 
-	/* in an order that does not depend on the hash: by amount of facts, code */
 	sorted = MemoryContextAllocHuge(h->split->context, sizeof(*sorted) * (n + 1));
 	hash_seq_init(&status, h->unassigned);
 	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		int64		j = i++;
-
-		for (; j > 0 && (sorted[j - 1]->key.axis > entry->key.axis ||
-						 (sorted[j - 1]->key.axis == entry->key.axis &&
-						  strcmp(sorted[j - 1]->key.code, entry->key.code) > 0)); j--)
-			sorted[j] = sorted[j - 1];
-		sorted[j] = entry;
-	}
+		sorted[i++] = entry;
+	qsort(sorted, n, sizeof(*sorted), compare_unassigned);
 	for (i = 0; i < n; i++)
-		list_name(&list, psprintf("%s %s%s: %lld rows, %s",
+		list_name(&list, list.n >= 20 ? "" : psprintf("%s %s%s: %lld rows, %s",
 								  h->split->axes[sorted[i]->key.axis].name,
 								  sorted[i]->key.code[0] ? quote_literal_cstr(sorted[i]->key.code) : "NULL",
 								  sorted[i]->retired ? " (not valid in the target's period)" : "",
@@ -390,6 +395,8 @@ find_catchers(history *h)
 				h->catcher[i] = m;
 				any = true;
 			}
+		if (h->catcher[i] >= 0)
+			split->axes[i].caught = MemoryContextAllocZero(split->context, axis->last - axis->first);
 	}
 	if (!any && !spread && strcmp(split->on_unassigned, "error") != 0)
 		ereport(ERROR,
@@ -425,6 +432,25 @@ check_measurable(history *h)
 	}
 }
 
+/* Per leaf: is it for a member that did not exist in the basis yet? */
+static bool *
+find_new_leaves(const ts_split *split)
+{
+	const ts_tree *tree = split->tree;
+	bool	   *is_new = MemoryContextAllocZero(split->context, split->n_leaves);
+	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
+
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		ts_tree_node_members(tree, split->leaves[leaf], member);
+		for (int dim = 0; dim < tree->n_dims; dim++)
+			if (member[dim] >= 0)
+				is_new[leaf] |= tree->members->members[member[dim]].valid_from >= split->basis_upto;
+	}
+	pfree(member);
+	return is_new;
+}
+
 static void
 weigh_history(ts_split *split)
 {
@@ -437,6 +463,7 @@ weigh_history(ts_split *split)
 	HASH_SEQ_STATUS status;
 	cell_sum   *cell;
 	ts_args		args = {0};
+	bool	   *leaf_is_new;
 
 	h.split = split;
 	ts_source_load(tree->metric_id, &h.source, false, split->context);
@@ -476,48 +503,59 @@ weigh_history(ts_split *split)
 		split->n_unassigned = h.n_unassigned;
 	}
 
-	/* the frame, and what the basis says of each of its cells */
-	if (!split->active)
+	/* only slices with facts, but all of their periods */
+	if (split->active)
 	{
-		ts_split_frame(split);
-		for (int64 i = 0; i < split->cells.n; i++)
+		ctl.keysize = sizeof(int32) * (split->n_axes + 1);
+		ctl.entrysize = sizeof(int32) * (TS_MAX_AXES + 1);
+		split->active_slices = hash_create("target_split active slices", 1024, &ctl,
+										   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		hash_seq_init(&status, h.sums);
+		while ((cell = hash_seq_search(&status)) != NULL)
+			for (int axis = 0; axis < split->n_axes; axis++)
+				if (!split->axes[axis].is_time)
+					ts_split_active_slice(split, cell->key[0], cell->key + 1, axis, HASH_ENTER);
+	}
+
+	/* the frame, and what the basis says of each of its cells */
+	leaf_is_new = find_new_leaves(split);
+	ts_split_frame(split);
+	for (int64 i = 0; i < split->cells.n; i++)
+	{
+		int32		key[TS_MAX_AXES + 1] = {0};
+		int			scale;
+
+		CHECK_FOR_INTERRUPTS();
+		key[0] = split->cells.leaf[i];
+		memcpy(key + 1, split->cells.keys + i * split->n_axes, sizeof(int32) * split->n_axes);
+		cell = hash_search(h.sums, key, HASH_FIND, NULL);
+		if (cell)
 		{
-			int32		key[TS_MAX_AXES + 1] = {0};
-			int			scale;
+			cell->used = true;
+			ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
+			split->cells.scale[i] = scale;
+		}
+		else
+		{
+			const ts_node *node = &tree->nodes[split->leaves[key[0]]];
+			DateADT		from = node->from;
+			DateADT		upto = node->upto;
+			bool		missing = leaf_is_new[key[0]];
 
-			CHECK_FOR_INTERRUPTS();
-			key[0] = split->cells.leaf[i];
-			memcpy(key + 1, split->cells.keys + i * split->n_axes, sizeof(int32) * split->n_axes);
-			cell = hash_search(h.sums, key, HASH_FIND, NULL);
-			if (cell)
-			{
-				cell->used = true;
-				ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
-				split->cells.scale[i] = scale;
-			}
-			else
-			{
-				const ts_node *node = &tree->nodes[split->leaves[key[0]]];
-				DateADT		from = node->from;
-				DateADT		upto = node->upto;
-				bool		missing = false;
-
-				for (int axis = 0; axis < split->n_axes; axis++)
-					if (split->axes[axis].is_time)
-						ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
-					else
-						missing |= tree->members->members[key[axis + 1]].valid_from >= split->basis_upto;
-				if (h.with_day && !missing)
-					missing = !period_is_covered(&h, from, upto);
-				split->cells.missing[i] = missing;
-			}
+			for (int axis = 0; axis < split->n_axes; axis++)
+				if (split->axes[axis].is_time)
+					ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
+				else
+					missing |= tree->members->members[key[axis + 1]].valid_from >= split->basis_upto;
+			if (h.with_day && !missing)
+				missing = !period_is_covered(&h, from, upto);
+			split->cells.missing[i] = missing;
 		}
 	}
 
 	/*
-	 * Cells outside the frame: all of them where only active members are
-	 * wanted, else those of a member that stands for the rest and caught
-	 * facts.
+	 * Cells outside the frame are those of a member that caught facts and is
+	 * not valid in the period itself.
 	 */
 	hash_seq_init(&status, h.sums);
 	while ((cell = hash_seq_search(&status)) != NULL)
@@ -967,12 +1005,14 @@ settle_amounts(ts_split *split)
 	ts_quantum *quantum = &split->tree->quantum;
 
 	refuse_gaps(split);
+	split->given = MemoryContextAllocZero(split->context, sizeof(bool) * split->n_leaves);
 	for (int64 first = 0, last; first < cells->n; first = last)
 	{
 		int32		leaf = cells->leaf[first];
 		ts_int128	left = split->units[leaf];
-		bool		negative = left < 0;
 		int64		rest = -1;
+
+		split->given[leaf] = true;
 
 		for (last = first; last < cells->n && cells->leaf[last] == leaf; last++)
 		{
@@ -981,7 +1021,7 @@ settle_amounts(ts_split *split)
 
 			CHECK_FOR_INTERRUPTS();
 			left -= units;
-			cells->weight[last] = negative ? -units : units;
+			cells->weight[last] = units;
 			if (split->rest && !split->axes[split->n_axes - 1].is_time &&
 				strcmp(split->tree->members->members[cells->keys[last * split->n_axes + split->n_axes - 1]].code,
 					   split->rest) == 0)
@@ -1011,19 +1051,17 @@ settle_amounts(ts_split *split)
 							   DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(split->units[leaf] - left, quantum))),
 							   DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(left, quantum)))),
 					 errhint("rest => 'MEMBER' names who takes the difference.")));
-		cells->weight[rest] += negative ? -left : left;
+		cells->weight[rest] += left;
 	}
-	/* weights are in units now */
-	split->scale = 0;
 }
 
 /* ------------------------------------------------------------ the table */
 
 static const ts_split_method methods[] = {
-	{"equal", false, false, weigh_equal, NULL},
-	{"history", true, false, weigh_history, NULL},
-	{"weights", false, true, weigh_given, refuse_gaps},
-	{"amounts", false, true, weigh_given, settle_amounts},
+	{"equal", false, false, false, weigh_equal, NULL},
+	{"history", true, false, false, weigh_history, NULL},
+	{"weights", false, true, false, weigh_given, refuse_gaps},
+	{"amounts", false, true, true, weigh_given, settle_amounts},
 };
 
 const ts_split_method *

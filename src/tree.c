@@ -33,6 +33,9 @@ typedef struct edge_key
 	int32		member;
 } edge_key;
 
+/* In place of a member: the rest among those below one, -1 for the top */
+#define REST_KEY(above) (-2 - (above))
+
 typedef struct edge_entry
 {
 	edge_key	key;
@@ -152,7 +155,6 @@ load_nodes(ts_tree *tree, int64 target_id, bool with_slices, MemoryContext conte
 			node->member_id = ts_int8(row, 3);
 			node->parent = -1;
 			node->member = -1;
-			node->rest_child = -1;
 			if (tree->n > 0)
 			{
 				int64		parent_id = ts_int8(row, 2);
@@ -361,12 +363,19 @@ link_nodes(ts_tree *tree, MemoryContext context)
 			parent->by_time = true;
 		else
 		{
+			const ts_member *m = &tree->members->members[node->member];
 			edge_key	key = {node->parent, node->member};
 			edge_entry *entry = hash_search(tree->edges, &key, HASH_ENTER, NULL);
 
 			entry->child = i;
-			if (tree->members->members[node->member].is_rest)
-				parent->rest_child = i;
+			if (m->is_rest)
+			{
+				/* found by the member above, for there may be one below each */
+				key.member = REST_KEY(m->parent);
+				entry = hash_search(tree->edges, &key, HASH_ENTER, NULL);
+				entry->child = i;
+				parent->has_rest = true;
+			}
 		}
 	}
 	/* siblings set apart by time are searched by their first day */
@@ -482,6 +491,55 @@ ts_tree_in_scope(const ts_tree *tree, const int32 *member)
 	return true;
 }
 
+/* The child that holds a day, of a node whose children are periods; -1 if none */
+int32
+ts_tree_child_by_day(const ts_tree *tree, int32 at, DateADT day)
+{
+	const ts_node *node = &tree->nodes[at];
+	const int32 *list = tree->children + node->first_child;
+	int32		low = 0;
+	int32		high = node->n_children;
+
+	/* the last child that starts on or before the day */
+	while (low < high)
+	{
+		int32		middle = low + (high - low) / 2;
+
+		if (tree->nodes[list[middle]].from <= day)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low > 0 && day < tree->nodes[list[low - 1]].upto)
+		return list[low - 1];
+	return -1;
+}
+
+/*
+ * The child for a member of the level that sets the children apart, or the
+ * one that takes the rest; -1 if there is neither.
+ */
+int32
+ts_tree_child_by_member(const ts_tree *tree, int32 at, int32 member)
+{
+	edge_key	key = {at, member};
+	edge_entry *entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
+
+	if (!entry && tree->nodes[at].has_rest)
+	{
+		key.member = REST_KEY(tree->members->members[member].parent);
+		entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
+	}
+	return entry ? entry->child : -1;
+}
+
+/* The member of a node's first child, which says what sets the children apart */
+const ts_member *
+ts_tree_child_member(const ts_tree *tree, int32 at)
+{
+	return &tree->members->members[tree->nodes[tree->children[tree->nodes[at].first_child]].member];
+}
+
 /*
  * Follows a fact of nodes[0] down to the deepest node that it belongs to and
  * returns that node's index.
@@ -499,38 +557,15 @@ ts_tree_descend(const ts_tree *tree, const int32 *member, DateADT day)
 		if (node->n_children == 0)
 			return at;
 		if (node->by_time)
-		{
-			const int32 *list = tree->children + node->first_child;
-			int32		low = 0;
-			int32		high = node->n_children;
-
-			/* the last child that starts on or before the day */
-			while (low < high)
-			{
-				int32		middle = low + (high - low) / 2;
-
-				if (tree->nodes[list[middle]].from <= day)
-					low = middle + 1;
-				else
-					high = middle;
-			}
-			if (low > 0 && day < tree->nodes[list[low - 1]].upto)
-				child = list[low - 1];
-		}
+			child = ts_tree_child_by_day(tree, at, day);
 		else
 		{
-			const ts_member *sibling =
-			&tree->members->members[tree->nodes[tree->children[node->first_child]].member];
+			const ts_member *sibling = ts_tree_child_member(tree, at);
 			int32		up = member[sibling->dim_no] < 0 ? -1 :
 			ts_members_ancestor(tree->members, member[sibling->dim_no], sibling->depth);
 
 			if (up >= 0)
-			{
-				edge_key	key = {at, up};
-				edge_entry *entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
-
-				child = entry ? entry->child : node->rest_child;
-			}
+				child = ts_tree_child_by_member(tree, at, up);
 		}
 		if (child < 0)
 			return at;

@@ -26,7 +26,7 @@ typedef struct ts_node
 	int32		member;			/* the member's index, -1 for a period */
 	int32		first_child;	/* children are tree->children[first_child ...] */
 	int32		n_children;
-	int32		rest_child;		/* child that takes what its siblings do not, -1 */
+	bool		has_rest;		/* a child takes what its siblings do not */
 	bool		by_time;		/* children are set apart by their periods */
 	DateADT		from;			/* first day */
 	DateADT		upto;			/* day after the last */
@@ -72,6 +72,9 @@ extern ts_tree *ts_tree_load(int64 target_id, bool with_slices,
 							 MemoryContext context);
 extern bool ts_tree_in_scope(const ts_tree *tree, const int32 *member);
 extern int32 ts_tree_descend(const ts_tree *tree, const int32 *member, DateADT day);
+extern int32 ts_tree_child_by_day(const ts_tree *tree, int32 at, DateADT day);
+extern int32 ts_tree_child_by_member(const ts_tree *tree, int32 at, int32 member);
+extern const ts_member *ts_tree_child_member(const ts_tree *tree, int32 at);
 extern void ts_tree_node_members(const ts_tree *tree, int32 node, int32 *member);
 extern int	ts_tree_dim(const ts_tree *tree, int32 dimension_id);
 

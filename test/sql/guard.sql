@@ -134,8 +134,8 @@ TABLE tree;
 TABLE wrong;
 UPDATE target SET amount = round(amount / 3, 2);
 -- no multiple
-UPDATE target SET amount = amount + 0.001 WHERE target_id IN (1, 13);
-UPDATE target SET amount = amount / 3;
+UPDATE target SET amount = amount + 0.001 WHERE target_id = 13;
+UPDATE target SET amount = amount / 3 WHERE target_id = 13;
 -- the same amount with other digits is no change
 UPDATE target SET amount = 20.0000 WHERE target_id = 13;
 SELECT count(*) FROM revision WHERE target_id = 13 AND amount_before = amount_after;
@@ -175,7 +175,7 @@ ROLLBACK;
 UPDATE target t SET parent_id = 13, amount = CASE target_id WHEN 122 THEN 10.01 ELSE 9.99 END WHERE parent_id = 12;
 SELECT * FROM tree WHERE depth > 0;
 UPDATE target t SET parent_id = 12, amount = 9.50 WHERE parent_id = 13;
-UPDATE target t SET parent_id = 12, amount = 9.495 WHERE parent_id = 13;
+UPDATE target t SET parent_id = 12, amount = 9.495 WHERE target_id = 122;
 SELECT target_id, amount FROM tree WHERE target_id = 12;
 -- a leaf that gets its first child and another amount by the same statement
 UPDATE target SET parent_id = CASE target_id WHEN 123 THEN 12 ELSE parent_id END,
@@ -278,6 +278,14 @@ WITH gone AS (DELETE FROM target WHERE parent_id = 11),
                                  depth = CASE target_id WHEN 12 THEN 2 ELSE depth END,
                                  amount = CASE target_id WHEN 11 THEN 80 ELSE amount END WHERE target_id IN (11, 12))
   INSERT INTO node (target_id, parent_id, depth, amount) VALUES (118, 11, 2, 50);
+-- makes a cycle and is refused for another reason before that is looked at: the search for a hint ends
+INSERT INTO node (target_id, parent_id, depth, amount) VALUES (1181, 118, 3, 20), (1182, 118, 3, 30), (11811, 1181, 4, 20);
+SET statement_timeout = '20s';
+WITH locked AS (UPDATE target SET locked = true WHERE target_id = 12),
+     gone AS (DELETE FROM target WHERE target_id = 1182)
+  UPDATE target SET parent_id = 1181 WHERE target_id = 118;
+RESET statement_timeout;
+DELETE FROM target WHERE target_id IN (1181, 1182, 11811);
 -- deletes a node and moves its children elsewhere
 WITH gone AS (DELETE FROM target WHERE target_id = 11)
   UPDATE target SET parent_id = CASE WHEN parent_id = 11 THEN 13 ELSE parent_id END,
@@ -400,8 +408,9 @@ DECLARE
   d int := floor(random() * 3) - 1;
   e int := floor(random() * 3) - 1;
 BEGIN
-  SELECT * INTO a FROM target ORDER BY random() LIMIT 1;
-  SELECT * INTO b FROM target ORDER BY random() LIMIT 1;
+  -- by key: the order of rows in the table is not the same in every run
+  SELECT * INTO a FROM target ORDER BY target_id OFFSET floor(random() * (SELECT count(*) FROM target)) LIMIT 1;
+  SELECT * INTO b FROM target ORDER BY target_id OFFSET floor(random() * (SELECT count(*) FROM target)) LIMIT 1;
   RETURN CASE kind
     WHEN 0 THEN format('UPDATE target SET amount = amount + %s WHERE target_id = %s', d, a.target_id)
     WHEN 1 THEN format('UPDATE target SET amount = amount + CASE target_id WHEN %1$s THEN %3$s ELSE %4$s END WHERE target_id IN (%1$s, %2$s)',
