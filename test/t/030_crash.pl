@@ -33,6 +33,8 @@ sub nothing_left
 {
 	my ($name) = @_;
 	is(sql($database, $state), $untouched, "$name: nothing is left of it");
+	# dead rows would slow the next one down
+	sql($database, 'VACUUM ANALYZE target_split.target');
 	return;
 }
 
@@ -66,7 +68,6 @@ for my $kilobytes (0, 8192)
 	isnt($status, 0, "$name: its client loses the connection");
 	ok(wait_until(50, sub { return (psql($database, 'SELECT 1'))[0] == 0 }), "$name: the server is back");
 	nothing_left($name);
-	$untouched = sql($database, $state);
 }
 
 # Cancelled, early and late.
@@ -85,7 +86,7 @@ my $small = q{SELECT count(*), sum(amount) FILTER (WHERE level = 'month') FROM s
 is(sql($database, "$path BEGIN; $split; ROLLBACK;"), $n_accounts + $n_leaves, "a split into $n_leaves leaves");
 my $milliseconds = 1000 * (time - $start);
 my $n_timed_out = 0;
-for my $percent (3, 20, 40, 60, 80, 90)
+for my $percent (5, 30, 60, 85)
 {
 	my $timeout = int($milliseconds * $percent / 100) + 1;
 	my ($status, $out, $err) = psql($database, <<"SQL");
@@ -106,10 +107,10 @@ SQL
 	like($out, qr/^16\|100\.00$/m, 'and a split works there');
 	nothing_left("timed out at $percent %");
 }
-ok($n_timed_out >= 3, "$n_timed_out splits were timed out");
+ok($n_timed_out >= 2, "$n_timed_out splits were timed out");
 
 # The split can be repeated.
-is(sql($database, "$path $split"), $n_accounts + $n_leaves, 'afterwards the split can be repeated');
+is(sql($database, "$path $split; ANALYZE target;"), $n_accounts + $n_leaves, 'afterwards the split can be repeated');
 is(sql($database, <<'SQL'), '0|123456789.01', 'and all promises hold');
 SELECT (SELECT count(*) FROM target_split.plan_check), (SELECT sum(amount) FROM target_split.target WHERE plan_id = 1 AND n_children = 0)
 SQL
@@ -117,15 +118,11 @@ SQL
 # So it is with taking it back.
 $state =~ s/FROM target_split.plan_check/FROM target_split.plan_check WHERE false/;
 $untouched = sql($database, $state);
-for my $percent (10, 50, 90)
+for my $timeout (10, 150)
 {
-	my ($status, $out, $err) = psql($database, <<"SQL");
-$path
-SET statement_timeout = '@{[ 3 * $percent ]}ms';
-SELECT unsplit_target(root_target('P', 'sales'));
-SQL
-	like($err, qr/57014/, "unsplit timed out after @{[ 3 * $percent ]} ms");
-	nothing_left('unsplit');
+	sql_fails("unsplit_target timed out after $timeout ms", qr/57014/, $database,
+		"$path SET statement_timeout = $timeout; SELECT unsplit_target(root_target('P', 'sales'))");
+	nothing_left("unsplit_target timed out after $timeout ms");
 }
 
 done_testing();
