@@ -532,6 +532,9 @@ read_weight(weight_reader *reader, int64 row)
 		widen(reader, row);
 	}
 
+	/* narrow or wide, one of the two is there */
+	if (reader->wide == NULL)
+		pg_unreachable();
 	reader->wide[row] = 0;
 	reader->scale[row] = 0;
 	if (!isnull)
@@ -574,7 +577,7 @@ load_shares(WindowObject winobj, apportion_state *state,
 	bool		narrow_units = units <= PG_INT64_MAX && units >= -PG_INT64_MAX;
 	weight_reader reader;
 	ts_status	status = TS_TOO_LARGE;
-	ts_cut		cut;
+	ts_cut		cut = {0};
 	int64		i;
 
 	start_reading(&reader, winobj, context, nrows, narrow_units);
@@ -1171,7 +1174,7 @@ target_split_apportion_array(PG_FUNCTION_ARGS)
 	int64		participants = 0;
 	int			count;
 	ts_status	status;
-	ts_cut		cut;
+	ts_cut		cut = {0};
 	int			i;
 
 	ts_quantum_from_numeric(quantum_value, &quantum);

@@ -1045,7 +1045,7 @@ lay_out_nodes(ts_split *split, split_nodes *nodes)
 {
 	const ts_cells *cells = &split->cells;
 	int			width = split->n_axes;
-	int64		at[TS_MAX_AXES];
+	int64		at[TS_MAX_AXES] = {0};
 	int32		leaf = -1;
 
 	nodes->first = MemoryContextAllocZero(split->context,
@@ -1064,7 +1064,8 @@ lay_out_nodes(ts_split *split, split_nodes *nodes)
 		else
 			while (axis < width - 1 && keys[axis] == keys[axis - width])
 				axis++;
-		for (; axis < width; axis++)
+		/* the last level is always new: cells differ */
+		do
 		{
 			int64		node = add_node(nodes, split->context);
 
@@ -1077,7 +1078,7 @@ lay_out_nodes(ts_split *split, split_nodes *nodes)
 			nodes->fallback[node] = TS_FALLBACK_NONE;
 			if (axis > 0)
 				nodes->n_children[at[axis - 1]]++;
-		}
+		} while (++axis < width);
 		nodes->weight[at[width - 1]] = cells->weight[i];
 		nodes->fallback[at[width - 1]] = cells->fallback[i];
 		split->fallbacks[cells->fallback[i]]++;

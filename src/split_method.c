@@ -632,19 +632,30 @@ make_labels(const ts_split *split, const ts_axis *axis)
 static bool
 parse_day(const char *text, DateADT *day)
 {
+	int			part[3] = {0};	/* year, month, day */
+	int			n = 0;
 	int			y,
 				m,
-				d,
-				n;
-	int			y2,
-				m2,
-				d2;
+				d;
 
-	if (strlen(text) != 10 || sscanf(text, "%4d-%2d-%2d%n", &y, &m, &d, &n) != 3 || n != 10)
+	for (int i = 0; i < 10; i++)
+	{
+		if (i == 4 || i == 7)
+		{
+			if (text[i] != '-')
+				return false;
+			n++;
+		}
+		else if (text[i] >= '0' && text[i] <= '9')
+			part[n] = part[n] * 10 + text[i] - '0';
+		else
+			return false;		/* the end of the text is no digit either */
+	}
+	if (text[10] != '\0')
 		return false;
-	*day = ts_ymd_to_day(y, m, d);
-	ts_day_to_ymd(*day, &y2, &m2, &d2);
-	return y == y2 && m == m2 && d == d2;
+	*day = ts_ymd_to_day(part[0], part[1], part[2]);
+	ts_day_to_ymd(*day, &y, &m, &d);
+	return y == part[0] && m == part[1] && d == part[2];
 }
 
 /* The key of a text on an axis; false if there is no such member or period */
@@ -1067,7 +1078,7 @@ static const ts_split_method methods[] = {
 const ts_split_method *
 ts_split_method_find(const char *name)
 {
-	for (int i = 0; i < lengthof(methods); i++)
+	for (int i = 0; i < (int) lengthof(methods); i++)
 		if (strcmp(methods[i].name, name) == 0)
 			return &methods[i];
 	return NULL;
@@ -1080,7 +1091,7 @@ ts_split_method_names(void)
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	for (int i = 0; i < lengthof(methods); i++)
+	for (int i = 0; i < (int) lengthof(methods); i++)
 		appendStringInfo(&buf, "%s'%s'", i > 0 ? " or " : "", methods[i].name);
 	return buf.data;
 }

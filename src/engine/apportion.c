@@ -289,7 +289,7 @@ give_by_selection(const ts_list *list, size_t left, ts_cut *cut)
 TS_INLINE void
 give_by_sorting(const ts_list *list, size_t left, ts_cut *cut)
 {
-	size_t		sorted[SMALL_LIST];
+	size_t		sorted[SMALL_LIST] = {0};
 	size_t		i;
 
 	for (i = 0; i < list->n; i++)
