@@ -47,3 +47,16 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_find_target';
 COMMENT ON FUNCTION @extschema@.find_target(text, text, jsonb, daterange) IS
 'The id of the target of exactly this slice and period (the plan''s period unless given), such as {"market": "East"}; the value of a dimension is a member''s code, or its path from the top level';
+
+CREATE FUNCTION @extschema@.existing_target(
+	target_id bigint,
+	plan text,
+	metric text,
+	slice jsonb,
+	period daterange
+) RETURNS bigint
+LANGUAGE c STABLE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'target_split_existing_target';
+COMMENT ON FUNCTION @extschema@.existing_target(bigint, text, text, jsonb, daterange) IS
+'The id of the one target that is named by its id, or by plan, metric, slice and period; an error if there is none';

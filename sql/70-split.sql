@@ -113,9 +113,8 @@ AS $$
 		SELECT t.plan_id, t.target_id
 		FROM @extschema@.target t
 		WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM @extschema@.plan p))
-		  AND t.target_id = COALESCE(explain_target.target_id,
-									 @extschema@.find_target(explain_target.plan, explain_target.metric,
-															 explain_target.slice, explain_target.period))
+		  AND t.target_id = (SELECT @extschema@.existing_target(explain_target.target_id, explain_target.plan, explain_target.metric,
+																explain_target.slice, explain_target.period))
 	), way AS (
 		SELECT t.* FROM start s JOIN @extschema@.target t ON t.plan_id = s.plan_id AND t.target_id = s.target_id
 		UNION ALL
@@ -167,7 +166,7 @@ AS $$
 		   NULLIF(r.amount - r.made_amount, 0),
 		   r.fallback, r.locked, r.split_id,
 		   CASE WHEN r.split_id IS NOT NULL
-				THEN format('SELECT * FROM split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
+				THEN format('SELECT * FROM @extschema@.split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
 							CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
 							(SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
 							 FROM jsonb_each_text(r.arguments) a))

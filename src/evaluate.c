@@ -168,7 +168,7 @@ actual_side(evaluation *e, void (*visit) (evaluation *e, void *arg, int32 node, 
 	scan = ts_facts_open(&e->source, tree->members, tree->n_dims, tree->dimension_ids,
 						 tree->depths, true, tree->nodes[0].from, upto);
 	while (ts_facts_next(scan, &fact))
-		visit(e, arg, ts_tree_descend(tree, fact.member, fact.day), &fact);
+		visit(e, arg, ts_tree_descend(tree, 0, fact.member, fact.day), &fact);
 	ts_facts_close(scan);
 }
 

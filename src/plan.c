@@ -43,6 +43,7 @@ PG_FUNCTION_INFO_V1(target_split_create_plan);
 PG_FUNCTION_INFO_V1(target_split_set_target);
 PG_FUNCTION_INFO_V1(target_split_root_target);
 PG_FUNCTION_INFO_V1(target_split_find_target);
+PG_FUNCTION_INFO_V1(target_split_existing_target);
 
 /* Amounts are kept in 128-bit integers of quanta; this leaves room to add */
 #define MAX_QUANTA "1e36"
@@ -133,6 +134,27 @@ ts_plan_find(const char *reference, ts_plan *plan, MemoryContext cxt)
 	ts_daterange_parts(ts_datum(0, 4), &plan->from, &plan->upto, &empty);
 	plan->calendar_id = ts_int4(0, 5);
 	plan->is_current = ts_bool(0, 6);
+}
+
+void
+ts_no_target(int64 target_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("target %lld does not exist", (long long) target_id),
+			 errhint("SELECT target_id, plan, metric, slice, period FROM target_split.target_tree;")));
+}
+
+void
+ts_require_target(int64 target_id)
+{
+	ts_args		args = {0};
+
+	ts_arg_int8(&args, target_id);
+	if (ts_run("SELECT FROM " TS_SCHEMA ".target AS t"
+			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM " TS_SCHEMA ".plan AS p))"
+			   " AND t.target_id = $1", &args, false) == 0)
+		ts_no_target(target_id);
 }
 
 int64
@@ -661,34 +683,70 @@ target_split_root_target(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(target_id);
 }
 
+/* The target that the arguments plan, metric, slice, period, from "first" on, name */
+static int64
+target_named(FunctionCallInfo fcinfo, int first)
+{
+	char	   *plan_name = ts_text_argument(fcinfo, first, "plan");
+	char	   *metric_name = ts_text_argument(fcinfo, first + 1, "metric");
+	ts_plan		plan;
+	ts_metric	metric;
+	DateADT		from;
+	DateADT		upto;
+	bool		empty = false;
+
+	ts_require(fcinfo, first + 2, "slice");
+	ts_plan_find(plan_name, &plan, CurrentMemoryContext);
+	ts_metric_find(metric_name, &metric, CurrentMemoryContext);
+	from = plan.from;
+	upto = plan.upto;
+	if (!PG_ARGISNULL(first + 3))
+		ts_daterange_parts(PG_GETARG_DATUM(first + 3), &from, &upto, &empty);
+	if (empty)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"period\" must not be empty")));
+	return ts_find_target(&plan, &metric, PG_GETARG_JSONB_P(first + 2), from, upto);
+}
+
 /*
  * find_target(plan, metric, slice, period)
  */
 Datum
 target_split_find_target(PG_FUNCTION_ARGS)
 {
-	char	   *plan_name = ts_text_argument(fcinfo, 0, "plan");
-	char	   *metric_name = ts_text_argument(fcinfo, 1, "metric");
-	ts_plan		plan;
-	ts_metric	metric;
-	DateADT		from;
-	DateADT		upto;
-	bool		empty = false;
 	int64		target_id;
 
-	ts_require(fcinfo, 2, "slice");
 	ts_connect();
-	ts_plan_find(plan_name, &plan, CurrentMemoryContext);
-	ts_metric_find(metric_name, &metric, CurrentMemoryContext);
-	from = plan.from;
-	upto = plan.upto;
-	if (!PG_ARGISNULL(3))
-		ts_daterange_parts(PG_GETARG_DATUM(3), &from, &upto, &empty);
-	if (empty)
+	target_id = target_named(fcinfo, 0);
+	ts_finish();
+	PG_RETURN_INT64(target_id);
+}
+
+/*
+ * existing_target(target_id, plan, metric, slice, period)
+ *
+ * For functions that take a target by its id or by plan, metric, slice and
+ * period.  Errors: both or neither given, no such target.
+ */
+Datum
+target_split_existing_target(PG_FUNCTION_ARGS)
+{
+	int64		target_id;
+
+	if (PG_ARGISNULL(0) == (PG_ARGISNULL(1) && PG_ARGISNULL(2)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"period\" must not be empty")));
-	target_id = ts_find_target(&plan, &metric, PG_GETARG_JSONB_P(2), from, upto);
+				 errmsg("a target is named either by its id or by plan, metric, slice and period"),
+				 errhint("target_id => 12, or plan => 'FY2024', metric => 'sales', slice => '{\"market\": \"East\"}'")));
+	ts_connect();
+	if (PG_ARGISNULL(0))
+		target_id = target_named(fcinfo, 1);
+	else
+	{
+		target_id = PG_GETARG_INT64(0);
+		ts_require_target(target_id);
+	}
 	ts_finish();
 	PG_RETURN_INT64(target_id);
 }

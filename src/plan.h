@@ -44,6 +44,10 @@ extern void ts_metric_find(const char *name, ts_metric *metric, MemoryContext cx
 /* Finds a plan: FAMILY is its current version, FAMILY#VERSION that version */
 extern void ts_plan_find(const char *reference, ts_plan *plan, MemoryContext cxt);
 
+/* The error that there is no such target, and the same if there is none */
+extern void ts_no_target(int64 target_id) pg_attribute_noreturn();
+extern void ts_require_target(int64 target_id);
+
 /* The overall target of a plan and metric; 0 if there is none and missing_ok */
 extern int64 ts_root_target(const ts_plan *plan, const ts_metric *metric,
 							bool missing_ok);

@@ -1707,6 +1707,40 @@ load_leaves(ts_split *split, int n_dims, const int32 *dimension_ids)
 	qsort_arg(split->leaves, split->n_leaves, sizeof(int32), compare_leaves, tree->nodes);
 }
 
+/*
+ * The error that a leaf is split by a level of "by" already, with the call that
+ * splits the leaves that are not, where they are few enough to be named.
+ */
+static void
+refuse_split_again(const ts_split *split, int32 leaf, const ts_axis *axis)
+{
+	const ts_tree *tree = split->tree;
+	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
+	int			n = 0;
+	StringInfoData ids;
+	StringInfoData by;
+
+	initStringInfo(&ids);
+	initStringInfo(&by);
+	for (int32 i = 0; i < split->n_leaves && n <= 100; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ts_tree_node_members(tree, split->leaves[i], member);
+		if (member[axis->dim] < 0 || tree->members->members[member[axis->dim]].depth < axis->depth)
+			appendStringInfo(&ids, "%s%lld", n++ > 0 ? "," : "",
+							 (long long) tree->nodes[split->leaves[i]].target_id);
+	}
+	for (int i = 0; i < split->n_axes; i++)
+		appendStringInfo(&by, "%s%s", i > 0 ? "," : "", quote_identifier(split->axes[i].name));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s is already split by \"%s\"", ts_split_leaf_name(split, leaf), axis->name),
+			 n > 0 && n <= 100 ?
+			 errhint("These targets are not: SELECT s.* FROM unnest('{%s}'::bigint[]) AS t,"
+					 " target_split.split_target(t, %s) AS s;",
+					 ids.data, quote_literal_cstr(psprintf("{%s}", by.data))) : 0));
+}
+
 /* What cannot be split again, or not like this */
 static void
 check_leaves(ts_split *split)
@@ -1714,6 +1748,7 @@ check_leaves(ts_split *split)
 	const ts_tree *tree = split->tree;
 	const ts_axis *first_time = NULL;
 	bool		longer = false;
+	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
 
 	if (!tree->additive)
 		ereport(ERROR,
@@ -1742,24 +1777,18 @@ check_leaves(ts_split *split)
 			ts_axis_bucket(split->tree, first_time, node->from, &from, &upto);
 			longer |= upto < node->upto;
 		}
+		ts_tree_node_members(tree, split->leaves[leaf], member);
 		for (int i = 0; i < split->n_axes; i++)
 		{
 			const ts_axis *axis = &split->axes[i];
-			int32		member[64];
+			const ts_member *m;
 
-			if (axis->is_time || axis->above >= 0)
+			if (axis->is_time || axis->above >= 0 || member[axis->dim] < 0)
 				continue;
-			if (tree->n_dims > 64)
-				elog(ERROR, "too many dimensions");
-			ts_tree_node_members(tree, split->leaves[leaf], member);
-			if (member[axis->dim] >= 0 &&
-				tree->members->members[member[axis->dim]].depth >= axis->depth)
-				ereport(ERROR,
-						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						 errmsg("%s is already split by \"%s\"",
-								ts_split_leaf_name(split, leaf), axis->name)));
-			if (member[axis->dim] >= 0 &&
-				tree->members->members[member[axis->dim]].is_rest)
+			m = &tree->members->members[member[axis->dim]];
+			if (m->depth >= axis->depth)
+				refuse_split_again(split, leaf, axis);
+			if (m->is_rest)
 				ereport(ERROR,
 						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						 errmsg("%s stands for the rest and cannot be split by \"%s\"",
@@ -2001,10 +2030,7 @@ target_split_unsplit_target(PG_FUNCTION_ARGS)
 	if (ts_run("SELECT t.n_children FROM target_split.target t"
 			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p))"
 			   " AND t.target_id = $1 FOR NO KEY UPDATE", &args, false) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("target %lld does not exist", (long long) target_id),
-				 errhint("SELECT target_id, plan, metric, slice, period FROM target_split.target_tree;")));
+		ts_no_target(target_id);
 	if (ts_int4(0, 1) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -13,11 +13,16 @@
  *	  amounts	the same, but the numbers are the targets
  *
  * Corresponding days
- *	  A fact of the basis stands for the day of the target's period that is
- *	  the same number of whole years later, so a January is compared with a
- *	  January whatever the window.  Only where the window is exactly as long
- *	  as the period are several years kept in their order.  29 February stands
- *	  for 28 February where the year has none.
+ *	  A fact of the basis stands for every day of the target's period that is
+ *	  a number of whole years away, so a January is compared with a January
+ *	  whatever the window.  Only where the window is exactly as long as the
+ *	  period are several years kept in their order.  29 February stands for
+ *	  28 February where the year has none.
+ *
+ *	  A window of a year and a half has some months twice.  Each fact counts
+ *	  L / k then, where k is how many days of the basis stand for the same day
+ *	  of the period, and L the least common multiple of all k: every day of the
+ *	  period has the average of the days that stand for it, times L.
  *
  *-------------------------------------------------------------------------
  */
@@ -86,7 +91,8 @@ typedef struct cell_sum
 /* Facts that belong to no member, by the level that lacks one */
 typedef struct unassigned_key
 {
-	int32		axis;
+	int32		dim;
+	int32		depth;
 	char		code[64];		/* cut if longer; empty for NULL */
 } unassigned_key;
 
@@ -106,11 +112,17 @@ typedef struct history
 	int			shift;			/* months from the basis to the period, 0: by
 								 * the year */
 	DateADT		first_fact;		/* of the source */
+	/* per day of the period, if the day matters */
+	int		   *factor;			/* what a fact that stands for it counts; 0 if
+								 * the basis has no day that does */
+	int		   *covered;		/* days before it that have a factor */
 	HTAB	   *sums;
 	HTAB	   *unassigned;
-	int64		n_unassigned;
-	Datum		sum_unassigned;
-	int32	   *catcher;		/* per axis: member that catches, -1 */
+	bool		caught;			/* the facts at hand are counted as caught */
+	bool		refused;		/* or as refused */
+	int64		n_refused;		/* facts of no member that nobody catches */
+	Datum		sum_refused;
+	const char *catcher;		/* code of the member that catches, or NULL */
 } history;
 
 static Datum
@@ -179,73 +191,117 @@ prepare_basis(history *h)
 		h->shift = shift;
 }
 
-/* The day of the period that a day of the basis stands for; false for none */
-static bool
-corresponding_day(const history *h, DateADT day, DateADT *plan_day)
+static int
+year_of(DateADT day)
 {
-	const ts_node *start = &h->split->tree->nodes[0];
-	int			years;
-	int			y1,
-				y2,
+	int			y,
 				m,
 				d;
 
-	if (h->shift != 0)
+	ts_day_to_ymd(day, &y, &m, &d);
+	return y;
+}
+
+/*
+ * The day of the period that a day of the basis stands for, so many years
+ * later; false if that is none.
+ */
+static bool
+corresponding_day(const history *h, DateADT day, int years, DateADT *plan_day)
+{
+	const ts_node *start = &h->split->tree->nodes[0];
+
+	*plan_day = ts_add_months(day, h->shift != 0 ? h->shift : 12 * years);
+	return *plan_day >= start->from && *plan_day < start->upto;
+}
+
+/* How many days of the basis, from the source's first fact on, stand for a day */
+static int
+count_corresponding(const history *h, DateADT plan_day)
+{
+	const ts_split *split = h->split;
+	int			year = year_of(plan_day);
+	int			n = 0;
+
+	for (int y = year_of(split->basis_from); y <= year_of(split->basis_upto); y++)
 	{
-		*plan_day = ts_add_months(day, h->shift);
-		return *plan_day >= start->from && *plan_day < start->upto;
+		int			months = h->shift != 0 ? h->shift : (year - y) * 12;
+		DateADT		day = ts_add_months(plan_day, -months);
+
+		if (day >= split->basis_from && day < split->basis_upto && day >= h->first_fact &&
+			ts_add_months(day, months) == plan_day)
+			n++;
+		if (h->shift != 0)
+			break;
 	}
-	ts_day_to_ymd(day, &y1, &m, &d);
-	ts_day_to_ymd(start->from, &y2, &m, &d);
-	for (years = y2 - y1; years <= y2 - y1 + 1; years++)
+	return n;
+}
+
+/* Finds what a fact counts that stands for a day of the period; see the header */
+static void
+weigh_days(history *h)
+{
+	const ts_node *start = &h->split->tree->nodes[0];
+	int			n_days = start->upto - start->from;
+	int64		multiple = 1;
+
+	h->factor = MemoryContextAllocHuge(h->split->context, sizeof(int) * n_days);
+	h->covered = MemoryContextAllocHuge(h->split->context, sizeof(int) * (n_days + 1));
+	h->covered[0] = 0;
+	for (int i = 0; i < n_days; i++)
 	{
-		*plan_day = ts_add_months(day, 12 * years);
-		if (*plan_day >= start->from && *plan_day < start->upto)
-			return true;
+		int64		a = multiple;
+		int64		b;
+
+		CHECK_FOR_INTERRUPTS();
+		h->factor[i] = count_corresponding(h, start->from + i);
+		h->covered[i + 1] = h->covered[i] + (h->factor[i] > 0);
+		for (b = Max(h->factor[i], 1); b != 0;)
+		{
+			int64		rest = a % b;
+
+			a = b;
+			b = rest;
+		}
+		multiple = multiple / a * Max(h->factor[i], 1);
+		if (multiple > PG_INT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("basis %s has too many years for a period of this length",
+							ts_window_text(h->split->basis_from, h->split->basis_upto)),
+					 errhint("Take whole years: every month is there equally often then.")));
 	}
-	return false;
+	for (int i = 0; i < n_days; i++)
+		if (h->factor[i] > 0)
+			h->factor[i] = multiple / h->factor[i];
 }
 
 /* Is there a day in the basis, from first_fact on, that stands for the period */
 static bool
 period_is_covered(const history *h, DateADT from, DateADT upto)
 {
-	/* the latest days of the basis are the ones that the source surely has */
-	for (DateADT day = from; day < upto; day++)
-	{
-		int			y,
-					m,
-					d,
-					by,
-					bm,
-					bd;
+	DateADT		first = h->split->tree->nodes[0].from;
 
-		CHECK_FOR_INTERRUPTS();
-		ts_day_to_ymd(day, &y, &m, &d);
-		ts_day_to_ymd(h->split->basis_upto, &by, &bm, &bd);
-		for (int year = by; year >= by - 1; year--)
-		{
-			int			months = h->shift != 0 ? h->shift : (y - year) * 12;
-			DateADT		basis_day = ts_add_months(day, -months);
-
-			if (basis_day >= h->split->basis_from && basis_day < h->split->basis_upto &&
-				basis_day >= h->first_fact && ts_add_months(basis_day, months) == day)
-				return true;
-		}
-	}
-	return false;
+	return h->covered[upto - first] > h->covered[from - first];
 }
 
-/* Notes facts that belong to no member of an axis */
+/*
+ * Notes facts that belong to no member of a level and that nobody catches;
+ * once, on how many days they may stand.
+ */
 static void
-note_unassigned(history *h, int axis_no, const ts_fact *fact, const char *code, bool retired)
+refuse_fact(history *h, int dim, int depth, const ts_fact *fact, const char *code, bool retired)
 {
 	unassigned_key key;
 	unassigned_entry *entry;
 	bool		found;
 
+	if (h->refused)
+		return;
+	h->refused = true;
 	memset(&key, 0, sizeof(key));
-	key.axis = axis_no;
+	key.dim = dim;
+	key.depth = depth;
 	if (code)
 		memcpy(key.code, code, pg_mbcliplen(code, strlen(code), sizeof(key.code) - 1));
 	entry = hash_search(h->unassigned, &key, HASH_ENTER, &found);
@@ -260,34 +316,104 @@ note_unassigned(history *h, int axis_no, const ts_fact *fact, const char *code, 
 	}
 	entry->count += fact->count;
 	add_to(&entry->sum, fact->amount, h->split->context);
-	h->n_unassigned += fact->count;
-	add_to(&h->sum_unassigned, fact->amount, h->split->context);
+	h->n_refused += fact->count;
+	add_to(&h->sum_refused, fact->amount, h->split->context);
 }
 
-/* Adds a group of facts to its cell */
+/*
+ * The member that catches a fact which has none on a level: the one of the
+ * caller's code below the deepest member that the fact does have above it; -1
+ * if there is no such member, or more than one.
+ */
+static int32
+find_catcher(const history *h, int dim, int depth, int32 known)
+{
+	const ts_members *members = h->split->tree->members;
+	int			above = known < 0 ? 0 : Min(members->members[known].depth, depth - 1);
+	int32		up = above == 0 ? -1 : ts_members_ancestor(members, known, above);
+	int32		catcher = -1;
+
+	if (!h->catcher)
+		return -1;
+	if (above == depth - 1)
+		return ts_members_child(members, dim, up, h->catcher);
+	for (int32 m = members->dim_start[dim]; m < members->dim_start[dim + 1]; m++)
+	{
+		if (members->members[m].depth != depth || strcmp(members->members[m].code, h->catcher) != 0 ||
+			(above > 0 && ts_members_ancestor(members, m, above) != up))
+			continue;
+		if (catcher >= 0)
+			return -1;
+		catcher = m;
+	}
+	return catcher;
+}
+
+/* The same for facts at hand, which are noted as unassigned, and once */
+static int32
+catch_fact(history *h, int dim, int depth, const ts_fact *fact)
+{
+	if (!h->caught)
+		h->split->n_unassigned += fact->count;
+	h->caught = true;
+	return find_catcher(h, dim, depth, fact->member[dim]);
+}
+
+/*
+ * Finds the leaf that facts belong to on a day of the period, -1 for none.  On
+ * the way down a fact without a member is the catcher's; a fact of a member
+ * that has no target there is of no leaf: the targets beside it say so.
+ */
+static int32
+find_leaf(history *h, const ts_fact *fact, DateADT day)
+{
+	const ts_tree *tree = h->split->tree;
+	int32		at = ts_tree_descend(tree, 0, fact->member, day);
+
+	while (h->split->leaf_of_node[at] < 0)
+	{
+		const ts_member *sibling;
+		int32		known;
+		int32		child = -1;
+
+		if (tree->nodes[at].by_time)
+			return -1;
+		sibling = ts_tree_child_member(tree, at);
+		known = fact->member[sibling->dim_no];
+		if (known >= 0 && ts_members_ancestor(tree->members, known, sibling->depth) >= 0)
+			return -1;
+		known = catch_fact(h, sibling->dim_no, sibling->depth, fact);
+		if (known >= 0)
+			child = ts_tree_child_by_member(tree, at, known);
+		if (child < 0)
+		{
+			refuse_fact(h, sibling->dim_no, sibling->depth, fact, fact->code[sibling->dim_no], false);
+			return -1;
+		}
+		at = ts_tree_descend(tree, child, fact->member, day);
+	}
+	return h->split->leaf_of_node[at];
+}
+
+/* Adds a group of facts to its cell on a day of the period */
 static void
-add_fact(history *h, const ts_fact *fact)
+add_fact_on(history *h, const ts_fact *fact, DateADT day)
 {
 	ts_split   *split = h->split;
 	const ts_tree *tree = split->tree;
 	const ts_node *node;
-	DateADT		day = tree->nodes[0].from;
 	DateADT		from;
 	DateADT		upto;
-	int32		at;
+	int32		leaf = find_leaf(h, fact, day);
+	int			factor = 1;
 	cell_sum   *cell;
 	int32		key[TS_MAX_AXES + 1] = {0};
 	bool		found;
 
-	if (!ts_tree_in_scope(tree, fact->member))
+	if (leaf < 0)
 		return;
-	if (h->with_day && !corresponding_day(h, fact->day, &day))
-		return;
-	at = ts_tree_descend(tree, fact->member, day);
-	if (split->leaf_of_node[at] < 0)
-		return;					/* of no leaf: its sibling targets say so */
-	key[0] = split->leaf_of_node[at];
-	node = &tree->nodes[at];
+	key[0] = leaf;
+	node = &tree->nodes[split->leaves[leaf]];
 	from = node->from;
 	upto = node->upto;
 	for (int i = 0; i < split->n_axes; i++)
@@ -307,10 +433,12 @@ add_fact(history *h, const ts_fact *fact)
 		m = member < 0 ? NULL : &tree->members->members[member];
 		if (!m || m->valid_from >= upto || m->valid_upto <= from)
 		{
-			note_unassigned(h, i, fact, m ? m->code : fact->code[axis->dim], m != NULL);
-			member = h->catcher[i];
+			member = catch_fact(h, axis->dim, axis->depth, fact);
 			if (member < 0)
+			{
+				refuse_fact(h, axis->dim, axis->depth, fact, m ? m->code : fact->code[axis->dim], m != NULL);
 				return;
+			}
 			axis->caught[member - axis->first] = true;
 		}
 		key[i + 1] = member;
@@ -324,22 +452,75 @@ add_fact(history *h, const ts_fact *fact)
 		cell->used = false;
 		MemoryContextSwitchTo(old);
 	}
-	add_to(&cell->sum, fact->amount, split->context);
+	if (h->with_day)
+		factor = Max(h->factor[day - tree->nodes[0].from], 1);
+	if (factor == 1)
+		add_to(&cell->sum, fact->amount, split->context);
+	else
+	{
+		Datum		times = DirectFunctionCall1(int4_numeric, Int32GetDatum(factor));
+		Datum		product = DirectFunctionCall2(numeric_mul, fact->amount, times);
+
+		add_to(&cell->sum, product, split->context);
+		pfree(DatumGetPointer(product));
+		pfree(DatumGetPointer(times));
+	}
 }
 
-/* By axis and code: an order that does not depend on the hash */
+/* Adds a group of facts to the cells of all days that it stands for */
+static void
+add_fact(history *h, const ts_fact *fact)
+{
+	const ts_node *start = &h->split->tree->nodes[0];
+	DateADT		day;
+	int			year;
+
+	if (!ts_tree_in_scope(h->split->tree, fact->member))
+		return;
+	h->caught = h->refused = false;
+	if (!h->with_day)
+	{
+		add_fact_on(h, fact, start->from);
+		return;
+	}
+	year = year_of(fact->day);
+	for (int y = year_of(start->from); y <= year_of(start->upto); y++)
+	{
+		if (corresponding_day(h, fact->day, y - year, &day))
+			add_fact_on(h, fact, day);
+		if (h->shift != 0)
+			break;
+	}
+}
+
+/* By level and code: an order that does not depend on the hash */
 static int
 compare_unassigned(const void *a, const void *b)
 {
 	const unassigned_entry *x = *(unassigned_entry *const *) a;
 	const unassigned_entry *y = *(unassigned_entry *const *) b;
 
-	if (x->key.axis != y->key.axis)
-		return x->key.axis < y->key.axis ? -1 : 1;
+	if (x->key.dim != y->key.dim)
+		return x->key.dim < y->key.dim ? -1 : 1;
+	if (x->key.depth != y->key.depth)
+		return x->key.depth < y->key.depth ? -1 : 1;
 	return strcmp(x->key.code, y->key.code);
 }
 
-/* Refuses facts that belong to no member */
+/* The name of a level of a dimension */
+static char *
+level_name(const ts_split *split, int dim, int depth)
+{
+	ts_args		args = {0};
+
+	ts_arg_int4(&args, split->tree->dimension_ids[dim]);
+	ts_arg_int4(&args, depth);
+	ts_run("SELECT l.name FROM target_split.dimension_level l"
+		   " WHERE l.dimension_id = $1 AND l.depth = $2", &args, true);
+	return ts_text(0, 1, split->context);
+}
+
+/* Refuses facts that belong to no member and that nobody catches */
 static void
 refuse_unassigned(history *h)
 {
@@ -357,7 +538,7 @@ refuse_unassigned(history *h)
 	qsort(sorted, n, sizeof(*sorted), compare_unassigned);
 	for (i = 0; i < n; i++)
 		list_name(&list, list.n >= 20 ? "" : psprintf("%s %s%s: %lld rows, %s",
-								  h->split->axes[sorted[i]->key.axis].name,
+								  level_name(h->split, sorted[i]->key.dim, sorted[i]->key.depth),
 								  sorted[i]->key.code[0] ? quote_literal_cstr(sorted[i]->key.code) : "NULL",
 								  sorted[i]->retired ? " (not valid in the target's period)" : "",
 								  (long long) sorted[i]->count,
@@ -365,45 +546,40 @@ refuse_unassigned(history *h)
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("%lld facts of the basis, %s in all, belong to no member",
-					(long long) h->n_unassigned,
-					DatumGetCString(DirectFunctionCall1(numeric_out, h->sum_unassigned))),
+					(long long) h->n_refused,
+					DatumGetCString(DirectFunctionCall1(numeric_out, h->sum_refused))),
+			 h->catcher ?
+			 errdetail("There is no one member \"%s\" that could take them: %s.",
+					   h->catcher, names_text(&list)) :
 			 errdetail_internal("%s.", names_text(&list)),
 			 errhint("on_unassigned => 'spread' leaves them out, on_unassigned => 'MEMBER' gives them to a member;"
 					 " SELECT target_split.import_members(%s) adds new members.",
 					 quote_literal_cstr(h->split->tree->metric))));
 }
 
-/* The member that catches unassigned facts, per axis that has such a member */
+/* What is done with facts of no member: on_unassigned is a word or a code */
 static void
-find_catchers(history *h)
+prepare_catcher(history *h)
 {
 	ts_split   *split = h->split;
-	bool		any = false;
-	bool		spread = strcmp(split->on_unassigned, "spread") == 0;
+	const ts_members *members = split->tree->members;
+	bool		found = false;
 
-	h->catcher = palloc(sizeof(int32) * split->n_axes);
-	for (int i = 0; i < split->n_axes; i++)
-	{
-		const ts_axis *axis = &split->axes[i];
-
-		h->catcher[i] = -1;
-		if (axis->is_time || spread || strcmp(split->on_unassigned, "error") == 0)
-			continue;
-		for (int32 m = axis->first; m < axis->last; m++)
-			if (strcmp(split->tree->members->members[m].code, split->on_unassigned) == 0)
-			{
-				h->catcher[i] = m;
-				any = true;
-			}
-		if (h->catcher[i] >= 0)
-			split->axes[i].caught = MemoryContextAllocZero(split->context, axis->last - axis->first);
-	}
-	if (!any && !spread && strcmp(split->on_unassigned, "error") != 0)
+	if (strcmp(split->on_unassigned, "error") == 0 || strcmp(split->on_unassigned, "spread") == 0)
+		return;
+	h->catcher = split->on_unassigned;
+	for (int32 m = 0; m < members->n && !found; m++)
+		found = strcmp(members->members[m].code, h->catcher) == 0;
+	if (!found)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("member \"%s\" named by \"on_unassigned\" does not exist on a level of \"by\"",
 						split->on_unassigned),
 				 errhint("on_unassigned => 'error', on_unassigned => 'spread' or a member's code")));
+	for (int i = 0; i < split->n_axes; i++)
+		if (!split->axes[i].is_time)
+			split->axes[i].caught = MemoryContextAllocZero(split->context,
+														   split->axes[i].last - split->axes[i].first);
 }
 
 /* A source must have a column for each level that tells facts apart */
@@ -468,7 +644,7 @@ weigh_history(ts_split *split)
 	h.split = split;
 	ts_source_load(tree->metric_id, &h.source, false, split->context);
 	check_measurable(&h);
-	find_catchers(&h);
+	prepare_catcher(&h);
 	prepare_basis(&h);
 	ts_source_check_window(&h.source, split->basis_from, split->basis_upto,
 						   split->on_incomplete, &window);
@@ -479,8 +655,9 @@ weigh_history(ts_split *split)
 			   &args, true);
 		if (!ts_isnull(0, 1))
 			h.first_fact = DatumGetDateADT(ts_datum(0, 1));
+		weigh_days(&h);
 	}
-	h.sum_unassigned = zero_numeric();
+	h.sum_refused = zero_numeric();
 
 	ctl.keysize = sizeof(int32) * (split->n_axes + 1);
 	ctl.entrysize = sizeof(cell_sum);
@@ -496,12 +673,8 @@ weigh_history(ts_split *split)
 	while (ts_facts_next(scan, &fact))
 		add_fact(&h, &fact);
 	ts_facts_close(scan);
-	if (h.n_unassigned > 0)
-	{
-		if (strcmp(split->on_unassigned, "error") == 0)
-			refuse_unassigned(&h);
-		split->n_unassigned = h.n_unassigned;
-	}
+	if (h.n_refused > 0 && strcmp(split->on_unassigned, "spread") != 0)
+		refuse_unassigned(&h);
 
 	/* only slices with facts, but all of their periods */
 	if (split->active)
@@ -815,6 +988,13 @@ read_relation(const ts_split *split, weight_rows *rows)
 			weight_column = pstrdup(quote_identifier(name));
 			appendStringInfo(&sql, "w.%s::pg_catalog.numeric", weight_column);
 		}
+		else if (split->axes[i].is_time && type == TIMESTAMPTZOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of relation %s must be a date, a timestamp or a period's label, not %s",
+							name, relation, format_type_be(type)),
+					 errdetail("Which day a %s is depends on the time zone.", format_type_be(type)),
+					 errhint("Cast it in a view: %s::date", quote_identifier(name))));
 		else if (split->axes[i].is_time && (type == TIMESTAMPOID || type == DATEOID))
 			appendStringInfo(&sql, "pg_catalog.to_char(w.%s, 'YYYY-MM-DD'), ", quote_identifier(name));
 		else
@@ -857,27 +1037,139 @@ read_relation(const ts_split *split, weight_rows *rows)
 	MemoryContextDelete(row_context);
 }
 
-/* Does a row of weights belong under a leaf? */
-static bool
-row_fits_leaf(const ts_split *split, const int32 *keys, const ts_node *node, const int32 *member)
+/*
+ * Which leaves a row of weights belongs under.  Leaves of the same period
+ * whose members are on the same levels are a class; within a class the row's
+ * own members, taken up to those levels, are the key.  So a row costs one look-up
+ * a class, and not one comparison a leaf.
+ */
+typedef struct leaf_key
 {
-	const ts_members *members = split->tree->members;
+	int32		class;
+	int32		member[TS_MAX_AXES];	/* of each axis' dimension, -1 for none */
+} leaf_key;
+
+typedef struct leaf_class
+{
+	DateADT		from;			/* of the leaves, where the rows have periods */
+	DateADT		upto;
+	int			depth[TS_MAX_AXES]; /* of the members in the key, 0 for none */
+} leaf_class;
+
+typedef struct leaf_entry
+{
+	leaf_key	key;
+	int32		first;			/* of the chain of leaves */
+} leaf_entry;
+
+typedef struct leaf_index
+{
+	int			n_classes;
+	int			space;
+	leaf_class *classes;
+	HTAB	   *class_numbers;
+	HTAB	   *leaves;
+	int32	   *next;			/* per leaf: the next one of its key, -1 */
+} leaf_index;
+
+typedef struct class_entry
+{
+	leaf_class	class;
+	int			number;
+} class_entry;
+
+static void
+index_leaves(const ts_split *split, leaf_index *index)
+{
+	const ts_tree *tree = split->tree;
+	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
+	HASHCTL		ctl = {0};
+	bool		by_time = false;
 
 	for (int i = 0; i < split->n_axes; i++)
-	{
-		const ts_axis *axis = &split->axes[i];
+		by_time |= split->axes[i].is_time;
+	ctl.keysize = sizeof(leaf_class);
+	ctl.entrysize = sizeof(class_entry);
+	ctl.hcxt = split->context;
+	index->class_numbers = hash_create("target_split leaf classes", 64, &ctl,
+									   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ctl.keysize = sizeof(leaf_key);
+	ctl.entrysize = sizeof(leaf_entry);
+	index->leaves = hash_create("target_split leaves by member", Max(split->n_leaves, 16), &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	index->next = MemoryContextAllocHuge(split->context, sizeof(int32) * (split->n_leaves + 1));
+	index->space = 16;
+	index->classes = MemoryContextAllocHuge(split->context, sizeof(leaf_class) * index->space);
 
-		if (axis->is_time)
+	/* from the last to the first, so that chains run in the order of leaves */
+	for (int32 leaf = split->n_leaves - 1; leaf >= 0; leaf--)
+	{
+		const ts_node *node = &tree->nodes[split->leaves[leaf]];
+		leaf_class	class;
+		leaf_key	key;
+		class_entry *number;
+		leaf_entry *entry;
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		memset(&class, 0, sizeof(class));
+		memset(&key, 0, sizeof(key));
+		ts_tree_node_members(tree, split->leaves[leaf], member);
+		if (by_time)
 		{
-			if (keys[i] < node->from || keys[i] >= node->upto)
-				return false;
+			class.from = node->from;
+			class.upto = node->upto;
 		}
-		else if (member[axis->dim] >= 0 &&
-				 ts_members_ancestor(members, keys[i], members->members[member[axis->dim]].depth) !=
-				 member[axis->dim])
-			return false;
+		for (int i = 0; i < split->n_axes; i++)
+		{
+			int			dim = split->axes[i].dim;
+
+			key.member[i] = split->axes[i].is_time ? -1 : member[dim];
+			if (key.member[i] >= 0)
+				class.depth[i] = tree->members->members[key.member[i]].depth;
+		}
+		number = hash_search(index->class_numbers, &class, HASH_ENTER, &found);
+		if (!found)
+		{
+			if (index->n_classes == index->space)
+			{
+				index->space *= 2;
+				index->classes = repalloc_huge(index->classes, sizeof(leaf_class) * index->space);
+			}
+			number->number = index->n_classes;
+			index->classes[index->n_classes++] = class;
+		}
+		key.class = number->number;
+		entry = hash_search(index->leaves, &key, HASH_ENTER, &found);
+		index->next[leaf] = found ? entry->first : -1;
+		entry->first = leaf;
 	}
-	return true;
+	pfree(member);
+}
+
+/* The first leaf of a class that a row belongs under, -1 for none */
+static int32
+first_leaf(const ts_split *split, const leaf_index *index, int class_no, const int32 *keys)
+{
+	const leaf_class *class = &index->classes[class_no];
+	leaf_key	key;
+	leaf_entry *entry;
+
+	memset(&key, 0, sizeof(key));
+	key.class = class_no;
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		key.member[i] = -1;
+		if (split->axes[i].is_time)
+		{
+			if (keys[i] < class->from || keys[i] >= class->upto)
+				return -1;
+		}
+		else if (class->depth[i] > 0)
+			key.member[i] = ts_members_ancestor(split->tree->members, keys[i], class->depth[i]);
+	}
+	entry = hash_search(index->leaves, &key, HASH_FIND, NULL);
+	return entry ? entry->first : -1;
 }
 
 /* Periods that a set of siblings lacks would be days without a target */
@@ -940,9 +1232,11 @@ static void
 weigh_given(ts_split *split)
 {
 	weight_rows rows = {0};
-	int32	   *member = palloc(sizeof(int32) * (split->tree->n_dims + 1));
+	leaf_index	index = {0};
 	bool	   *used;
+	bool	   *leaf_used;
 	name_list	unused = {0};
+	name_list	without = {0};
 
 	if (split->weights)
 		read_json(split, &rows);
@@ -962,30 +1256,35 @@ weigh_given(ts_split *split)
 
 	used = MemoryContextAllocHuge(split->context, rows.n);
 	memset(used, 0, rows.n);
-	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	leaf_used = MemoryContextAllocZero(split->context, split->n_leaves + 1);
+	index_leaves(split, &index);
+	for (int64 i = 0; i < rows.n; i++)
 	{
-		const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
-		int64		before = split->cells.n;
+		const int32 *keys = rows.keys + i * split->n_axes;
 
-		ts_tree_node_members(split->tree, split->leaves[leaf], member);
-		for (int64 i = 0; i < rows.n; i++)
+		for (int class_no = 0; class_no < index.n_classes; class_no++)
 		{
-			const int32 *keys = rows.keys + i * split->n_axes;
-			int64		cell;
-
 			CHECK_FOR_INTERRUPTS();
-			if (!row_fits_leaf(split, keys, node, member))
-				continue;
-			used[i] = true;
-			cell = ts_split_add_cell(split, leaf, keys);
-			split->cells.weight[cell] = rows.weight[i];
-			split->cells.scale[cell] = rows.scale[i];
+			for (int32 leaf = first_leaf(split, &index, class_no, keys); leaf >= 0; leaf = index.next[leaf])
+			{
+				int64		cell = ts_split_add_cell(split, leaf, keys);
+
+				CHECK_FOR_INTERRUPTS();
+				used[i] = leaf_used[leaf] = true;
+				split->cells.weight[cell] = rows.weight[i];
+				split->cells.scale[cell] = rows.scale[i];
+			}
 		}
-		if (split->cells.n == before)
-			ereport(ERROR,
-					(errcode(ERRCODE_NO_DATA_FOUND),
-					 errmsg("there are no weights for %s", ts_split_leaf_name(split, leaf))));
 	}
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+		if (!leaf_used[leaf])
+			list_name(&without, ts_split_leaf_name(split, leaf));
+	if (without.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("there are no weights for %lld of %d targets",
+						(long long) without.n, split->n_leaves),
+				 errdetail_internal("%s.", names_text(&without))));
 	for (int64 i = 0; i < rows.n; i++)
 		if (!used[i])
 		{
@@ -1005,7 +1304,11 @@ weigh_given(ts_split *split)
 	pfree(rows.weight);
 	pfree(rows.scale);
 	pfree(used);
-	pfree(member);
+	pfree(leaf_used);
+	pfree(index.classes);
+	pfree(index.next);
+	hash_destroy(index.class_numbers);
+	hash_destroy(index.leaves);
 }
 
 /* amounts that are given must add up, or rest => names who takes the difference */

@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "plan.h"
 #include "query.h"
 #include "tree.h"
 
@@ -62,10 +63,7 @@ load_start(ts_tree *tree, int64 target_id, MemoryContext context)
 			   " JOIN target_split.plan_metric pm ON pm.plan_id = t.plan_id AND pm.metric_id = t.metric_id"
 			   " WHERE t.plan_id = ANY (ARRAY(SELECT x.plan_id FROM target_split.plan x))"
 			   " AND t.target_id = $1", &args, false) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("target %lld does not exist", (long long) target_id),
-				 errhint("SELECT target_id, plan, metric, slice, period FROM target_split.target_tree;")));
+		ts_no_target(target_id);
 	tree->plan_id = ts_int4(0, 1);
 	tree->metric_id = ts_int4(0, 2);
 	tree->plan = ts_text(0, 3, context);
@@ -541,14 +539,12 @@ ts_tree_child_member(const ts_tree *tree, int32 at)
 }
 
 /*
- * Follows a fact of nodes[0] down to the deepest node that it belongs to and
+ * Follows a fact of a node down to the deepest node that it belongs to and
  * returns that node's index.
  */
 int32
-ts_tree_descend(const ts_tree *tree, const int32 *member, DateADT day)
+ts_tree_descend(const ts_tree *tree, int32 at, const int32 *member, DateADT day)
 {
-	int32		at = 0;
-
 	for (;;)
 	{
 		const ts_node *node = &tree->nodes[at];

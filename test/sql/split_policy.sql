@@ -116,7 +116,7 @@ SELECT sum(amount) FILTER (WHERE market = 'East' AND seller = 'Bob') AS weight, 
 UPDATE target SET amount = amount + CASE slice ->> 'seller' WHEN 'Ann' THEN 5 ELSE -5 END
 WHERE depth IN (2, 3) AND slice ->> 'market' = 'East' AND (depth = 2 OR period = '[2024-01-01,2024-04-01)');
 SELECT step, level, amount, exact_share_decimal, units_received, changed_since FROM explain_target(plan => 'P', metric => 'sales', slice => '{"market": "East", "seller": "Bob"}');
-SELECT split_call LIKE 'SELECT * FROM split_target(1, ''{market,seller}'', method => ''history'', basis => ''[2023-01-01,2024-01-01)''); -- by %' AS call
+SELECT split_call LIKE 'SELECT * FROM target_split.split_target(1, ''{market,seller}'', method => ''history'', basis => ''[2023-01-01,2024-01-01)''); -- by %' AS call
 FROM explain_target(plan => 'P', metric => 'sales', slice => '{"market": "East"}') WHERE step = 1;
 SELECT * FROM explain_target(plan => 'P', metric => 'sales', slice => '{"market": "Moon"}');
 SELECT * FROM plan_check;
