@@ -108,6 +108,8 @@ RETURNS TABLE (
 	split_call	text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+-- the call that is shown must mean the same in any session
+SET datestyle = 'ISO, YMD'
 AS $$
 	WITH RECURSIVE start AS (
 		SELECT t.plan_id, t.target_id
@@ -127,13 +129,22 @@ AS $$
 				ORDER BY a.depth DESC LIMIT 1) AS anchor_id
 		FROM way w LEFT JOIN @extschema@.split s ON s.plan_id = w.plan_id AND s.split_id = w.split_id
 	), shared AS (
-		-- amounts as the split made them: before the first later change
+		-- all parts that the split made, deleted ones too, with the amounts that it
+		-- gave them: before the first later change
 		SELECT st.target_id, sum(c.weight) AS weight_sum,
 			   sum(COALESCE(r.amount_before, c.amount)) AS amount
 		FROM step st
-		JOIN @extschema@.target c ON c.plan_id = st.plan_id AND c.parent_id = st.anchor_id AND c.split_id = st.split_id
+		CROSS JOIN LATERAL (
+			SELECT t.target_id, t.weight, t.amount
+			FROM @extschema@.target t
+			WHERE t.plan_id = st.plan_id AND t.parent_id = st.anchor_id AND t.split_id = st.split_id
+			UNION ALL
+			SELECT d.target_id, (d.old_row ->> 'weight')::numeric, d.amount_before
+			FROM @extschema@.revision d
+			WHERE d.plan_id = st.plan_id AND d.operation = 'delete'
+			  AND (d.old_row ->> 'parent_id')::bigint = st.anchor_id AND (d.old_row ->> 'split_id')::bigint = st.split_id) c
 		LEFT JOIN LATERAL (SELECT r.amount_before FROM @extschema@.revision r
-						   WHERE r.plan_id = c.plan_id AND r.target_id = c.target_id
+						   WHERE r.plan_id = st.plan_id AND r.target_id = c.target_id
 						   ORDER BY r.revision_id LIMIT 1) r ON true
 		WHERE st.split_id IS NOT NULL
 		GROUP BY st.target_id

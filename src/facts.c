@@ -55,6 +55,22 @@ ts_source_depth(const ts_source *source, int32 dimension_id)
 	return depth;
 }
 
+/*
+ * How many levels of a dimension must be read to find members of a depth: also
+ * the deeper ones whose members decide where a fact belongs
+ */
+static int
+depth_to_read(const ts_source *source, int32 dimension_id, int depth)
+{
+	int			n = Min(depth, ts_source_depth(source, dimension_id));
+
+	if (depth > 0)
+		for (int i = 0; i < source->n_levels; i++)
+			if (source->levels[i].dimension_id == dimension_id && source->levels[i].member_decides)
+				n = Max(n, source->levels[i].depth);
+	return n;
+}
+
 /* The expression that reads a level, NULL if the source has none for it */
 static const char *
 level_expression(const ts_source *source, int32 dimension_id, int depth)
@@ -99,7 +115,7 @@ ts_facts_open(const ts_source *source, const ts_members *members,
 	for (int dim = 0; dim < n_dims; dim++)
 	{
 		scan->first_level[dim] = scan->n_codes;
-		scan->n_levels[dim] = Min(depths[dim], ts_source_depth(source, dimension_ids[dim]));
+		scan->n_levels[dim] = depth_to_read(source, dimension_ids[dim], depths[dim]);
 		for (int depth = 1; depth <= scan->n_levels[dim]; depth++)
 			appendStringInfo(&sql, ", c%d", ++scan->n_codes);
 	}

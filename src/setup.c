@@ -612,6 +612,22 @@ add_members(const ts_args *args, on_conflict_action on_conflict)
 }
 
 /*
+ * Notes that facts of a level count where their member is, if there are facts
+ * that name another parent than it has.  $1 to $4 as above.
+ */
+static void
+note_conflicts(const ts_args *args)
+{
+	(void) ts_run("UPDATE " TS_SCHEMA ".dimension_level AS l SET member_decides = true"
+				  " WHERE l.dimension_id = $1 AND l.depth = $2 AND NOT l.member_decides AND EXISTS ("
+				  "SELECT FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS a(code, parent_id)"
+				  " JOIN " TS_SCHEMA ".member AS p ON p.member_id = a.parent_id"
+				  " JOIN " TS_SCHEMA ".member AS m ON m.dimension_id = $1 AND m.depth = $2 AND m.code = a.code"
+				  " WHERE NOT EXISTS (SELECT FROM " TS_SCHEMA ".member AS o"
+				  " WHERE o.dimension_id = $1 AND o.path = p.path || a.code))", args, false);
+}
+
+/*
  * The member that each path has reached on a level, as an array in the order
  * of the paths: by parent and code, else by the code alone if only one member
  * of the level has it (as facts are looked up).  $1 to $4 as above.
@@ -710,11 +726,11 @@ read_dimension(const ts_source *src, const ts_source_level *levels, int n_levels
 		ts_arg(&args, TEXTARRAYOID, shared, false);
 		ts_arg(&args, BOOLOID, BoolGetDatum(persons), false);
 		added[i] = add_members(&args, on_conflict);
+		args.n = 4;
+		if (i > 0 && on_conflict == CONFLICT_LATEST)
+			note_conflicts(&args);
 		if (i + 1 < n_levels)
-		{
-			args.n = 4;
 			parents = reached_members(&args);
-		}
 	}
 }
 

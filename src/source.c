@@ -240,8 +240,9 @@ ts_source_load(int32 metric_id, ts_source *src, bool missing_ok,
 	}
 	MemoryContextSwitchTo(old);
 
-	n = ts_run("SELECT l.dimension_id, l.depth::pg_catalog.int4, l.column_name"
+	n = ts_run("SELECT l.dimension_id, l.depth::pg_catalog.int4, l.column_name, d.member_decides"
 			   " FROM " TS_SCHEMA ".source_level AS l"
+			   " JOIN " TS_SCHEMA ".dimension_level AS d ON d.dimension_id = l.dimension_id AND d.depth = l.depth"
 			   " WHERE l.metric_id = $1 ORDER BY l.dimension_id, l.depth",
 			   &args, false);
 	src->n_levels = (int) n;
@@ -253,6 +254,7 @@ ts_source_load(int32 metric_id, ts_source *src, bool missing_ok,
 		level->dimension_id = ts_int4(i, 1);
 		level->depth = ts_int4(i, 2);
 		level->column_name = ts_text(i, 3, cxt);
+		level->member_decides = ts_bool(i, 4);
 		(void) column_type(src, level->column_name);
 		old = MemoryContextSwitchTo(cxt);
 		level->column = psprintf("NULLIF((fact.%s)::pg_catalog.text COLLATE \"C\", '')",
@@ -288,8 +290,8 @@ ts_source_window(const ts_source *src, const char *from, const char *upto)
 }
 
 /*
- * The longest silence from the start of a window up to the source's last
- * fact, at least one day: a quiet last day is no gap.
+ * The longest silence between two facts from the start of a window up to the
+ * source's last fact, at least one day: a quiet last day is no gap.
  */
 static int32
 longest_silence(const ts_source *src, DateADT from, DateADT last)
@@ -299,7 +301,7 @@ longest_silence(const ts_source *src, DateADT from, DateADT last)
 	ts_arg_date(&args, from);
 	ts_arg_date(&args, last + 1);
 	(void) ts_run(psprintf("SELECT pg_catalog.max(d.day - d.before - 1) FROM ("
-						   "SELECT f.day, pg_catalog.lag(f.day, 1, $1 - 1) OVER (ORDER BY f.day) AS before"
+						   "SELECT f.day, pg_catalog.lag(f.day) OVER (ORDER BY f.day) AS before"
 						   " FROM (SELECT DISTINCT %s AS day FROM %s WHERE %s AND %s IS NOT NULL) AS f"
 						   ") AS d",
 						   src->day, src->from,
@@ -309,11 +311,13 @@ longest_silence(const ts_source *src, DateADT from, DateADT last)
 }
 
 /*
- * A window of the same length that the source does fill: up to the end of the
- * last fact's month if the facts reach it, else to the last fact.
+ * The hint with a window of the same length that the source does fill: up to
+ * the end of the last fact's month if the facts reach it, else to the last
+ * fact.  Where the source is younger than that, there is none.
  */
-static char *
-filled_window(const ts_source *src, DateADT from, DateADT upto, DateADT last)
+static int
+hint_filled_window(const ts_source *src, DateADT from, DateADT upto,
+				   const ts_window_state *found)
 {
 	int			year[2],
 				month[2],
@@ -321,24 +325,49 @@ filled_window(const ts_source *src, DateADT from, DateADT upto, DateADT last)
 	int			months = 0;
 	DateADT		next_month;
 	DateADT		start;
-	DateADT		end = last + 1;
+	DateADT		end = found->last + 1;
 
 	j2date(from + POSTGRES_EPOCH_JDATE, &year[0], &month[0], &mday[0]);
 	j2date(upto + POSTGRES_EPOCH_JDATE, &year[1], &month[1], &mday[1]);
 	if (mday[0] == mday[1])
 		months = (year[1] - year[0]) * 12 + month[1] - month[0];
 
-	j2date(last + POSTGRES_EPOCH_JDATE, &year[0], &month[0], &mday[0]);
+	j2date(found->last + POSTGRES_EPOCH_JDATE, &year[0], &month[0], &mday[0]);
 	next_month = ts_add_months(date2j(year[0], month[0], 1) - POSTGRES_EPOCH_JDATE, 1);
 	start = months > 0 ? ts_add_months(next_month, -months) : next_month - (upto - from);
-	if (next_month - 1 - last <= longest_silence(src, start, last))
+	if (next_month - 1 - found->last <= longest_silence(src, start, found->last))
 		end = next_month;
 	start = months > 0 ? ts_add_months(end, -months) : end - (upto - from);
-	return ts_window_text(start, end);
+	if (start < found->first && found->n_facts == 0)
+		return errhint("There are facts for basis => '%s'.", ts_window_text(found->first, found->last + 1));
+	if (start < found->first)
+		return errhint("The source is younger than the basis is long. Take it as it is: on_incomplete => 'accept'.");
+	if (found->n_facts == 0)
+		return errhint("Use a window with facts: basis => '%s'.", ts_window_text(start, end));
+	return errhint("Use a window that is filled: basis => '%s'; or take this one as it is: on_incomplete => 'accept'.",
+				   ts_window_text(start, end));
+}
+
+/*
+ * Looks for the first or the last ("min" or "max") day with a fact; false if
+ * there is none.  min() and max() of the bare column are read from an index
+ * where there is one.
+ */
+static bool
+outermost_day(const ts_source *src, const char *aggregate, DateADT *day)
+{
+	(void) ts_run(psprintf("SELECT %s FROM %s WHERE %s < 'infinity' AND %s > '-infinity' AND %s IS NOT NULL",
+						   day_of(src, psprintf("pg_catalog.%s(%s)", aggregate, src->moment)),
+						   src->from, src->moment, src->moment, src->amount),
+				  TS_NO_ARGS, false);
+	if (ts_isnull(0, 1))
+		return false;
+	*day = DatumGetDateADT(ts_datum(0, 1));
+	return true;
 }
 
 void
-ts_source_check_window(const ts_source *src, DateADT from, DateADT upto,
+ts_source_check_window(const ts_source *src, DateADT from, DateADT upto, bool from_start,
 					   const char *on_incomplete, ts_window_state *state)
 {
 	ts_window_state found = {0};
@@ -383,12 +412,7 @@ ts_source_check_window(const ts_source *src, DateADT from, DateADT upto,
 						   ts_window_text(from, upto), ts_list(1))));
 	}
 
-	/* max() of the bare column is read from an index where there is one */
-	(void) ts_run(psprintf("SELECT %s FROM %s WHERE %s < 'infinity' AND %s > '-infinity' AND %s IS NOT NULL",
-						   day_of(src, psprintf("pg_catalog.max(%s)", src->moment)),
-						   src->from, src->moment, src->moment, src->amount),
-				  TS_NO_ARGS, false);
-	found.any = !ts_isnull(0, 1);
+	found.any = outermost_day(src, "max", &found.last);
 	if (!found.any)
 	{
 		if (!accept)
@@ -396,41 +420,47 @@ ts_source_check_window(const ts_source *src, DateADT from, DateADT upto,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("source of metric \"%s\" has no facts", src->metric),
 					 errdetail("The actuals of the metric are read from %s.", src->relation)));
-		if (state)
-			*state = found;
-		return;
 	}
-	found.last = DatumGetDateADT(ts_datum(0, 1));
-
-	if (found.n_facts == 0)
+	else
 	{
-		if (!accept)
+		int32		gap;
+		int32		longest;
+
+		(void) outermost_day(src, "min", &found.first);
+		found.complete = found.n_facts > 0 && found.last >= upto - 1 &&
+			(!from_start || found.first <= from);
+		if (found.n_facts == 0 && !accept)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("source of metric \"%s\" has no facts in the basis", src->metric),
-					 errdetail("The basis is %s; the last fact in %s is of %s.",
+					 errdetail("The basis is %s; the facts in %s are of %s to %s.",
 							   ts_window_text(from, upto), src->relation,
-							   ts_date_text(found.last)),
-					 errhint("Use a window with facts: basis => '%s'.",
-							 filled_window(src, from, upto, found.last))));
-	}
-	else if (found.last >= upto - 1)
-		found.complete = true;
-	else
-	{
-		int32		silence = upto - 1 - found.last;
-		int32		longest = longest_silence(src, from, found.last);
-
-		found.complete = silence <= longest;
-		if (!found.complete && !accept)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("source of metric \"%s\" ends before the basis does", src->metric),
-					 errdetail("The basis is %s; the last fact in %s is of %s. That leaves %d days without facts at its end; the longest such stretch before is %d.",
-							   ts_window_text(from, upto), src->relation,
-							   ts_date_text(found.last), silence, longest),
-					 errhint("Use a window that is filled: basis => '%s'; or take this one as it is: on_incomplete => 'accept'.",
-							 filled_window(src, from, upto, found.last))));
+							   ts_date_text(found.first), ts_date_text(found.last)),
+					 hint_filled_window(src, from, upto, &found)));
+		if (!found.complete && found.n_facts > 0)
+		{
+			longest = longest_silence(src, from, found.last);
+			gap = from_start ? found.first - from : 0;
+			if (gap > longest && !accept)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("source of metric \"%s\" begins after the basis does", src->metric),
+						 errdetail("The basis is %s; the first fact in %s is of %s. That leaves %d days without facts at its start; the longest such stretch after it is %d.",
+								   ts_window_text(from, upto), src->relation,
+								   ts_date_text(found.first), gap, longest),
+						 hint_filled_window(src, from, upto, &found)));
+			found.complete = gap <= longest;
+			gap = upto - 1 - found.last;
+			if (gap > longest && !accept)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("source of metric \"%s\" ends before the basis does", src->metric),
+						 errdetail("The basis is %s; the last fact in %s is of %s. That leaves %d days without facts at its end; the longest such stretch before is %d.",
+								   ts_window_text(from, upto), src->relation,
+								   ts_date_text(found.last), gap, longest),
+						 hint_filled_window(src, from, upto, &found)));
+			found.complete &= gap <= longest;
+		}
 	}
 	if (state)
 		*state = found;

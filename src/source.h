@@ -31,6 +31,8 @@ typedef struct ts_source_level
 	char	   *column_name;	/* as the catalog has it, not quoted */
 	char	   *column;			/* SQL expression of type text COLLATE "C"; NULL
 								 * for NULL and '' */
+	bool		member_decides; /* facts count where their member of this level
+								 * is, whatever their upper codes say */
 } ts_source_level;
 
 /*
@@ -79,16 +81,19 @@ typedef struct ts_window_state
 	int64		n_facts;		/* facts with an amount in the window */
 	bool		complete;		/* the source fills the window */
 	bool		any;			/* the source has a dated fact at all */
-	DateADT		last;			/* day of the source's last fact, if any */
+	DateADT		first;			/* days of the source's first and last fact, if */
+	DateADT		last;			/* there is any */
 } ts_window_state;
 
 /*
  * Refuses a window that the source does not fill yet, and NaN or infinite
- * amounts in it.  on_incomplete: "error", or "accept", which leaves it to the
- * caller to look at *state (may be NULL).  Any other value is an error.
+ * amounts in it; from_start: also one that begins long before the source
+ * does.  on_incomplete: "error", or "accept", which leaves it to the caller to
+ * look at *state (may be NULL).  Any other value is an error.
  */
 extern void ts_source_check_window(const ts_source *src, DateADT from,
-								   DateADT upto, const char *on_incomplete,
+								   DateADT upto, bool from_start,
+								   const char *on_incomplete,
 								   ts_window_state *state);
 
 /* A date as YYYY-MM-DD and a window as [YYYY-MM-DD,YYYY-MM-DD), palloc'd */

@@ -96,6 +96,7 @@ typedef struct split_nodes
 	int32	   *n_children;
 	uint8	   *axis;
 	uint8	   *fallback;
+	bool	   *open;			/* something is expected of it, or of one below */
 	ts_int128  *weight;
 	ts_int128  *share;
 	int64	   *first;			/* per leaf: its first node; n_leaves + 1 */
@@ -108,6 +109,32 @@ check_interrupts(void)
 }
 
 /* ---------------------------------------------------------------- names */
+
+#define NAMES_SHOWN 20
+
+bool
+ts_name_list_full(const ts_name_list *list)
+{
+	return list->n >= NAMES_SHOWN;
+}
+
+/* Adds a name; beyond the first 20 they are only counted */
+void
+ts_name_list_add(ts_name_list *list, const char *name)
+{
+	if (list->n == 0)
+		initStringInfo(&list->names);
+	if (list->n++ < NAMES_SHOWN)
+		appendStringInfo(&list->names, "%s%s", list->n > 1 ? "; " : "", name);
+}
+
+const char *
+ts_name_list_text(ts_name_list *list)
+{
+	if (list->n > NAMES_SHOWN)
+		appendStringInfo(&list->names, "; and %lld more", (long long) (list->n - NAMES_SHOWN));
+	return list->names.data;
+}
 
 /* A label for a key: a member's name or a period's label */
 static char *
@@ -176,6 +203,7 @@ ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
 		GROW(cells->weight);
 		GROW(cells->scale);
 		GROW(cells->missing);
+		GROW(cells->closed);
 		GROW(cells->fallback);
 #undef GROW
 		cells->keys = first ?
@@ -189,6 +217,7 @@ ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
 	cells->weight[cell] = 0;
 	cells->scale[cell] = 0;
 	cells->missing[cell] = false;
+	cells->closed[cell] = false;
 	cells->fallback[cell] = TS_FALLBACK_NONE;
 	cells->n++;
 	return cell;
@@ -212,6 +241,21 @@ ts_split_active_slice(const ts_split *split, int32 leaf, const int32 *keys, int 
 	return found;
 }
 
+/* Are all members of a cell valid on some day of its period? */
+static bool
+is_open(const ts_split *split, const int32 *keys, DateADT from, DateADT upto)
+{
+	for (int i = 0; i < split->n_axes; i++)
+		if (!split->axes[i].is_time)
+		{
+			const ts_member *m = &split->tree->members->members[keys[i]];
+
+			if (m->valid_from >= upto || m->valid_upto <= from)
+				return false;
+		}
+	return true;
+}
+
 /* Adds the cells under one leaf from an axis on, in the order of the keys */
 static void
 frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
@@ -223,7 +267,10 @@ frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
 	CHECK_FOR_INTERRUPTS();
 	if (axis_no == split->n_axes)
 	{
-		ts_split_add_cell(split, leaf, keys);
+		int64		cell = ts_split_add_cell(split, leaf, keys);
+
+		/* a member that ends in May still has an August, of 0 */
+		split->cells.closed[cell] = !is_open(split, keys, from, upto);
 		return;
 	}
 	if (axis->is_time)
@@ -391,6 +438,7 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	MAKE(weight, 1);
 	MAKE(scale, 1);
 	MAKE(missing, 1);
+	MAKE(closed, 1);
 	MAKE(fallback, 1);
 #undef MAKE
 	for (int64 i = 0; i < cells->n; i++)
@@ -410,6 +458,7 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 			/* weights are at one scale by now */
 			sorted.weight[to - 1] += cells->weight[from];
 			sorted.missing[to - 1] &= cells->missing[from];
+			sorted.closed[to - 1] &= cells->closed[from];
 			continue;
 		}
 		sorted.leaf[to] = cells->leaf[from];
@@ -417,6 +466,7 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 		sorted.weight[to] = cells->weight[from];
 		sorted.scale[to] = cells->scale[from];
 		sorted.missing[to] = cells->missing[from];
+		sorted.closed[to] = cells->closed[from];
 		sorted.fallback[to] = cells->fallback[from];
 		sorted.n++;
 	}
@@ -426,41 +476,30 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	pfree(cells->weight);
 	pfree(cells->scale);
 	pfree(cells->missing);
+	pfree(cells->closed);
 	pfree(cells->fallback);
 	*cells = sorted;
 }
 
 /* ------------------------------------------------------------- policies */
 
-/* Lists at most 20 cells for a DETAIL, one a line */
-typedef struct cell_list
-{
-	int64		n;
-	StringInfoData names;
-} cell_list;
-
 static void
-list_cell(const ts_split *split, cell_list *list, int64 cell, bool with_weight)
+list_cell(const ts_split *split, ts_name_list *list, int64 cell, bool with_weight)
 {
-	if (list->n == 0)
-		initStringInfo(&list->names);
-	if (list->n++ >= 20)
-		return;
-	appendStringInfo(&list->names, "%s%s", list->n > 1 ? "; " : "",
-					 ts_split_cell_name(split, cell));
-	if (with_weight)
-		appendStringInfo(&list->names, " (%s)",
-						 DatumGetCString(DirectFunctionCall1(numeric_out,
-															 ts_scaled_to_numeric(split->cells.weight[cell],
-																				  split->scale))));
-}
+	char	   *name;
 
-static char *
-listed(const cell_list *list)
-{
-	if (list->n > 20)
-		return psprintf("%s; and %lld more.", list->names.data, (long long) (list->n - 20));
-	return psprintf("%s.", list->names.data);
+	if (ts_name_list_full(list))
+	{
+		ts_name_list_add(list, "");
+		return;
+	}
+	name = ts_split_cell_name(split, cell);
+	if (with_weight)
+		name = psprintf("%s (%s)", name,
+						DatumGetCString(DirectFunctionCall1(numeric_out,
+															ts_scaled_to_numeric(split->cells.weight[cell],
+																				 split->scale))));
+	ts_name_list_add(list, name);
 }
 
 /* Is each part of a leaf the amount that was given for it? */
@@ -482,7 +521,7 @@ static void
 settle_negative(ts_split *split)
 {
 	ts_cells   *cells = &split->cells;
-	cell_list	list = {0};
+	ts_name_list list = {0};
 
 	for (int64 i = 0; i < cells->n; i++)
 	{
@@ -510,7 +549,7 @@ settle_negative(ts_split *split)
 						(long long) list.n, (long long) cells->n) :
 				 errmsg("weights are negative for %lld of %lld parts",
 						(long long) list.n, (long long) cells->n),
-				 errdetail_internal("%s", listed(&list)),
+				 errdetail_internal("%s.", ts_name_list_text(&list)),
 				 errhint("on_negative => 'zero' or on_negative => 'absolute'")));
 }
 
@@ -597,6 +636,8 @@ take_profile(ts_split *split, HTAB *profiles, int64 first, int64 last, ts_fallba
 
 		for (int64 i = first; i < last; i++)
 		{
+			if (split->cells.closed[i])
+				continue;
 			split->cells.weight[i] = profile_weight(profiles, split, i, all);
 			split->cells.fallback[i] = fallback;
 			most = Max(most, split->cells.weight[i]);
@@ -631,7 +672,7 @@ times_over(ts_int128 a, ts_int128 b, ts_int128 c)
  */
 static void
 complete_by_profile(ts_split *split, HTAB *profiles, int64 first, int64 last,
-					ts_int128 known, cell_list *missing)
+					ts_int128 known, ts_name_list *missing)
 {
 	ts_cells   *cells = &split->cells;
 
@@ -685,12 +726,10 @@ settle_missing_and_zero(ts_split *split)
 {
 	ts_cells   *cells = &split->cells;
 	HTAB	   *profiles = NULL;
-	cell_list	missing = {0};
+	ts_name_list missing = {0};
 	bool		any_missing = false;
-	int64		n_zero = 0;
-	StringInfoData zero;
+	ts_name_list zero = {0};
 
-	initStringInfo(&zero);
 	for (int64 i = 0; i < cells->n && !any_missing; i++)
 		any_missing = cells->missing[i];
 	if (any_missing && (strcmp(split->on_missing, "equal") == 0 ||
@@ -712,7 +751,7 @@ settle_missing_and_zero(ts_split *split)
 			CHECK_FOR_INTERRUPTS();
 			if (cells->missing[last])
 				n_missing++;
-			else
+			else if (!cells->closed[last])
 			{
 				n_known++;
 				sum += cells->weight[last];
@@ -757,71 +796,104 @@ settle_missing_and_zero(ts_split *split)
 		if (strcmp(split->on_zero, "equal") == 0)
 			for (int64 i = first; i < last; i++)
 			{
+				if (cells->closed[i])
+					continue;
 				cells->weight[i] = 1;
 				cells->fallback[i] = TS_ZERO_EQUAL;
 			}
 		else if (strcmp(split->on_zero, "parent") != 0 ||
 				 !take_profile(split, profiles, first, last, TS_ZERO_PARENT))
-		{
-			if (n_zero++ < 20)
-				appendStringInfo(&zero, "%s%s", n_zero > 1 ? "; " : "",
-								 ts_split_leaf_name(split, leaf));
-		}
+			ts_name_list_add(&zero, ts_name_list_full(&zero) ? "" : ts_split_leaf_name(split, leaf));
 	}
 	if (missing.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("basis says nothing about %lld of %lld parts",
 						(long long) missing.n, (long long) cells->n),
-				 errdetail("The source has no facts for it yet, or the member did not exist: %s",
-						   listed(&missing)),
+				 errdetail("The source has no facts for it yet, or the member did not exist: %s.",
+						   ts_name_list_text(&missing)),
 				 strcmp(split->on_missing, "parent") == 0 ?
 				 errhint("The targets beside them say nothing either: on_missing => 'zero' or on_missing => 'equal'") :
 				 errhint("on_missing => 'zero', on_missing => 'equal' or on_missing => 'parent'")));
-	if (n_zero > 0)
-	{
-		if (n_zero > 20)
-			appendStringInfo(&zero, "; and %lld more", (long long) (n_zero - 20));
+	if (zero.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DIVISION_BY_ZERO),
 				 errmsg("all weights are zero for %lld of %d targets",
-						(long long) n_zero, split->n_leaves),
-				 errdetail_internal("%s.", zero.data),
+						(long long) zero.n, split->n_leaves),
+				 errdetail_internal("%s.", ts_name_list_text(&zero)),
 				 strcmp(split->on_zero, "parent") == 0 ?
 				 errhint("The targets beside them have no weights either: on_zero => 'equal'") :
 				 errhint("on_zero => 'equal' or on_zero => 'parent'")));
-	}
 	if (profiles)
 		hash_destroy(profiles);
 }
 
 /* ------------------------------------------------- the biggest by name */
 
-typedef struct ranked
+/*
+ * A member among those it is compared with: siblings under one leaf, or under
+ * leaves of the same slice, whatever the periods above them
+ */
+typedef struct rank_key
 {
+	int32		slice;			/* first leaf of the slice */
+	int32		keys[TS_MAX_AXES];	/* before the axis, -1 for periods */
 	int32		member;
-	ts_int128	weight;
-} ranked;
+} rank_key;
 
-/* larger weight first, then smaller code: the index is in that order */
+typedef struct rank_entry
+{
+	rank_key	key;
+	ts_int128	weight;
+	bool		kept;
+} rank_entry;
+
+/* siblings together; larger weight first, then smaller code: the index is in that order */
 static int
 compare_ranked(const void *a, const void *b)
 {
-	const ranked *x = a;
-	const ranked *y = b;
+	const rank_entry *x = *(rank_entry *const *) a;
+	const rank_entry *y = *(rank_entry *const *) b;
+	int			c = memcmp(&x->key, &y->key, offsetof(rank_key, member));
 
+	if (c != 0)
+		return c;
 	if (x->weight != y->weight)
 		return x->weight > y->weight ? -1 : 1;
-	return x->member < y->member ? -1 : x->member > y->member;
+	return x->key.member < y->key.member ? -1 : x->key.member > y->key.member;
 }
 
-static int
-compare_ranked_member(const void *a, const void *b)
+/* Per leaf: the first leaf of the same members */
+static int32 *
+first_of_slice(const ts_split *split)
 {
-	int32		x = ((const ranked *) a)->member;
-	int32		y = ((const ranked *) b)->member;
+	const ts_tree *tree = split->tree;
+	int32	   *first = MemoryContextAllocHuge(split->context, sizeof(int32) * (split->n_leaves + 1));
+	Size		keysize = sizeof(int32) * (tree->n_dims + 1);
+	int32	   *member = palloc0(keysize);
+	HASHCTL		ctl = {0};
+	HTAB	   *slices;
 
-	return x < y ? -1 : x > y;
+	ctl.keysize = keysize;
+	ctl.entrysize = keysize + sizeof(int32);
+	ctl.hcxt = split->context;
+	slices = hash_create("target_split slices", Max(split->n_leaves, 16), &ctl,
+						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		int32	   *entry;
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		ts_tree_node_members(tree, split->leaves[leaf], member);
+		entry = hash_search(slices, member, HASH_ENTER, &found);
+		if (!found)
+			entry[tree->n_dims + 1] = leaf;
+		first[leaf] = entry[tree->n_dims + 1];
+	}
+	hash_destroy(slices);
+	pfree(member);
+	return first;
 }
 
 /* ", parent => ARRAY['A', 'B']" for a hint, nothing at the top */
@@ -917,98 +989,110 @@ refuse_unmet(const ts_split *split, const ts_axis *axis)
 						   names.data)));
 }
 
+static void
+make_rank_key(const ts_split *split, int axis_no, const int32 *slice, int64 cell, rank_key *key)
+{
+	const int32 *keys = split->cells.keys + cell * split->n_axes;
+
+	memset(key, 0, sizeof(*key));
+	key->slice = slice[split->cells.leaf[cell]];
+	for (int i = 0; i < axis_no; i++)
+		key->keys[i] = split->axes[i].is_time ? -1 : keys[i];
+	key->member = keys[axis_no];
+}
+
+/* Marks the biggest members of each set of siblings as kept */
+static void
+mark_biggest(HTAB *ranks, int limit, MemoryContext context)
+{
+	int64		n = hash_get_num_entries(ranks);
+	rank_entry **list = MemoryContextAllocHuge(context, sizeof(rank_entry *) * (n + 1));
+	HASH_SEQ_STATUS status;
+	rank_entry *entry;
+	int64		place = 0;
+
+	n = 0;
+	hash_seq_init(&status, ranks);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		list[n++] = entry;
+	qsort(list, n, sizeof(rank_entry *), compare_ranked);
+	for (int64 i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (i > 0 && memcmp(&list[i]->key, &list[i - 1]->key, offsetof(rank_key, member)) != 0)
+			place = 0;
+		list[i]->kept = place++ < limit;
+	}
+	pfree(list);
+}
+
 /*
  * Keeps the biggest members of each set of siblings on an axis, or those
  * listed, and lets the others go into the rest (or, listed and without a
- * rest, out).
+ * rest, out).  The same members are kept in all periods.
  */
 static void
 keep_biggest(ts_split *split, int axis_no)
 {
 	ts_axis    *axis = &split->axes[axis_no];
 	ts_cells   *cells = &split->cells;
+	const ts_member *members = split->tree->members->members;
 	int			width = split->n_axes;
+	int32	   *slice = first_of_slice(split);
 	int64		kept = 0;
-	ranked	   *list = MemoryContextAllocHuge(split->context, sizeof(ranked) * (cells->n + 1));
+	HASHCTL		ctl = {0};
+	HTAB	   *ranks;
+	rank_key	key;
+	rank_entry *entry;
+	bool		found;
 
-	for (int64 first = 0, last; first < cells->n; first = last)
+	ctl.keysize = sizeof(rank_key);
+	ctl.entrysize = sizeof(rank_entry);
+	ctl.hcxt = split->context;
+	ranks = hash_create("target_split ranks", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (int64 i = 0; i < cells->n; i++)
 	{
-		int64		n = 0;
-		int32		rest = -1;
-		int32		rest_parent = -1;
-
-		/* siblings: the same leaf and the same keys before this axis */
-		for (last = first; last < cells->n; last++)
+		CHECK_FOR_INTERRUPTS();
+		make_rank_key(split, axis_no, slice, i, &key);
+		/* the rest is nobody's rival, though it may have caught facts */
+		if (members[key.member].is_rest)
+			continue;
+		entry = hash_search(ranks, &key, HASH_ENTER, &found);
+		if (!found)
 		{
-			int32		member = cells->keys[last * width + axis_no];
-
-			CHECK_FOR_INTERRUPTS();
-			if (cells->leaf[last] != cells->leaf[first] ||
-				memcmp(cells->keys + last * width, cells->keys + first * width,
-					   sizeof(int32) * axis_no) != 0)
-				break;
-			if (n == 0 || list[n - 1].member != member)
-			{
-				list[n].member = member;
-				list[n++].weight = 0;
-			}
-			list[n - 1].weight += cells->weight[last];
+			entry->weight = 0;
+			entry->kept = axis->n_named >= 0 && is_named(axis, key.member);
 		}
-		if (axis->n_named < 0)
+		entry->weight += cells->weight[i];
+	}
+	if (axis->n_named < 0)
+		mark_biggest(ranks, axis->limit, split->context);
+
+	for (int64 i = 0; i < cells->n; i++)
+	{
+		int32	   *keys = cells->keys + i * width;
+
+		CHECK_FOR_INTERRUPTS();
+		make_rank_key(split, axis_no, slice, i, &key);
+		entry = hash_search(ranks, &key, HASH_FIND, NULL);
+		if (entry ? !entry->kept : split->rest != NULL)
 		{
-			qsort(list, n, sizeof(ranked), compare_ranked);
-			n = Min(n, axis->limit);
+			if (!split->rest)
+				continue;
+			keys[axis_no] = rest_beside(split, axis, keys[axis_no]);
 		}
-		/* what is kept, in the order of members, to be searched */
-		if (axis->n_named >= 0)
-		{
-			int64		m = 0;
-
-			for (int64 i = 0; i < n; i++)
-				if (is_named(axis, list[i].member))
-					list[m++] = list[i];
-			n = m;
-		}
-		else
-			qsort(list, n, sizeof(ranked), compare_ranked_member);
-		for (int64 i = first; i < last; i++)
-		{
-			int32	   *keys = cells->keys + i * width;
-			int64		low = 0;
-			int64		high = n;
-
-			while (low < high)
-			{
-				int64		middle = low + (high - low) / 2;
-
-				if (list[middle].member < keys[axis_no])
-					low = middle + 1;
-				else
-					high = middle;
-			}
-			if (low == n || list[low].member != keys[axis_no])
-			{
-				if (!split->rest)
-					continue;
-				/* siblings of a deeper level may have several parents */
-				if (rest < 0 || rest_parent != split->tree->members->members[keys[axis_no]].parent)
-				{
-					rest_parent = split->tree->members->members[keys[axis_no]].parent;
-					rest = rest_beside(split, axis, keys[axis_no]);
-				}
-				keys[axis_no] = rest;
-			}
-			cells->leaf[kept] = cells->leaf[i];
-			memmove(cells->keys + kept * width, keys, sizeof(int32) * width);
-			cells->weight[kept] = cells->weight[i];
-			cells->scale[kept] = cells->scale[i];
-			cells->missing[kept] = cells->missing[i];
-			cells->fallback[kept] = cells->fallback[i];
-			kept++;
-		}
+		cells->leaf[kept] = cells->leaf[i];
+		memmove(cells->keys + kept * width, keys, sizeof(int32) * width);
+		cells->weight[kept] = cells->weight[i];
+		cells->scale[kept] = cells->scale[i];
+		cells->missing[kept] = cells->missing[i];
+		cells->closed[kept] = cells->closed[i];
+		cells->fallback[kept] = cells->fallback[i];
+		kept++;
 	}
 	cells->n = kept;
-	pfree(list);
+	hash_destroy(ranks);
+	pfree(slice);
 	if (axis->n_named >= 0)
 		refuse_unmet(split, axis);
 	ts_split_sort(split, false);
@@ -1033,6 +1117,7 @@ add_node(split_nodes *nodes, MemoryContext context)
 		GROW(nodes->n_children);
 		GROW(nodes->axis);
 		GROW(nodes->fallback);
+		GROW(nodes->open);
 		GROW(nodes->weight);
 #undef GROW
 	}
@@ -1076,11 +1161,14 @@ lay_out_nodes(ts_split *split, split_nodes *nodes)
 			nodes->n_children[node] = 0;
 			nodes->weight[node] = 0;
 			nodes->fallback[node] = TS_FALLBACK_NONE;
+			nodes->open[node] = false;
 			if (axis > 0)
 				nodes->n_children[at[axis - 1]]++;
 		} while (++axis < width);
 		nodes->weight[at[width - 1]] = cells->weight[i];
 		nodes->fallback[at[width - 1]] = cells->fallback[i];
+		for (axis = 0; axis < width && !cells->closed[i]; axis++)
+			nodes->open[at[axis]] = true;
 		split->fallbacks[cells->fallback[i]]++;
 	}
 	while (leaf < split->n_leaves)
@@ -1120,11 +1208,13 @@ weigh_by_shape(ts_split *split, split_nodes *nodes)
 {
 	ts_int128	limit = largest_weight();
 	ts_int128  *ways;
+	int32	   *n_open;			/* children that share */
 	int64		max_nodes = 0;
 
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 		max_nodes = Max(max_nodes, nodes->first[leaf + 1] - nodes->first[leaf]);
 	ways = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (max_nodes + 1));
+	n_open = MemoryContextAllocHuge(split->context, sizeof(int32) * (max_nodes + 1));
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
 		int64		first = nodes->first[leaf];
@@ -1133,15 +1223,23 @@ weigh_by_shape(ts_split *split, split_nodes *nodes)
 		ts_int128	multiple = 1;
 
 		for (int64 i = 0; i < n; i++)
-			n_top += nodes->parent[first + i] < 0;
+		{
+			n_open[i] = 0;
+			if (nodes->open[first + i] && nodes->parent[first + i] < 0)
+				n_top++;
+			else if (nodes->open[first + i])
+				n_open[nodes->parent[first + i]]++;
+		}
 		for (int64 i = 0; i < n; i++)
 		{
 			int32		parent = nodes->parent[first + i];
 
 			CHECK_FOR_INTERRUPTS();
-			/* n_children < 2^31 and at most 16 levels: stop before it overflows */
+			if (!nodes->open[first + i])
+				continue;
+			/* n_open < 2^31 and at most 16 levels: stop before it overflows */
 			ways[i] = parent < 0 ? n_top :
-				Min(ways[parent], limit) * nodes->n_children[first + parent];
+				Min(ways[parent], limit) * n_open[parent];
 			if (nodes->n_children[first + i] == 0 && multiple <= limit)
 			{
 				ts_int128	factor = ways[i] / gcd128(multiple, ways[i]);
@@ -1152,10 +1250,11 @@ weigh_by_shape(ts_split *split, split_nodes *nodes)
 		if (multiple > limit)
 			multiple = limit;
 		for (int64 i = 0; i < n; i++)
-			nodes->weight[first + i] = nodes->n_children[first + i] == 0 ?
-				Max(multiple / ways[i], 1) : 0;
+			nodes->weight[first + i] = nodes->n_children[first + i] == 0 && nodes->open[first + i] ?
+				Max(multiple / Max(ways[i], 1), 1) : 0;
 	}
 	pfree(ways);
+	pfree(n_open);
 }
 
 /* Rounds the tree under each leaf */
@@ -1521,8 +1620,12 @@ apply_members(ts_split *split, ts_axis *axis, JsonbValue *value)
 				 errhint("List them: members => '[\"A\", \"B\"]'")));
 	if (value->type == jbvNumeric)
 	{
+		Datum		most = DirectFunctionCall1(int4_numeric, Int32GetDatum(PG_INT32_MAX));
+
+		/* more than there can be are all of them */
 		axis->limit = DatumGetInt32(DirectFunctionCall1(numeric_int4,
-														NumericGetDatum(value->val.numeric)));
+														DirectFunctionCall2(numeric_smaller, most,
+																			NumericGetDatum(value->val.numeric))));
 		if (axis->limit < 1)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -1741,6 +1844,30 @@ refuse_split_again(const ts_split *split, int32 leaf, const ts_axis *axis)
 					 ids.data, quote_literal_cstr(psprintf("{%s}", by.data))) : 0));
 }
 
+/* The hint with the first finer grain that some leaf is longer than */
+static int
+finer_grain(const ts_split *split, const ts_axis *axis)
+{
+	ts_axis		finer = *axis;
+
+	for (finer.grain = axis->grain; finer.grain < TS_GRAIN_DAY;)
+	{
+		finer.grain++;
+		for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+		{
+			const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+			DateADT		from = node->from;
+			DateADT		upto = node->upto;
+
+			CHECK_FOR_INTERRUPTS();
+			ts_axis_bucket(split->tree, &finer, node->from, &from, &upto);
+			if (upto < node->upto)
+				return errhint("Name a finer grain: by => '{%s}'", ts_grain_name(finer.grain));
+		}
+	}
+	return 0;
+}
+
 /* What cannot be split again, or not like this */
 static void
 check_leaves(ts_split *split)
@@ -1800,8 +1927,7 @@ check_leaves(ts_split *split)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s is not longer than a %s",
 						ts_split_leaf_name(split, 0), first_time->name),
-				 errhint("Name a finer grain: by => '{%s}'",
-						 first_time->grain < TS_GRAIN_DAY ? ts_grain_name(first_time->grain + 1) : "day")));
+				 finer_grain(split, first_time)));
 }
 
 /* All other arguments, as JSON, for the record */

@@ -12,6 +12,8 @@
 
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+
 #include "axis.h"
 #include "tree.h"
 
@@ -44,6 +46,8 @@ typedef struct ts_cells
 	ts_int128  *weight;			/* at scale[], later at the common scale */
 	int16	   *scale;
 	bool	   *missing;		/* no information on it */
+	bool	   *closed;			/* a member of it is not valid on any of its days:
+								 * nothing is expected of it, its weight is 0 */
 	uint8	   *fallback;
 } ts_cells;
 
@@ -107,6 +111,17 @@ struct ts_split
 
 extern const ts_split_method *ts_split_method_find(const char *name);
 extern char *ts_split_method_names(void);
+
+/* Names for a DETAIL: at most 20, and how many more */
+typedef struct ts_name_list
+{
+	int64		n;
+	StringInfoData names;
+} ts_name_list;
+
+extern bool ts_name_list_full(const ts_name_list *list);
+extern void ts_name_list_add(ts_name_list *list, const char *name);
+extern const char *ts_name_list_text(ts_name_list *list);
 
 /* for methods */
 extern void ts_split_frame(ts_split *split);

@@ -45,30 +45,6 @@
 
 #define FETCH_ROWS 10000
 
-/* Names for a DETAIL: at most 20, and how many more */
-typedef struct name_list
-{
-	int64		n;
-	StringInfoData names;
-} name_list;
-
-static void
-list_name(name_list *list, const char *name)
-{
-	if (list->n == 0)
-		initStringInfo(&list->names);
-	if (list->n++ < 20)
-		appendStringInfo(&list->names, "%s%s", list->n > 1 ? "; " : "", name);
-}
-
-static const char *
-names_text(name_list *list)
-{
-	if (list->n > 20)
-		appendStringInfo(&list->names, "; and %lld more", (long long) (list->n - 20));
-	return list->names.data;
-}
-
 /* ---------------------------------------------------------------- equal */
 
 static void
@@ -215,20 +191,22 @@ corresponding_day(const history *h, DateADT day, int years, DateADT *plan_day)
 	return *plan_day >= start->from && *plan_day < start->upto;
 }
 
-/* How many days of the basis, from the source's first fact on, stand for a day */
+/*
+ * How many days of a part of the basis, from the source's first fact on, stand
+ * for a day of the period
+ */
 static int
-count_corresponding(const history *h, DateADT plan_day)
+count_corresponding(const history *h, DateADT plan_day, DateADT basis_from, DateADT basis_upto)
 {
-	const ts_split *split = h->split;
 	int			year = year_of(plan_day);
 	int			n = 0;
 
-	for (int y = year_of(split->basis_from); y <= year_of(split->basis_upto); y++)
+	for (int y = year_of(basis_from); y <= year_of(basis_upto); y++)
 	{
 		int			months = h->shift != 0 ? h->shift : (year - y) * 12;
 		DateADT		day = ts_add_months(plan_day, -months);
 
-		if (day >= split->basis_from && day < split->basis_upto && day >= h->first_fact &&
+		if (day >= basis_from && day < basis_upto && day >= h->first_fact &&
 			ts_add_months(day, months) == plan_day)
 			n++;
 		if (h->shift != 0)
@@ -254,7 +232,8 @@ weigh_days(history *h)
 		int64		b;
 
 		CHECK_FOR_INTERRUPTS();
-		h->factor[i] = count_corresponding(h, start->from + i);
+		h->factor[i] = count_corresponding(h, start->from + i,
+										   h->split->basis_from, h->split->basis_upto);
 		h->covered[i + 1] = h->covered[i] + (h->factor[i] > 0);
 		for (b = Max(h->factor[i], 1); b != 0;)
 		{
@@ -274,15 +253,6 @@ weigh_days(history *h)
 	for (int i = 0; i < n_days; i++)
 		if (h->factor[i] > 0)
 			h->factor[i] = multiple / h->factor[i];
-}
-
-/* Is there a day in the basis, from first_fact on, that stands for the period */
-static bool
-period_is_covered(const history *h, DateADT from, DateADT upto)
-{
-	DateADT		first = h->split->tree->nodes[0].from;
-
-	return h->covered[upto - first] > h->covered[from - first];
 }
 
 /*
@@ -329,12 +299,20 @@ static int32
 find_catcher(const history *h, int dim, int depth, int32 known)
 {
 	const ts_members *members = h->split->tree->members;
-	int			above = known < 0 ? 0 : Min(members->members[known].depth, depth - 1);
-	int32		up = above == 0 ? -1 : ts_members_ancestor(members, known, above);
+	int			above = 0;
+	int32		up = -1;
 	int32		catcher = -1;
 
 	if (!h->catcher)
 		return -1;
+	/* the catcher is one of them */
+	if (members->members == NULL)
+		pg_unreachable();
+	if (known >= 0 && depth > 1)
+	{
+		above = Min(members->members[known].depth, depth - 1);
+		up = ts_members_ancestor(members, known, above);
+	}
 	if (above == depth - 1)
 		return ts_members_child(members, dim, up, h->catcher);
 	for (int32 m = members->dim_start[dim]; m < members->dim_start[dim + 1]; m++)
@@ -416,6 +394,13 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 	node = &tree->nodes[split->leaves[leaf]];
 	from = node->from;
 	upto = node->upto;
+	/* a member must be valid in the finest period, wherever it stands in "by" */
+	for (int i = 0; i < split->n_axes; i++)
+		if (split->axes[i].is_time)
+		{
+			ts_axis_bucket(split->tree, &split->axes[i], day, &from, &upto);
+			key[i + 1] = from;
+		}
 	for (int i = 0; i < split->n_axes; i++)
 	{
 		const ts_axis *axis = &split->axes[i];
@@ -423,11 +408,7 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 		int32		member;
 
 		if (axis->is_time)
-		{
-			ts_axis_bucket(split->tree, axis, day, &from, &upto);
-			key[i + 1] = from;
 			continue;
-		}
 		member = fact->member[axis->dim] < 0 ? -1 :
 			ts_members_ancestor(tree->members, fact->member[axis->dim], axis->depth);
 		m = member < 0 ? NULL : &tree->members->members[member];
@@ -529,7 +510,7 @@ refuse_unassigned(history *h)
 	unassigned_entry **sorted;
 	int64		n = hash_get_num_entries(h->unassigned);
 	int64		i = 0;
-	name_list	list = {0};
+	ts_name_list list = {0};
 
 	sorted = MemoryContextAllocHuge(h->split->context, sizeof(*sorted) * (n + 1));
 	hash_seq_init(&status, h->unassigned);
@@ -537,7 +518,7 @@ refuse_unassigned(history *h)
 		sorted[i++] = entry;
 	qsort(sorted, n, sizeof(*sorted), compare_unassigned);
 	for (i = 0; i < n; i++)
-		list_name(&list, list.n >= 20 ? "" : psprintf("%s %s%s: %lld rows, %s",
+		ts_name_list_add(&list, ts_name_list_full(&list) ? "" : psprintf("%s %s%s: %lld rows, %s",
 								  level_name(h->split, sorted[i]->key.dim, sorted[i]->key.depth),
 								  sorted[i]->key.code[0] ? quote_literal_cstr(sorted[i]->key.code) : "NULL",
 								  sorted[i]->retired ? " (not valid in the target's period)" : "",
@@ -550,8 +531,8 @@ refuse_unassigned(history *h)
 					DatumGetCString(DirectFunctionCall1(numeric_out, h->sum_refused))),
 			 h->catcher ?
 			 errdetail("There is no one member \"%s\" that could take them: %s.",
-					   h->catcher, names_text(&list)) :
-			 errdetail_internal("%s.", names_text(&list)),
+					   h->catcher, ts_name_list_text(&list)) :
+			 errdetail_internal("%s.", ts_name_list_text(&list)),
 			 errhint("on_unassigned => 'spread' leaves them out, on_unassigned => 'MEMBER' gives them to a member;"
 					 " SELECT target_split.import_members(%s) adds new members.",
 					 quote_literal_cstr(h->split->tree->metric))));
@@ -608,23 +589,67 @@ check_measurable(history *h)
 	}
 }
 
-/* Per leaf: is it for a member that did not exist in the basis yet? */
-static bool *
-find_new_leaves(const ts_split *split)
+/* The days on which all members of a part exist */
+typedef struct validity
+{
+	DateADT		from;
+	DateADT		upto;
+} validity;
+
+static void
+narrow_validity(validity *valid, const ts_member *m)
+{
+	valid->from = Max(valid->from, m->valid_from);
+	valid->upto = Min(valid->upto, m->valid_upto);
+}
+
+/* Per leaf: the validity of its members */
+static validity *
+find_leaf_validity(const ts_split *split)
 {
 	const ts_tree *tree = split->tree;
-	bool	   *is_new = MemoryContextAllocZero(split->context, split->n_leaves);
+	validity   *valid = MemoryContextAllocHuge(split->context, sizeof(validity) * (split->n_leaves + 1));
 	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
 
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
+		CHECK_FOR_INTERRUPTS();
+		valid[leaf].from = DATEVAL_NOBEGIN;
+		valid[leaf].upto = DATEVAL_NOEND;
 		ts_tree_node_members(tree, split->leaves[leaf], member);
 		for (int dim = 0; dim < tree->n_dims; dim++)
 			if (member[dim] >= 0)
-				is_new[leaf] |= tree->members->members[member[dim]].valid_from >= split->basis_upto;
+				narrow_validity(&valid[leaf], &tree->members->members[member[dim]]);
 	}
 	pfree(member);
-	return is_new;
+	return valid;
+}
+
+/*
+ * Does the basis say nothing about days of the period for members of this
+ * validity?  Either the source has no days that stand for them, or the members
+ * did not exist on those.
+ */
+static bool
+is_missing(const history *h, DateADT from, DateADT upto, const validity *valid)
+{
+	DateADT		basis_from = Max(h->split->basis_from, valid->from);
+	DateADT		basis_upto = Min(h->split->basis_upto, valid->upto);
+	DateADT		first = h->split->tree->nodes[0].from;
+
+	if (basis_from >= basis_upto)
+		return true;
+	if (!h->with_day)
+		return false;
+	if (basis_from == h->split->basis_from && basis_upto == h->split->basis_upto)
+		return h->covered[upto - first] == h->covered[from - first];
+	for (DateADT day = from; day < upto; day++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (count_corresponding(h, day, basis_from, basis_upto) > 0)
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -638,25 +663,19 @@ weigh_history(ts_split *split)
 	HASHCTL		ctl = {0};
 	HASH_SEQ_STATUS status;
 	cell_sum   *cell;
-	ts_args		args = {0};
-	bool	   *leaf_is_new;
+	validity   *leaf_valid;
 
 	h.split = split;
 	ts_source_load(tree->metric_id, &h.source, false, split->context);
 	check_measurable(&h);
 	prepare_catcher(&h);
 	prepare_basis(&h);
-	ts_source_check_window(&h.source, split->basis_from, split->basis_upto,
+	/* where the day matters, what lies before the source is missing, cell by cell */
+	ts_source_check_window(&h.source, split->basis_from, split->basis_upto, !h.with_day,
 						   split->on_incomplete, &window);
-	h.first_fact = DATEVAL_NOBEGIN;
+	h.first_fact = window.any ? window.first : DATEVAL_NOEND;
 	if (h.with_day)
-	{
-		ts_run(psprintf("SELECT pg_catalog.min(%s) FROM %s", h.source.day, h.source.from),
-			   &args, true);
-		if (!ts_isnull(0, 1))
-			h.first_fact = DatumGetDateADT(ts_datum(0, 1));
 		weigh_days(&h);
-	}
 	h.sum_refused = zero_numeric();
 
 	ctl.keysize = sizeof(int32) * (split->n_axes + 1);
@@ -691,7 +710,7 @@ weigh_history(ts_split *split)
 	}
 
 	/* the frame, and what the basis says of each of its cells */
-	leaf_is_new = find_new_leaves(split);
+	leaf_valid = find_leaf_validity(split);
 	ts_split_frame(split);
 	for (int64 i = 0; i < split->cells.n; i++)
 	{
@@ -705,24 +724,23 @@ weigh_history(ts_split *split)
 		if (cell)
 		{
 			cell->used = true;
+			split->cells.closed[i] = false;
 			ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
 			split->cells.scale[i] = scale;
 		}
-		else
+		else if (!split->cells.closed[i])
 		{
 			const ts_node *node = &tree->nodes[split->leaves[key[0]]];
 			DateADT		from = node->from;
 			DateADT		upto = node->upto;
-			bool		missing = leaf_is_new[key[0]];
+			validity	valid = leaf_valid[key[0]];
 
 			for (int axis = 0; axis < split->n_axes; axis++)
 				if (split->axes[axis].is_time)
 					ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
 				else
-					missing |= tree->members->members[key[axis + 1]].valid_from >= split->basis_upto;
-			if (h.with_day && !missing)
-				missing = !period_is_covered(&h, from, upto);
-			split->cells.missing[i] = missing;
+					narrow_validity(&valid, &tree->members->members[key[axis + 1]]);
+			split->cells.missing[i] = window.n_facts == 0 || is_missing(&h, from, upto, &valid);
 		}
 	}
 
@@ -760,7 +778,8 @@ typedef struct weight_rows
 	ts_int128  *weight;
 	int16	   *scale;
 	HTAB	   *labels[TS_MAX_AXES];	/* per time axis: label -> first day */
-	name_list	unknown;
+	ts_name_list unknown;
+	int			unknown_period; /* axis of the first unknown one, if a period, -1 */
 } weight_rows;
 
 typedef struct label_entry
@@ -896,8 +915,10 @@ take_row(const ts_split *split, weight_rows *rows, char *const *texts, Datum wei
 			/* the list outlives the row */
 			MemoryContext old = MemoryContextSwitchTo(split->context);
 
-			list_name(&rows->unknown, psprintf("%s %s", split->axes[i].name,
-											   texts[i] ? quote_literal_cstr(texts[i]) : "NULL"));
+			if (rows->unknown.n == 0 && split->axes[i].is_time)
+				rows->unknown_period = i;
+			ts_name_list_add(&rows->unknown, psprintf("%s %s", split->axes[i].name,
+													  texts[i] ? quote_literal_cstr(texts[i]) : "NULL"));
 			MemoryContextSwitchTo(old);
 			return;
 		}
@@ -1178,7 +1199,7 @@ refuse_gaps(ts_split *split)
 {
 	ts_cells   *cells = &split->cells;
 	int			width = split->n_axes;
-	name_list	gaps = {0};
+	ts_name_list gaps = {0};
 
 	for (int axis_no = 0; axis_no < width; axis_no++)
 	{
@@ -1207,13 +1228,13 @@ refuse_gaps(ts_split *split)
 				if (last > first && start == cells->keys[(last - 1) * width + axis_no])
 					continue;
 				if (start > day)
-					list_name(&gaps, psprintf("%s of %s", ts_window_text(day, start),
+					ts_name_list_add(&gaps, psprintf("%s of %s", ts_window_text(day, start),
 											  ts_split_leaf_name(split, cells->leaf[first])));
 				ts_axis_bucket(split->tree, &split->axes[axis_no], start, &bucket_from, &bucket_upto);
 				day = bucket_upto;
 			}
 			if (day < upto)
-				list_name(&gaps, psprintf("%s of %s", ts_window_text(day, upto),
+				ts_name_list_add(&gaps, psprintf("%s of %s", ts_window_text(day, upto),
 										  ts_split_leaf_name(split, cells->leaf[first])));
 		}
 	}
@@ -1221,7 +1242,7 @@ refuse_gaps(ts_split *split)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("the weights leave out %lld periods", (long long) gaps.n),
-				 errdetail_internal("%s.", names_text(&gaps)),
+				 errdetail_internal("%s.", ts_name_list_text(&gaps)),
 				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods; a weight of 0 is allowed.",
 						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
 						 split->axes[split->n_axes - 1].is_time ?
@@ -1235,9 +1256,10 @@ weigh_given(ts_split *split)
 	leaf_index	index = {0};
 	bool	   *used;
 	bool	   *leaf_used;
-	name_list	unused = {0};
-	name_list	without = {0};
+	ts_name_list unused = {0};
+	ts_name_list without = {0};
 
+	rows.unknown_period = -1;
 	if (split->weights)
 		read_json(split, &rows);
 	else
@@ -1247,7 +1269,11 @@ weigh_given(ts_split *split)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("the weights name %lld members or periods that the target does not have",
 						(long long) rows.unknown.n),
-				 errdetail_internal("%s.", names_text(&rows.unknown)),
+				 errdetail_internal("%s.", ts_name_list_text(&rows.unknown)),
+				 rows.unknown_period >= 0 ?
+				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods, which a date or a label names.",
+						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
+						 split->axes[rows.unknown_period].name) :
 				 errhint("SELECT d.name, m.path FROM target_split.member m JOIN target_split.dimension d USING (dimension_id);")));
 	if (rows.n == 0)
 		ereport(ERROR,
@@ -1278,20 +1304,20 @@ weigh_given(ts_split *split)
 	}
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 		if (!leaf_used[leaf])
-			list_name(&without, ts_split_leaf_name(split, leaf));
+			ts_name_list_add(&without, ts_name_list_full(&without) ? "" : ts_split_leaf_name(split, leaf));
 	if (without.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("there are no weights for %lld of %d targets",
 						(long long) without.n, split->n_leaves),
-				 errdetail_internal("%s.", names_text(&without))));
+				 errdetail_internal("%s.", ts_name_list_text(&without))));
 	for (int64 i = 0; i < rows.n; i++)
 		if (!used[i])
 		{
 			const int32 *keys = rows.keys + i * split->n_axes;
 			const ts_axis *last = &split->axes[split->n_axes - 1];
 
-			list_name(&unused, psprintf("%s %s", last->name,
+			ts_name_list_add(&unused, psprintf("%s %s", last->name,
 										last->is_time ? ts_date_text(keys[split->n_axes - 1]) :
 										split->tree->members->members[keys[split->n_axes - 1]].code));
 		}
@@ -1299,7 +1325,7 @@ weigh_given(ts_split *split)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%lld weights belong to no target that is split", (long long) unused.n),
-				 errdetail_internal("%s.", names_text(&unused))));
+				 errdetail_internal("%s.", ts_name_list_text(&unused))));
 	pfree(rows.keys);
 	pfree(rows.weight);
 	pfree(rows.scale);
@@ -1309,6 +1335,12 @@ weigh_given(ts_split *split)
 	pfree(index.next);
 	hash_destroy(index.class_numbers);
 	hash_destroy(index.leaves);
+}
+
+static char *
+units_text(ts_int128 units, const ts_quantum *quantum)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(units, quantum)));
 }
 
 /* amounts that are given must add up, or rest => names who takes the difference */
@@ -1361,11 +1393,20 @@ settle_amounts(ts_split *split)
 					(errcode(ERRCODE_CHECK_VIOLATION),
 					 errmsg("the amounts do not add up to %s", ts_split_leaf_name(split, leaf)),
 					 errdetail("The target is %s, the amounts add up to %s, the difference is %s.",
-							   DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(split->units[leaf], quantum))),
-							   DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(split->units[leaf] - left, quantum))),
-							   DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(left, quantum)))),
+							   units_text(split->units[leaf], quantum),
+							   units_text(split->units[leaf] - left, quantum),
+							   units_text(left, quantum)),
 					 errhint("rest => 'MEMBER' names who takes the difference.")));
 		cells->weight[rest] += left;
+		if ((cells->weight[rest] < 0) != (split->units[leaf] < 0) && cells->weight[rest] != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("the amounts leave less than nothing to rest \"%s\" of %s",
+							split->rest, ts_split_leaf_name(split, leaf)),
+					 errdetail("The target is %s, the other amounts add up to %s, which leaves %s.",
+							   units_text(split->units[leaf], quantum),
+							   units_text(split->units[leaf] - cells->weight[rest], quantum),
+							   units_text(cells->weight[rest], quantum))));
 	}
 }
 
