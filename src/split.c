@@ -2050,13 +2050,13 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 		load_leaves(split, n_dims, dimension_ids);
 		if (preview || lock_leaves(split))
 			break;
-		/* nobody splits that often between two statements */
+		/* nobody splits that often between two statements: they cannot be locked */
 		if (attempt == 10)
 			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("the targets under target %lld do not stay as they are read",
-							(long long) split->target_id),
-					 errhint("SELECT * FROM target_split.plan_check;")));
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("targets at or under target %lld cannot be locked by role \"%s\"",
+							(long long) split->target_id, GetUserNameFromId(GetUserId(), false)),
+					 errhint("A row-level security policy lets the role read targets that it must not change.")));
 	}
 	prepare_axes(split);
 	check_leaves(split);
@@ -2156,7 +2156,14 @@ target_split_unsplit_target(PG_FUNCTION_ARGS)
 	if (ts_run("SELECT t.n_children FROM target_split.target t"
 			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p))"
 			   " AND t.target_id = $1 FOR NO KEY UPDATE", &args, false) == 0)
-		ts_no_target(target_id);
+	{
+		ts_require_target(target_id);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("target %lld cannot be locked by role \"%s\"",
+						(long long) target_id, GetUserNameFromId(GetUserId(), false)),
+				 errhint("A row-level security policy lets the role read targets that it must not change.")));
+	}
 	if (ts_int4(0, 1) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -28,6 +28,9 @@
 
 #define FETCH_ROWS 10000
 
+#define HINT_HIDDEN \
+	"A row-level security policy may hide it; if there is none: SELECT * FROM target_split.plan_check;"
+
 typedef struct edge_key
 {
 	int32		node;
@@ -105,7 +108,7 @@ load_nodes(ts_tree *tree, int64 target_id, bool with_slices, MemoryContext conte
 	if (tree->depth == 0)
 	{
 		ts_arg_int4(&args, tree->metric_id);
-		sql = "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice"
+		sql = "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.n_children"
 			" FROM target_split.target t"
 			" WHERE t.plan_id = $1 AND t.metric_id = $2"
 			" ORDER BY t.depth, t.target_id";
@@ -114,12 +117,12 @@ load_nodes(ts_tree *tree, int64 target_id, bool with_slices, MemoryContext conte
 	{
 		ts_arg_int8(&args, target_id);
 		sql = "WITH RECURSIVE sub AS ("
-			"SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.depth"
+			"SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.n_children, t.depth"
 			" FROM target_split.target t WHERE t.plan_id = $1 AND t.target_id = $2"
 			" UNION ALL "
-			"SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.depth"
+			"SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.n_children, t.depth"
 			" FROM sub JOIN target_split.target t ON t.plan_id = $1 AND t.parent_id = sub.target_id)"
-			" SELECT target_id, parent_id, member_id, period, amount, slice FROM sub"
+			" SELECT target_id, parent_id, member_id, period, amount, slice, n_children FROM sub"
 			" ORDER BY depth, target_id";
 	}
 	portal = SPI_cursor_open_with_args(NULL, sql, args.n, args.types, args.values,
@@ -160,15 +163,18 @@ load_nodes(ts_tree *tree, int64 target_id, bool with_slices, MemoryContext conte
 				entry = hash_search(index, &parent_id, HASH_FIND, NULL);
 				if (!entry)
 					ereport(ERROR,
-							(errcode(ERRCODE_DATA_CORRUPTED),
-							 errmsg("target %lld has no parent above it", (long long) id),
-							 errhint("SELECT * FROM target_split.plan_check;")));
+							(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+							 errmsg("role \"%s\" sees target %lld, but not the target above it",
+									GetUserNameFromId(GetUserId(), false), (long long) id),
+							 errhint(HINT_HIDDEN)));
 				node->parent = entry->node;
 			}
 			ts_daterange_parts(ts_datum(row, 4), &node->from, &node->upto, &empty);
 			node->amount = ts_datum_copy(row, 5, context);
 			if (with_slices)
 				node->slice = ts_datum_copy(row, 6, context);
+			/* compared in link_nodes with what has come */
+			node->n_children = ts_int4(row, 7);
 			entry = hash_search(index, &id, HASH_ENTER, &found);
 			entry->node = tree->n++;
 		}
@@ -343,10 +349,19 @@ link_nodes(ts_tree *tree, MemoryContext context)
 	tree->children = MemoryContextAllocHuge(context, sizeof(int32) * (tree->n + 1));
 	next = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * (tree->n + 1));
 
+	memset(next, 0, sizeof(int32) * tree->n);
 	for (int32 i = 1; i < tree->n; i++)
-		tree->nodes[tree->nodes[i].parent].n_children++;
+		next[tree->nodes[i].parent]++;
 	for (int32 i = 0, first = 0; i < tree->n; i++)
 	{
+		/* a part of the children would make wrong sums, none of them a leaf */
+		if (next[i] != tree->nodes[i].n_children)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("target %lld has %d children, of which role \"%s\" sees %d",
+							(long long) tree->nodes[i].target_id, tree->nodes[i].n_children,
+							GetUserNameFromId(GetUserId(), false), next[i]),
+					 errhint(HINT_HIDDEN)));
 		tree->nodes[i].first_child = next[i] = first;
 		first += tree->nodes[i].n_children;
 	}

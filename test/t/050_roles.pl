@@ -178,6 +178,35 @@ is(sql($database, 'SELECT count(*) FROM target_split.plan_check'), '0', 'all pro
 sql_fails('the guard\'s function cannot be put on another table', qr/42501: permission denied for function target_split\.target_guard/, $database,
 	q{CREATE TABLE planning.target (a integer); CREATE TRIGGER t AFTER INSERT ON planning.target EXECUTE FUNCTION target_split.target_guard()}, user => 'ts_analyst');
 
+# ------------------------------------------------------- row-level security
+# A role that sees a part, or may change a part only, is told so; it makes no
+# wrong sums of what it sees.
+{
+	my $copy = 'ts_roles_rls';
+	make_database($copy, "TEMPLATE $database");
+	my $root = sql($copy, q{SELECT target_split.root_target('FY2024', 'sales')});
+	sql($copy, <<'SQL');
+ALTER TABLE target_split.target ENABLE ROW LEVEL SECURITY;
+CREATE POLICY see ON target_split.target FOR SELECT USING (true);
+CREATE POLICY change ON target_split.target FOR UPDATE USING (depth > 9);
+CREATE POLICY make ON target_split.target FOR INSERT WITH CHECK (true);
+SQL
+	sql_fails('targets that it may not change cannot be split', qr/42501: targets at or under target $root cannot be locked by role "ts_analyst"/, $copy,
+		"SELECT count(*) FROM target_split.split_target($root, '{quarter}', method => 'equal')", user => 'ts_analyst');
+	sql_fails('nor taken back', qr/42501: target $root cannot be locked by role "ts_analyst"/, $copy,
+		"SELECT target_split.unsplit_target($root)", user => 'ts_analyst');
+	sql($copy, <<'SQL');
+DROP POLICY see ON target_split.target;
+CREATE POLICY see ON target_split.target FOR SELECT USING (depth = 0 OR slice @> '{"market": "East"}');
+SQL
+	for my $call ("evaluate_plan('FY2024', as_of => '2024-05-31')", "kpi_cut('FY2024', 'sales', '{market}', as_of => '2024-05-31')",
+		"preview_split($root, '{quarter}', method => 'equal')")
+	{
+		sql_fails("no sums of a part: $call", qr/42501: (target \d+ has \d+ children, of which role "ts_analyst" sees \d+|role "ts_analyst" sees target \d+, but not the target above it)/, $copy,
+			"SELECT count(*) FROM target_split.$call", user => 'ts_analyst');
+	}
+}
+
 # ------------------------------------------------------ hostile search paths
 sql($database, <<'SQL');
 CREATE SCHEMA hostile;
