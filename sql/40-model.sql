@@ -254,6 +254,8 @@ CREATE TABLE @extschema@.target (
 	floor_amount numeric,
 	stretch_amount numeric,
 	over_assignment numeric,
+	at_least	numeric,
+	at_most		numeric,
 	fallback	text,
 	-- set on roots only: what ties a plan's targets to its plan_metric, at the
 	-- cost of one foreign key check for the tree instead of one per row
@@ -262,7 +264,9 @@ CREATE TABLE @extschema@.target (
 	FOREIGN KEY (plan_id, root_metric_id) REFERENCES @extschema@.plan_metric,
 	CHECK ((parent_id IS NULL) = (depth = 0)),
 	CONSTRAINT target_floor_check CHECK (floor_amount <= amount),
-	CONSTRAINT target_stretch_check CHECK (stretch_amount >= amount)
+	CONSTRAINT target_stretch_check CHECK (stretch_amount >= amount),
+	CONSTRAINT target_at_least_check CHECK (at_least <= amount),
+	CONSTRAINT target_at_most_check CHECK (at_most >= amount)
 );
 -- one child per member and period; leads the walk down from a parent
 CREATE UNIQUE INDEX target_edge_key ON @extschema@.target (plan_id, parent_id, member_id, pg_catalog.lower(period));
@@ -287,6 +291,8 @@ COMMENT ON COLUMN @extschema@.target.slice IS 'What it is for: dimension -> memb
 COMMENT ON COLUMN @extschema@.target.floor_amount IS 'Least that must be reached, in the metric''s unit';
 COMMENT ON COLUMN @extschema@.target.stretch_amount IS 'What would be excellent, in the metric''s unit';
 COMMENT ON COLUMN @extschema@.target.over_assignment IS 'Factor on the amount that is assigned above the base, 0.05 = 5 % more';
+COMMENT ON COLUMN @extschema@.target.at_least IS 'Least amount that splits and adjustments may give it, in the metric''s unit; NULL for none';
+COMMENT ON COLUMN @extschema@.target.at_most IS 'Most that they may give it, in the metric''s unit; NULL for none';
 COMMENT ON COLUMN @extschema@.target.fallback IS 'Fallback its weight was taken from; NULL for none';
 COMMENT ON COLUMN @extschema@.target.root_metric_id IS 'The metric on overall targets, NULL on all others';
 
@@ -298,6 +304,7 @@ CREATE TABLE @extschema@.revision (
 	amount_before numeric NOT NULL,
 	amount_after numeric,
 	old_row		jsonb,
+	split_id	bigint,
 	changed_by	name NOT NULL,
 	changed_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	reason		text
@@ -314,6 +321,7 @@ COMMENT ON COLUMN @extschema@.revision.operation IS 'update or delete';
 COMMENT ON COLUMN @extschema@.revision.amount_before IS 'Amount before, in the metric''s unit';
 COMMENT ON COLUMN @extschema@.revision.amount_after IS 'Amount after, in the metric''s unit; NULL when it was deleted';
 COMMENT ON COLUMN @extschema@.revision.old_row IS 'The whole row before, where more than the amount changed or it was deleted';
+COMMENT ON COLUMN @extschema@.revision.split_id IS 'Call in "split" that made the change; NULL for any other change';
 COMMENT ON COLUMN @extschema@.revision.changed_by IS 'Role that made the change';
 COMMENT ON COLUMN @extschema@.revision.changed_at IS 'Start of the transaction that made it';
 COMMENT ON COLUMN @extschema@.revision.reason IS 'Setting target_split.reason at the change';
