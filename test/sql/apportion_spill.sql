@@ -46,9 +46,10 @@ FROM spill_input;
 SELECT count(*) AS different
 FROM (TABLE in_memory EXCEPT TABLE parallel_result UNION ALL (TABLE parallel_result EXCEPT TABLE in_memory)) d;
 -- apportion_array runs in the workers
-SET force_parallel_mode = on;
+SELECT name AS force_parallel FROM pg_settings WHERE name IN ('debug_parallel_query', 'force_parallel_mode') \gset
+SET :force_parallel = on;
 SELECT sum((apportion_array(id, ARRAY[w + 1, 2, 3]))[1]) > 0 AS positive FROM spill_input;
-RESET force_parallel_mode;
+RESET :force_parallel;
 RESET max_parallel_workers_per_gather;
 
 -- 100,000 partitions of 5
