@@ -169,8 +169,12 @@ CREATE POLICY own ON target_split.target TO ts_analyst USING (depth = 0 OR slice
 SQL
 sql_fails('the guard sees siblings that row-level security hides', qr/23514/, $database,
 	q{UPDATE target_split.target SET amount = amount + 1 WHERE depth = 1}, user => 'ts_analyst');
-is(sql($database, q{SELECT count(DISTINCT slice ->> 'product_line') FROM target_split.target_tree WHERE plan = 'FY2024'}, user => 'ts_analyst'),
-	'1', 'while views keep to it');
+SKIP: {
+	skip 'views run with the rights of their owner before 15', 1
+		if sql('postgres', 'SHOW server_version_num') < 150000;
+	is(sql($database, q{SELECT count(DISTINCT slice ->> 'product_line') FROM target_split.target_tree WHERE plan = 'FY2024'}, user => 'ts_analyst'),
+		'1', 'while views keep to it');
+}
 sql($database, 'DROP POLICY own ON target_split.target; ALTER TABLE target_split.target DISABLE ROW LEVEL SECURITY', user => 'ts_boss');
 is(sql($database, 'SELECT count(*) FROM target_split.plan_check'), '0', 'all promises hold');
 
