@@ -123,6 +123,12 @@ extern bool ts_name_list_full(const ts_name_list *list);
 extern void ts_name_list_add(ts_name_list *list, const char *name);
 extern const char *ts_name_list_text(ts_name_list *list);
 
+/* methods */
+extern void ts_weigh_history(ts_split *split);
+extern void ts_weigh_given(ts_split *split);
+extern void ts_refuse_gaps(ts_split *split);
+extern void ts_settle_amounts(ts_split *split);
+
 /* for methods */
 extern void ts_split_frame(ts_split *split);
 extern bool ts_split_active_slice(const ts_split *split, int32 leaf, const int32 *keys,
