@@ -343,15 +343,15 @@ ts_split_frame(ts_split *split)
 	pfree(member);
 }
 
-/* Have two cells the same leaf and keys? */
-static int
-compare_cells(const ts_split *split, int64 x, int64 y)
+/* The order of cells: by leaf, then by keys */
+int
+ts_cell_compare(const ts_split *split, const ts_cells *a, int64 x, const ts_cells *b, int64 y)
 {
-	const int32 *xk = split->cells.keys + x * split->n_axes;
-	const int32 *yk = split->cells.keys + y * split->n_axes;
+	const int32 *xk = a->keys + x * split->n_axes;
+	const int32 *yk = b->keys + y * split->n_axes;
 
-	if (split->cells.leaf[x] != split->cells.leaf[y])
-		return split->cells.leaf[x] < split->cells.leaf[y] ? -1 : 1;
+	if (a->leaf[x] != b->leaf[y])
+		return a->leaf[x] < b->leaf[y] ? -1 : 1;
 	for (int axis = 0; axis < split->n_axes; axis++)
 		if (xk[axis] != yk[axis])
 			return xk[axis] < yk[axis] ? -1 : 1;
@@ -401,7 +401,7 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	for (int64 i = 1; i < cells->n && in_order; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		in_order = compare_cells(split, i - 1, i) < 0;
+		in_order = ts_cell_compare(split, cells, i - 1, cells, i) < 0;
 	}
 	if (in_order)
 		return;
@@ -447,7 +447,7 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 		int64		to = sorted.n;
 
 		CHECK_FOR_INTERRUPTS();
-		if (i > 0 && compare_cells(split, order[i - 1], order[i]) == 0)
+		if (i > 0 && ts_cell_compare(split, cells, order[i - 1], cells, order[i]) == 0)
 		{
 			if (refuse_doubles)
 				ereport(ERROR,
@@ -459,6 +459,7 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 			sorted.weight[to - 1] += cells->weight[from];
 			sorted.missing[to - 1] &= cells->missing[from];
 			sorted.closed[to - 1] &= cells->closed[from];
+			sorted.fallback[to - 1] = Max(sorted.fallback[to - 1], cells->fallback[from]);
 			continue;
 		}
 		sorted.leaf[to] = cells->leaf[from];
@@ -513,7 +514,7 @@ is_given(const ts_split *split, int32 leaf)
 const char *
 ts_split_what(const ts_split *split)
 {
-	return split->method->gives_amounts ? "amounts" : "weights";
+	return split->term->method->gives_amounts ? "amounts" : "weights";
 }
 
 /* Weights below zero: refused, or what on_negative says */
@@ -544,7 +545,7 @@ settle_negative(ts_split *split)
 	if (list.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 split->method->takes_basis ?
+				 split->term->method->basis != TS_TAKES_NOT ?
 				 errmsg("basis is negative for %lld of %lld parts",
 						(long long) list.n, (long long) cells->n) :
 				 errmsg("weights are negative for %lld of %lld parts",
@@ -788,8 +789,7 @@ settle_missing_and_zero(ts_split *split)
 		sum = 0;
 		for (int64 i = first; i < last; i++)
 			sum += cells->weight[i];
-		if (sum != 0 || split->units[leaf] == 0 || split->equal_shape || missing.n > 0 ||
-			is_given(split, leaf))
+		if (sum != 0 || split->units[leaf] == 0 || missing.n > 0 || is_given(split, leaf))
 			continue;
 
 		/* an amount to share, and nothing to share it by */
@@ -1098,6 +1098,34 @@ keep_biggest(ts_split *split, int axis_no)
 	ts_split_sort(split, false);
 }
 
+/* Applies "members" to the cells of the whole call */
+void
+ts_split_limit_members(ts_split *split)
+{
+	for (int axis = 0; axis < split->n_axes; axis++)
+	{
+		if (split->axes[axis].limit < 0 && split->axes[axis].n_named < 0)
+			continue;
+		for (int deeper = axis + 1; deeper < split->n_axes; deeper++)
+			if (!split->axes[deeper].is_time && split->axes[deeper].above == axis && split->rest)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("level \"%s\" has a rest and cannot be split by \"%s\" in the same call",
+								split->axes[axis].name, split->axes[deeper].name)));
+		keep_biggest(split, axis);
+	}
+}
+
+/* Policies, once the weights are at one scale and in order */
+void
+ts_split_settle(ts_split *split)
+{
+	if (split->term->method->settle)
+		split->term->method->settle(split);
+	settle_negative(split);
+	settle_missing_and_zero(split);
+}
+
 /* ---------------------------------------------------------------- nodes */
 
 static int64
@@ -1169,7 +1197,6 @@ lay_out_nodes(ts_split *split, split_nodes *nodes)
 		nodes->fallback[at[width - 1]] = cells->fallback[i];
 		for (axis = 0; axis < width && !cells->closed[i]; axis++)
 			nodes->open[at[axis]] = true;
-		split->fallbacks[cells->fallback[i]]++;
 	}
 	while (leaf < split->n_leaves)
 		nodes->first[++leaf] = nodes->n;
@@ -1242,7 +1269,7 @@ weigh_by_shape(ts_split *split, split_nodes *nodes)
 				Min(ways[parent], limit) * n_open[parent];
 			if (nodes->n_children[first + i] == 0 && multiple <= limit)
 			{
-				ts_int128	factor = ways[i] / gcd128(multiple, ways[i]);
+				ts_int128	factor = ways[i] / Max(gcd128(multiple, ways[i]), 1);
 
 				multiple = factor > limit / multiple ? limit + 1 : multiple * factor;
 			}
@@ -1255,6 +1282,36 @@ weigh_by_shape(ts_split *split, split_nodes *nodes)
 	}
 	pfree(ways);
 	pfree(n_open);
+}
+
+static void
+free_nodes(split_nodes *nodes)
+{
+	pfree(nodes->parent);
+	pfree(nodes->key);
+	pfree(nodes->n_children);
+	pfree(nodes->axis);
+	pfree(nodes->fallback);
+	pfree(nodes->open);
+	pfree(nodes->weight);
+	pfree(nodes->first);
+}
+
+/* Gives the cells the weights of siblings that share alike */
+void
+ts_split_weigh_by_shape(ts_split *split)
+{
+	split_nodes nodes = {0};
+	int64		cell = 0;
+
+	lay_out_nodes(split, &nodes);
+	weigh_by_shape(split, &nodes);
+	/* nodes without children come in the order of the cells */
+	for (int64 node = 0; node < nodes.n; node++)
+		if (nodes.n_children[node] == 0)
+			split->cells.weight[cell++] = nodes.weight[node];
+	split->scale = 0;
+	free_nodes(&nodes);
 }
 
 /* Rounds the tree under each leaf */
@@ -1454,6 +1511,7 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 			values[RES_MEMBER_ID] = Int64GetDatum(axis->is_time ? 0 :
 												  tree->members->members[nodes->key[node]].member_id);
 			values[RES_N_CHILDREN] = Int32GetDatum(nodes->n_children[node]);
+			split->fallbacks[nodes->fallback[node]]++;
 			tuplestore_putvalues(store, desc, values, nulls);
 			MemoryContextReset(row_context);
 		}
@@ -1498,16 +1556,16 @@ insert_targets(ts_split *split, Datum by, Datum arguments, int64 n_created,
 	EphemeralNamedRelationData enr;
 	ts_args		args = {0};
 	int64		split_id;
-	bool		has_basis = split->method->takes_basis;
+	bool		has_basis = split->term->has_basis;
 
 	ts_arg_int4(&args, split->tree->plan_id);
 	ts_arg_int4(&args, split->tree->metric_id);
 	ts_arg_int8(&args, split->target_id);
 	ts_arg(&args, TEXTARRAYOID, by, false);
-	ts_arg_text(&args, split->method->name);
+	ts_arg_text(&args, split->term->method->name);
 	ts_arg(&args, JSONBOID, arguments, false);
 	ts_arg(&args, DATERANGEOID,
-		   has_basis ? ts_daterange_make(split->basis_from, split->basis_upto) : (Datum) 0,
+		   has_basis ? ts_daterange_make(split->term->basis_from, split->term->basis_upto) : (Datum) 0,
 		   !has_basis);
 	ts_arg(&args, JSONBOID, fallbacks_json(split), false);
 	ts_arg_int8(&args, split->n_leaves);
@@ -1613,10 +1671,10 @@ apply_members(ts_split *split, ts_axis *axis, JsonbValue *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"members\" names \"%s\", which has periods", axis->name)));
-	if (value->type == jbvNumeric && !split->method->takes_basis && !split->method->takes_weights)
+	if (value->type == jbvNumeric && strcmp(split->term->method->name, "equal") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("method \"%s\" knows no biggest members", split->method->name),
+				 errmsg("method \"%s\" knows no biggest members", split->term->method->name),
 				 errhint("List them: members => '[\"A\", \"B\"]'")));
 	if (value->type == jbvNumeric)
 	{
@@ -1664,10 +1722,10 @@ apply_members(ts_split *split, ts_axis *axis, JsonbValue *value)
 	else if (value->type == jbvString && value->val.string.len == 6 &&
 			 strncmp(value->val.string.val, "active", 6) == 0)
 	{
-		if (!split->method->takes_basis)
+		if (split->term->method->basis == TS_TAKES_NOT)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("method \"%s\" knows no active members", split->method->name),
+					 errmsg("method \"%s\" knows no active members", split->term->method->name),
 					 errdetail("Those that have facts in the basis are active; the method reads none.")));
 		split->active = true;
 	}
@@ -1930,6 +1988,20 @@ check_leaves(ts_split *split)
 				 finer_grain(split, first_time)));
 }
 
+/* The name of a target's metric; an error if there is no such target */
+static char *
+metric_of_target(int64 target_id, MemoryContext context)
+{
+	ts_args		args = {0};
+
+	ts_arg_int8(&args, target_id);
+	if (ts_run("SELECT m.name FROM target_split.target t JOIN target_split.metric m ON m.metric_id = t.metric_id"
+			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p)) AND t.target_id = $1",
+			   &args, true) == 0)
+		ts_no_target(target_id);
+	return ts_text(0, 1, context);
+}
+
 /* All other arguments, as JSON, for the record */
 static Datum
 arguments_json(FunctionCallInfo fcinfo)
@@ -1941,11 +2013,13 @@ arguments_json(FunctionCallInfo fcinfo)
 	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(6), PG_ARGISNULL(6));
 	for (int i = 7; i < 13; i++)
 		ts_arg(&args, TEXTOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i));
+	for (int i = 13; i < 15; i++)
+		ts_arg(&args, JSONBOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i));
 	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
 		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
 		   "'on_negative', NULLIF($7, 'error'), 'on_unassigned', NULLIF($8, 'error'),"
-		   "'on_incomplete', NULLIF($9, 'error')))", &args, true);
+		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11))", &args, true);
 	return ts_datum(0, 1);
 }
 
@@ -1961,7 +2035,7 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	MemoryContext old;
 	ts_split   *split;
 	split_nodes nodes = {0};
-	int32		dimension_ids[TS_MAX_AXES];
+	int32		dimension_ids[TS_MAX_DIMENSIONS];
 	int			n_dims;
 	char	   *method;
 	Tuplestorestate *store;
@@ -1986,8 +2060,9 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	split->preview = preview;
 	split->target_id = PG_GETARG_INT64(0);
 	method = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	split->method = ts_split_method_find(method);
-	if (!split->method)
+	split->term = &split->main;
+	split->main.method = ts_split_method_find(method);
+	if (!split->main.method)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("split method \"%s\" does not exist", method),
@@ -1996,16 +2071,16 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	{
 		bool		empty;
 
-		ts_daterange_parts(PG_GETARG_DATUM(3), &split->basis_from, &split->basis_upto, &empty);
-		if (empty || DATE_NOT_FINITE(split->basis_from) || DATE_NOT_FINITE(split->basis_upto))
+		ts_daterange_parts(PG_GETARG_DATUM(3), &split->main.basis_from, &split->main.basis_upto, &empty);
+		if (empty || DATE_NOT_FINITE(split->main.basis_from) || DATE_NOT_FINITE(split->main.basis_upto))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("basis must have a first and a last day"),
 					 errhint("basis => '[2023-01-01,2024-01-01)'")));
-		split->has_basis = true;
+		split->main.has_basis = true;
 	}
-	split->weights = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	split->weights_from = PG_ARGISNULL(5) ? InvalidOid : PG_GETARG_OID(5);
+	split->main.weights = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	split->main.weights_from = PG_ARGISNULL(5) ? InvalidOid : PG_GETARG_OID(5);
 	split->members_arg = PG_ARGISNULL(6) ? NULL : PG_GETARG_JSONB_P(6);
 	split->rest = PG_ARGISNULL(7) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(7));
 	split->on_missing = option_arg(fcinfo, 8, "on_missing", missing_words);
@@ -2013,18 +2088,7 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	split->on_negative = option_arg(fcinfo, 10, "on_negative", negative_words);
 	split->on_unassigned = text_arg(fcinfo, 11, "on_unassigned");
 	split->on_incomplete = option_arg(fcinfo, 12, "on_incomplete", incomplete_words);
-	if (split->has_basis && !split->method->takes_basis)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("method \"%s\" takes no basis", method)));
-	if ((split->weights || OidIsValid(split->weights_from)) != split->method->takes_weights ||
-		(split->weights && OidIsValid(split->weights_from)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 split->method->takes_weights ?
-				 errmsg("method \"%s\" needs either \"weights\" or \"weights_from\"", method) :
-				 errmsg("method \"%s\" takes no weights", method),
-				 errhint("method => 'weights', weights => '{\"A\": 3, \"B\": 2}'")));
+	split->main.bases = PG_ARGISNULL(13) ? NULL : PG_GETARG_JSONB_P(13);
 
 	ts_connect();
 	n_dims = ts_axes_parse(PG_GETARG_ARRAYTYPE_P(1), split->axes, &split->n_axes,
@@ -2034,6 +2098,12 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"by\" names no level"),
 				 errhint("by => '{month}'")));
+	split->metric = metric_of_target(split->target_id, context);
+	if (!PG_ARGISNULL(14))
+		split->main.profile = ts_profile_parse(split, PG_GETARG_JSONB_P(14));
+	ts_term_check(&split->main, NULL);
+	ts_term_parse_bases(split, &split->main);
+	n_dims = ts_term_dimensions(&split->main, n_dims, dimension_ids);
 	if (!preview)
 	{
 		ts_args		args = {0};
@@ -2061,34 +2131,15 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	prepare_axes(split);
 	check_leaves(split);
 	parse_members(split);
-	if (split->rest && !split->members_arg && !split->method->gives_amounts)
+	if (split->rest && !split->members_arg && !split->term->method->gives_amounts)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"rest\" needs \"members\", which says who is kept by name"),
 				 errhint("members => '80', rest => 'Others'")));
 
-	split->method->weigh(split);
-	split->scale = ts_weights_align(split->cells.n, split->cells.weight, split->cells.scale);
-	ts_split_sort(split, true);
-	for (int axis = 0; axis < split->n_axes; axis++)
-		if (split->axes[axis].limit >= 0 || split->axes[axis].n_named >= 0)
-		{
-			for (int deeper = axis + 1; deeper < split->n_axes; deeper++)
-				if (!split->axes[deeper].is_time && split->axes[deeper].above == axis && split->rest)
-					ereport(ERROR,
-							(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							 errmsg("level \"%s\" has a rest and cannot be split by \"%s\" in the same call",
-									split->axes[axis].name, split->axes[deeper].name)));
-			keep_biggest(split, axis);
-		}
-	if (split->method->settle)
-		split->method->settle(split);
-	settle_negative(split);
-	settle_missing_and_zero(split);
+	ts_term_weigh(split, &split->main);
 
 	lay_out_nodes(split, &nodes);
-	if (split->equal_shape)
-		weigh_by_shape(split, &nodes);
 	apportion_nodes(split, &nodes);
 
 	/* the result outlives this call */

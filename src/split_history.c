@@ -1,8 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * split_history.c
- *	  The method "history" of split_target: actuals of the corresponding days
- *	  in a basis window.
+ *	  The methods "history" and "profile" of split_target: actuals of the
+ *	  corresponding days in a basis window, or what is taken for them.
+ *
+ * Profile
+ *	  What weights are taken from may be another metric's actuals, or the targets
+ *	  of a plan, whose leaves are read like facts; of another slice, in place of
+ *	  the target's own; and so many months earlier.  "Cash collected like sales,
+ *	  two months later" is the metric sales with a lag of 2.
  *
  * Corresponding days
  *	  A fact of the basis stands for every day of the target's period that is
@@ -25,9 +31,12 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 #include "facts.h"
+#include "plan.h"
 #include "query.h"
 #include "split.h"
 
@@ -57,7 +66,16 @@ typedef struct unassigned_entry
 typedef struct history
 {
 	ts_split   *split;
+	const char *metric;			/* whose facts are read */
+	const ts_profile *profile;	/* NULL for the target's own history */
+	int			lag;			/* months that the basis is earlier besides years */
+	int32	   *pattern;		/* per dimension: member that the target's own
+								 * one stands for, -1 */
+	int		   *depths;			/* per dimension: levels that are read */
 	ts_source	source;
+	ts_fact_scan *facts;		/* where facts come from: a source */
+	ts_tree    *targets;		/* or targets */
+	int32		next_target;
 	bool		with_day;		/* does the day of a fact matter */
 	int			shift;			/* months from the basis to the period, 0: by
 								 * the year */
@@ -120,11 +138,17 @@ prepare_basis(history *h)
 	int			period_months;
 	int			shift;
 
-	if (!split->has_basis)
+	if (!split->term->has_basis && h->targets)
 	{
-		split->basis_from = ts_add_months(start->from, -12);
-		split->basis_upto = ts_add_months(start->upto, -12);
+		split->term->basis_from = h->targets->nodes[0].from;
+		split->term->basis_upto = h->targets->nodes[0].upto;
 	}
+	else if (!split->term->has_basis)
+	{
+		split->term->basis_from = ts_add_months(start->from, -12 - h->lag);
+		split->term->basis_upto = ts_add_months(start->upto, -12 - h->lag);
+	}
+	split->term->has_basis = true;
 	/* the day matters if leaves, or their parts, differ by time */
 	for (int i = 0; i < split->n_axes; i++)
 		h->with_day |= split->axes[i].is_time;
@@ -134,10 +158,10 @@ prepare_basis(history *h)
 
 		h->with_day = node->from != start->from || node->upto != start->upto;
 	}
-	if (months_between(split->basis_from, split->basis_upto, &basis_months) &&
+	if (months_between(split->term->basis_from, split->term->basis_upto, &basis_months) &&
 		months_between(start->from, start->upto, &period_months) &&
 		basis_months == period_months &&
-		months_between(split->basis_from, start->from, &shift) && shift % 12 == 0)
+		months_between(split->term->basis_from, start->from, &shift) && (shift - h->lag) % 12 == 0)
 		h->shift = shift;
 }
 
@@ -161,7 +185,7 @@ corresponding_day(const history *h, DateADT day, int years, DateADT *plan_day)
 {
 	const ts_node *start = &h->split->tree->nodes[0];
 
-	*plan_day = ts_add_months(day, h->shift != 0 ? h->shift : 12 * years);
+	*plan_day = ts_add_months(day, h->shift != 0 ? h->shift : 12 * years + h->lag);
 	return *plan_day >= start->from && *plan_day < start->upto;
 }
 
@@ -175,9 +199,10 @@ count_corresponding(const history *h, DateADT plan_day, DateADT basis_from, Date
 	int			year = year_of(plan_day);
 	int			n = 0;
 
-	for (int y = year_of(basis_from); y <= year_of(basis_upto); y++)
+	/* a lag may bring a day into another year */
+	for (int y = year_of(basis_from) - 1; y <= year_of(basis_upto) + 1; y++)
 	{
-		int			months = h->shift != 0 ? h->shift : (year - y) * 12;
+		int			months = h->shift != 0 ? h->shift : (year - y) * 12 + h->lag;
 		DateADT		day = ts_add_months(plan_day, -months);
 
 		if (day >= basis_from && day < basis_upto && day >= h->first_fact &&
@@ -207,7 +232,7 @@ weigh_days(history *h)
 
 		CHECK_FOR_INTERRUPTS();
 		h->factor[i] = count_corresponding(h, start->from + i,
-										   h->split->basis_from, h->split->basis_upto);
+										   h->split->term->basis_from, h->split->term->basis_upto);
 		h->covered[i + 1] = h->covered[i] + (h->factor[i] > 0);
 		for (b = Max(h->factor[i], 1); b != 0;)
 		{
@@ -221,7 +246,7 @@ weigh_days(history *h)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("basis %s has too many years for a period of this length",
-							ts_window_text(h->split->basis_from, h->split->basis_upto)),
+							ts_window_text(h->split->term->basis_from, h->split->term->basis_upto)),
 					 errhint("Take whole years: every month is there equally often then.")));
 	}
 	for (int i = 0; i < n_days; i++)
@@ -427,9 +452,21 @@ static void
 add_fact(history *h, const ts_fact *fact)
 {
 	const ts_node *start = &h->split->tree->nodes[0];
+	const ts_members *members = h->split->tree->members;
 	DateADT		day;
 	int			year;
 
+	for (int dim = 0; dim < h->split->tree->n_dims; dim++)
+	{
+		int32		pattern = h->pattern[dim];
+
+		if (pattern < 0)
+			continue;
+		if (fact->member[dim] < 0 ||
+			ts_members_ancestor(members, fact->member[dim], members->members[pattern].depth) != pattern)
+			return;
+		fact->member[dim] = h->split->tree->start_member[dim];
+	}
 	if (!ts_tree_in_scope(h->split->tree, fact->member))
 		return;
 	h->caught = h->refused = false;
@@ -439,7 +476,7 @@ add_fact(history *h, const ts_fact *fact)
 		return;
 	}
 	year = year_of(fact->day);
-	for (int y = year_of(start->from); y <= year_of(start->upto); y++)
+	for (int y = year_of(start->from) - 1; y <= year_of(start->upto) + 1; y++)
 	{
 		if (corresponding_day(h, fact->day, y - year, &day))
 			add_fact_on(h, fact, day);
@@ -509,7 +546,7 @@ refuse_unassigned(history *h)
 			 errdetail_internal("%s.", ts_name_list_text(&list)),
 			 errhint("on_unassigned => 'spread' leaves them out, on_unassigned => 'MEMBER' gives them to a member;"
 					 " SELECT target_split.import_members(%s) adds new members.",
-					 quote_literal_cstr(h->split->tree->metric))));
+					 quote_literal_cstr(h->metric))));
 }
 
 /* What is done with facts of no member: on_unassigned is a word or a code */
@@ -537,30 +574,54 @@ prepare_catcher(history *h)
 														   split->axes[i].last - split->axes[i].first);
 }
 
-/* A source must have a column for each level that tells facts apart */
+/*
+ * Finds the levels that must be read, and the members that stand for the
+ * target's own.  A source must have a column for each level that tells facts
+ * apart.
+ */
 static void
-check_measurable(history *h)
+prepare_levels(history *h)
 {
 	ts_split   *split = h->split;
 	const ts_tree *tree = split->tree;
+	const ts_members *members = tree->members;
 
+	h->depths = palloc(sizeof(int) * (tree->n_dims + 1));
+	h->pattern = palloc(sizeof(int32) * (tree->n_dims + 1));
 	for (int dim = 0; dim < tree->n_dims; dim++)
 	{
-		int			depth = tree->depths[dim];
-		int			has = ts_source_depth(&h->source, tree->dimension_ids[dim]);
+		h->depths[dim] = tree->depths[dim];
+		h->pattern[dim] = -1;
+	}
+	for (int i = 0; h->profile && i < h->profile->n_slice; i++)
+	{
+		int32		member = ts_members_by_id(members, h->profile->slice[i]);
+		int			dim = members->members[member].dim_no;
 
-		for (int i = 0; i < split->n_axes; i++)
-			if (!split->axes[i].is_time && split->axes[i].dim == dim)
-				depth = Max(depth, split->axes[i].depth);
-		tree->depths[dim] = depth;
-		if (depth > has)
+		h->pattern[dim] = member;
+		h->depths[dim] = members->members[member].depth;
+	}
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		const ts_axis *axis = &split->axes[i];
+
+		if (axis->is_time)
+			continue;
+		if (h->pattern[axis->dim] >= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("slice of the profile names dimension \"%s\", which \"by\" splits by",
+							tree->dimensions[axis->dim])));
+		h->depths[axis->dim] = Max(h->depths[axis->dim], axis->depth);
+	}
+	for (int dim = 0; dim < tree->n_dims && !h->targets; dim++)
+		if (h->depths[dim] > ts_source_depth(&h->source, tree->dimension_ids[dim]))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("source of metric \"%s\" does not have level %d of dimension \"%s\"",
-							tree->metric, depth, tree->dimensions[dim]),
+							h->metric, h->depths[dim], tree->dimensions[dim]),
 					 errdetail("A history cannot be read for it."),
 					 errhint("method => 'weights', weights_from => 'my_weights'")));
-	}
 }
 
 /* The days on which all members of a part exist */
@@ -607,15 +668,15 @@ find_leaf_validity(const ts_split *split)
 static bool
 is_missing(const history *h, DateADT from, DateADT upto, const validity *valid)
 {
-	DateADT		basis_from = Max(h->split->basis_from, valid->from);
-	DateADT		basis_upto = Min(h->split->basis_upto, valid->upto);
+	DateADT		basis_from = Max(h->split->term->basis_from, valid->from);
+	DateADT		basis_upto = Min(h->split->term->basis_upto, valid->upto);
 	DateADT		first = h->split->tree->nodes[0].from;
 
 	if (basis_from >= basis_upto)
 		return true;
 	if (!h->with_day)
 		return false;
-	if (basis_from == h->split->basis_from && basis_upto == h->split->basis_upto)
+	if (basis_from == h->split->term->basis_from && basis_upto == h->split->term->basis_upto)
 		return h->covered[upto - first] == h->covered[from - first];
 	for (DateADT day = from; day < upto; day++)
 	{
@@ -626,28 +687,112 @@ is_missing(const history *h, DateADT from, DateADT upto, const validity *valid)
 	return true;
 }
 
+/*
+ * Fetches the next leaf of the targets that are the pattern, as a fact of its
+ * first day; false if there is none.
+ */
+static bool
+next_target(history *h, ts_fact *fact)
+{
+	const ts_tree *targets = h->targets;
+	const ts_members *members = h->split->tree->members;
+	const ts_axis *finest = NULL;
+
+	for (int i = 0; i < h->split->n_axes; i++)
+		if (h->split->axes[i].is_time)
+			finest = &h->split->axes[i];
+	for (; h->next_target < targets->n; h->next_target++)
+	{
+		const ts_node *node = &targets->nodes[h->next_target];
+		DateADT		from = node->from;
+		DateADT		upto = node->upto;
+
+		CHECK_FOR_INTERRUPTS();
+		if (node->n_children > 0 || from < h->split->term->basis_from || upto > h->split->term->basis_upto)
+			continue;
+		if (finest && h->with_day)
+		{
+			ts_axis_bucket(targets, finest, node->from, &from, &upto);
+			if (upto < node->upto)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("target %lld of plan \"%s\" is longer than a %s",
+								(long long) node->target_id, targets->plan, finest->name),
+						 errdetail("What is like it by %s cannot be said.", finest->name),
+						 errhint("SELECT * FROM target_split.split_target(%lld, %s);",
+								 (long long) node->target_id, quote_literal_cstr(psprintf("{%s}", finest->name)))));
+		}
+		memset(fact->code, 0, sizeof(char *) * (h->split->tree->n_dims + 1));
+		for (int dim = 0; dim < h->split->tree->n_dims; dim++)
+			fact->member[dim] = -1;
+		for (int32 at = h->next_target;; at = targets->nodes[at].parent)
+		{
+			int32		member = at == 0 || targets->nodes[at].member_id == 0 ? -1 :
+				ts_members_by_id(members, targets->nodes[at].member_id);
+
+			if (member >= 0 && fact->member[members->members[member].dim_no] < 0)
+				fact->member[members->members[member].dim_no] = member;
+			if (at == 0)
+				break;
+		}
+		/* and those above the target that was named */
+		for (int dim = 0; dim < targets->n_dims; dim++)
+			if (targets->start_member[dim] >= 0)
+			{
+				int32		member = ts_members_by_id(members,
+													  targets->members->members[targets->start_member[dim]].member_id);
+
+				if (member >= 0 && fact->member[members->members[member].dim_no] < 0)
+					fact->member[members->members[member].dim_no] = member;
+			}
+		fact->day = node->from;
+		fact->amount = node->amount;
+		fact->count = 1;
+		h->next_target++;
+		return true;
+	}
+	return false;
+}
+
+static bool
+next_fact(history *h, ts_fact *fact)
+{
+	return h->targets ? next_target(h, fact) : ts_facts_next(h->facts, fact);
+}
+
 void
 ts_weigh_history(ts_split *split)
 {
 	history		h = {0};
 	ts_tree    *tree = split->tree;
-	ts_window_state window;
-	ts_fact_scan *scan;
-	ts_fact		fact;
+	ts_window_state window = {0};
+	ts_fact		fact = {0};
 	HASHCTL		ctl = {0};
 	HASH_SEQ_STATUS status;
 	cell_sum   *cell;
 	validity   *leaf_valid;
+	bool		any = false;
 
 	h.split = split;
-	ts_source_load(tree->metric_id, &h.source, false, split->context);
-	check_measurable(&h);
+	h.profile = split->term->profile;
+	h.metric = h.profile ? h.profile->metric : tree->metric;
+	h.lag = h.profile ? h.profile->lag : 0;
+	if (h.profile && h.profile->plan_id != 0)
+		h.targets = ts_tree_load(h.profile->target_id, false, 0, NULL, split->context);
+	else
+		ts_source_load(h.profile ? h.profile->metric_id : tree->metric_id, &h.source, false, split->context);
+	prepare_levels(&h);
 	prepare_catcher(&h);
 	prepare_basis(&h);
-	/* where the day matters, what lies before the source is missing, cell by cell */
-	ts_source_check_window(&h.source, split->basis_from, split->basis_upto, !h.with_day,
-						   split->on_incomplete, &window);
-	h.first_fact = window.any ? window.first : DATEVAL_NOEND;
+	if (h.targets)
+		h.first_fact = split->term->basis_from;
+	else
+	{
+		/* where the day matters, what lies before the source is missing, cell by cell */
+		ts_source_check_window(&h.source, split->term->basis_from, split->term->basis_upto, !h.with_day,
+							   split->on_incomplete, &window);
+		h.first_fact = window.any ? window.first : DATEVAL_NOEND;
+	}
 	if (h.with_day)
 		weigh_days(&h);
 	h.sum_refused = zero_numeric();
@@ -661,11 +806,21 @@ ts_weigh_history(ts_split *split)
 	h.unassigned = hash_create("target_split unassigned", 64, &ctl,
 							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
-	scan = ts_facts_open(&h.source, tree->members, tree->n_dims, tree->dimension_ids,
-						 tree->depths, h.with_day, split->basis_from, split->basis_upto);
-	while (ts_facts_next(scan, &fact))
+	if (h.targets)
+	{
+		fact.member = palloc(sizeof(int32) * (tree->n_dims + 1));
+		fact.code = palloc(sizeof(char *) * (tree->n_dims + 1));
+	}
+	else
+		h.facts = ts_facts_open(&h.source, tree->members, tree->n_dims, tree->dimension_ids,
+								h.depths, h.with_day, split->term->basis_from, split->term->basis_upto);
+	while (next_fact(&h, &fact))
+	{
 		add_fact(&h, &fact);
-	ts_facts_close(scan);
+		any = true;
+	}
+	if (h.facts)
+		ts_facts_close(h.facts);
 	if (h.n_refused > 0 && strcmp(split->on_unassigned, "spread") != 0)
 		refuse_unassigned(&h);
 
@@ -714,7 +869,7 @@ ts_weigh_history(ts_split *split)
 					ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
 				else
 					narrow_validity(&valid, &tree->members->members[key[axis + 1]]);
-			split->cells.missing[i] = window.n_facts == 0 || is_missing(&h, from, upto, &valid);
+			split->cells.missing[i] = !any || is_missing(&h, from, upto, &valid);
 		}
 	}
 
@@ -736,8 +891,121 @@ ts_weigh_history(ts_split *split)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("basis %s has no facts for %s",
-						ts_window_text(split->basis_from, split->basis_upto),
+						ts_window_text(split->term->basis_from, split->term->basis_upto),
 						ts_split_leaf_name(split, 0)),
 				 errhint("method => 'equal'")));
 	hash_destroy(h.sums);
+}
+
+/* ------------------------------------------------------- profile, copy */
+
+/*
+ * Reads profile => '{"plan": "FY2024", "metric": "sales", "slice": {"market":
+ * "East"}, "lag": 2, "factor": 1.1}'.  Without a plan it is about actuals.
+ */
+ts_profile *
+ts_profile_parse(ts_split *split, Jsonb *json)
+{
+	ts_profile *profile = MemoryContextAllocZero(split->context, sizeof(ts_profile));
+	JsonbIterator *it;
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+	char	   *plan_name = NULL;
+	Jsonb	   *slice = NULL;
+	ts_metric	metric;
+
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"profile\" must be a JSON object"),
+				 errhint("profile => '{\"metric\": \"sales\", \"slice\": {\"market\": \"East\"}, \"lag\": 2}'")));
+	profile->factor = DirectFunctionCall1(int8_numeric, Int64GetDatum(1));
+	profile->metric = split->tree ? split->tree->metric : NULL;
+	it = JsonbIteratorInit(&json->root);
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		char	   *name;
+
+		if (token != WJB_KEY)
+			continue;
+		name = pnstrdup(key.val.string.val, key.val.string.len);
+		JsonbIteratorNext(&it, &value, true);
+		if (strcmp(name, "plan") == 0 && value.type == jbvString)
+			plan_name = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (strcmp(name, "metric") == 0 && value.type == jbvString)
+			profile->metric = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (strcmp(name, "slice") == 0 && value.type == jbvBinary)
+			slice = JsonbValueToJsonb(&value);
+		else if (strcmp(name, "lag") == 0 && value.type == jbvNumeric)
+			profile->lag = DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value.val.numeric)));
+		else if (strcmp(name, "factor") == 0 && value.type == jbvNumeric)
+			profile->factor = NumericGetDatum(value.val.numeric);
+		else
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"profile\" has no \"%s\" of this type", name),
+					 errhint("plan and metric are texts, slice is an object, lag a number of months, factor a number.")));
+	}
+	if (profile->lag < -1200 || profile->lag > 1200)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lag of %d months is too long", profile->lag)));
+	if (!profile->metric)
+		profile->metric = split->metric;
+	ts_metric_find(profile->metric, &metric, split->context);
+	profile->metric_id = metric.metric_id;
+	if (slice)
+		(void) ts_slice_resolve(slice, &profile->slice, &profile->n_slice, split->context);
+	if (plan_name)
+	{
+		ts_plan		plan;
+
+		ts_plan_find(plan_name, &plan, split->context);
+		profile->plan_id = plan.plan_id;
+		profile->plan = plan_name;
+		profile->target_id = ts_root_target(&plan, &metric, false);
+		if (profile->target_id == split->target_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("the profile is the target that is to be split")));
+	}
+	return profile;
+}
+
+/* What is copied, times the factor, must be the target, to the quantum */
+void
+ts_settle_copy(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	const ts_quantum *quantum = &split->tree->quantum;
+	Datum		unit = ts_units_to_numeric(1, quantum);
+	ts_name_list wrong = {0};
+
+	for (int64 first = 0, last; first < cells->n; first = last)
+	{
+		ts_int128	sum = 0;
+		Datum		copied;
+		Datum		amount = split->tree->nodes[split->leaves[cells->leaf[first]]].amount;
+		Datum		difference;
+
+		for (last = first; last < cells->n && cells->leaf[last] == cells->leaf[first]; last++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			sum += cells->weight[last];
+		}
+		copied = DirectFunctionCall2(numeric_mul, ts_scaled_to_numeric(sum, split->scale),
+									 split->term->profile->factor);
+		difference = DirectFunctionCall1(numeric_abs, DirectFunctionCall2(numeric_sub, amount, copied));
+		if (DatumGetBool(DirectFunctionCall2(numeric_ge, difference, unit)))
+			ts_name_list_add(&wrong, psprintf("%s is %s, the copy %s", ts_split_leaf_name(split, cells->leaf[first]),
+											  DatumGetCString(DirectFunctionCall1(numeric_out, amount)),
+											  DatumGetCString(DirectFunctionCall1(numeric_out, copied))));
+	}
+	if (wrong.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("what is copied does not add up to the target"),
+				 errdetail_internal("%s.", ts_name_list_text(&wrong)),
+				 errhint("Set the target to it first, or take the shares alone: method => 'profile'")));
 }

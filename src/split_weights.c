@@ -191,13 +191,13 @@ read_json(const ts_split *split, weight_rows *rows)
 	JsonbValue	value;
 	JsonbIteratorToken token;
 
-	if (split->n_axes != 1 || !JB_ROOT_IS_OBJECT(split->weights))
+	if (split->n_axes != 1 || !JB_ROOT_IS_OBJECT(split->term->weights))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"weights\" must be an object of weights for the members of one level"),
 				 errhint("by => '{market}', weights => '{\"East\": 3, \"West\": 2}';"
 						 " for several levels use weights_from.")));
-	it = JsonbIteratorInit(&split->weights->root);
+	it = JsonbIteratorInit(&split->term->weights->root);
 	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
 	{
 		char	   *text;
@@ -228,7 +228,7 @@ read_relation(const ts_split *split, weight_rows *rows)
 													  ALLOCSET_DEFAULT_SIZES);
 	char	   *relation;
 
-	ts_arg(&args, OIDOID, ObjectIdGetDatum(split->weights_from), false);
+	ts_arg(&args, OIDOID, ObjectIdGetDatum(split->term->weights_from), false);
 	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
 			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
@@ -243,18 +243,18 @@ read_relation(const ts_split *split, weight_rows *rows)
 	{
 		/* "amount" is as good a name as "weight" for what amounts => reads */
 		const char *name = i < split->n_axes ? split->axes[i].name : "weight";
-		AttrNumber	attno = get_attnum(split->weights_from, name);
+		AttrNumber	attno = get_attnum(split->term->weights_from, name);
 		Oid			type;
 
 		if (attno == InvalidAttrNumber && i == split->n_axes)
-			attno = get_attnum(split->weights_from, name = "amount");
+			attno = get_attnum(split->term->weights_from, name = "amount");
 		if (attno == InvalidAttrNumber)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("relation %s has no column \"%s\"", relation,
 							i < split->n_axes ? name : "weight"),
 					 errdetail("It must have a column for each entry of \"by\", and a column \"weight\".")));
-		type = getBaseType(get_atttype(split->weights_from, attno));
+		type = getBaseType(get_atttype(split->term->weights_from, attno));
 		if (i == split->n_axes)
 		{
 			if (type != NUMERICOID && type != INT2OID && type != INT4OID && type != INT8OID)
@@ -516,7 +516,7 @@ ts_weigh_given(ts_split *split)
 	ts_name_list without = {0};
 
 	rows.unknown_period = -1;
-	if (split->weights)
+	if (split->term->weights)
 		read_json(split, &rows);
 	else
 		read_relation(split, &rows);
