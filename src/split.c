@@ -45,10 +45,13 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
 #include "engine/apportion.h"
+#include "engine/residual.h"
+#include "engine/wide.h"
 #include "plan.h"
 #include "query.h"
 #include "split.h"
@@ -1314,17 +1317,140 @@ ts_split_weigh_by_shape(ts_split *split)
 	free_nodes(&nodes);
 }
 
+/*
+ * Which child of a node, or at the top (-1), is the last to have got a unit by
+ * the largest remainder, -1 if none has.  Nodes first ... first + n - 1 are a
+ * leaf's block; ratio makes exact shares of weights.
+ */
+static int64
+last_to_get_a_unit(const split_nodes *nodes, int64 first, int64 n, int64 above, const ts_ratio *ratio)
+{
+	int64		last = -1;
+	ts_uint128	least = 0;
+
+	for (int64 i = above + 1; i < n; i++)
+	{
+		ts_int128	weight = nodes->weight[first + i];
+		ts_int128	share = nodes->share[first + i];
+		ts_uint128	remainder;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nodes->parent[first + i] != above ||
+			ts_ratio_floor(ratio, weight, &remainder) == (ts_uint128) (share < 0 ? -share : share))
+			continue;
+		if (last < 0 || remainder < least ||
+			(remainder == least && weight <= nodes->weight[first + last]))
+		{
+			last = i;
+			least = remainder;
+		}
+	}
+	return last;
+}
+
+/*
+ * Rounds the tree under one leaf by the largest remainder, to multiples of the
+ * call's quantum.  What of the leaf is less than that makes one multiple more,
+ * and on every level the node that gets its last unit lacks what is too much:
+ * so every node is between the floor and the ceiling of its exact share, and
+ * all but those on that path are one of the two.
+ */
+static ts_status
+apportion_coarse(ts_split *split, split_nodes *nodes, int32 leaf, void *work)
+{
+	int64		first = nodes->first[leaf];
+	int64		n = nodes->first[leaf + 1] - first;
+	ts_int128	units = split->units[leaf];
+	int			sign = units < 0 ? -1 : 1;
+	ts_int128	lacking = (split->coarse - sign * units % split->coarse) % split->coarse;
+	ts_status	status = ts_apportion_tree_in(n, nodes->parent + first, nodes->weight + first,
+											  units, split->coarse, nodes->share + first, work,
+											  NULL, NULL, check_interrupts);
+	int64		path[TS_MAX_AXES];
+	int			depth = 0;
+
+	if (status != TS_OK || split->coarse == 1)
+		return status;
+	if (lacking > 0)
+	{
+		ts_int128	whole = 0;
+		ts_ratio	ratio;
+		int64		at = -1;
+
+		for (int64 i = 0; i < n; i++)
+			if (nodes->parent[first + i] < 0)
+				whole += nodes->weight[first + i];
+		ts_ratio_init(&ratio, sign * units, whole * split->coarse);
+		while ((at = last_to_get_a_unit(nodes, first, n, at, &ratio)) >= 0)
+			path[depth++] = at;
+	}
+	for (int64 i = 0; i < n; i++)
+		nodes->share[first + i] *= split->coarse;
+	while (depth > 0)
+		nodes->share[first + path[--depth]] -= sign * lacking;
+	return status;
+}
+
+static ts_status
+apportion_leaf(ts_split *split, split_nodes *nodes, int32 leaf, int residual, bool *named, void *work)
+{
+	int64		first = nodes->first[leaf];
+	int64		n = nodes->first[leaf + 1] - first;
+
+	if (residual < 0)
+		return apportion_coarse(split, nodes, leaf, work);
+	for (int64 i = 0; i < n; i++)
+	{
+		const ts_axis *axis = &split->axes[nodes->axis[first + i]];
+
+		named[i] = !axis->is_time &&
+			strcmp(split->tree->members->members[nodes->key[first + i]].code, split->residual) == 0;
+	}
+	return ts_residual_tree(n, nodes->parent + first, nodes->weight + first, split->units[leaf],
+							(ts_residual) residual, named, nodes->share + first, work, check_interrupts);
+}
+
+/*
+ * What residual => means: -1 for the largest remainder, else a rule of the
+ * engine's.  What is no word is a member's code.
+ */
+static int
+residual_rule(const ts_split *split)
+{
+	static const char *const words[] = {"first", "last", "highest", "lowest", "carry"};
+	const ts_members *members = split->tree->members;
+
+	if (strcmp(split->residual, "largest") == 0)
+		return -1;
+	for (int i = 0; i < (int) lengthof(words); i++)
+		if (strcmp(split->residual, words[i]) == 0)
+			return i;
+	for (int i = 0; i < split->n_axes; i++)
+		if (!split->axes[i].is_time)
+			for (int32 m = split->axes[i].first; m < split->axes[i].last; m++)
+				if (strcmp(members->members[m].code, split->residual) == 0)
+					return TS_RESIDUAL_NAMED;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("member \"%s\" named by \"residual\" does not exist on a level of \"by\"", split->residual),
+			 errhint("residual => 'largest', 'first', 'last', 'highest', 'lowest', 'carry' or a member's code")));
+}
+
 /* Rounds the tree under each leaf */
 static void
 apportion_nodes(ts_split *split, split_nodes *nodes)
 {
 	int64		max_nodes = 0;
 	void	   *work;
+	bool	   *named;
+	int			residual = residual_rule(split);
 
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 		max_nodes = Max(max_nodes, nodes->first[leaf + 1] - nodes->first[leaf]);
 	nodes->share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
-	work = MemoryContextAllocHuge(split->context, ts_apportion_tree_work(max_nodes));
+	work = MemoryContextAllocHuge(split->context, Max(ts_apportion_tree_work(max_nodes),
+													  ts_residual_tree_work(max_nodes)));
+	named = MemoryContextAllocHuge(split->context, max_nodes + 1);
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
 		int64		first = nodes->first[leaf];
@@ -1343,14 +1469,16 @@ apportion_nodes(ts_split *split, split_nodes *nodes)
 			}
 			continue;
 		}
-		status = ts_apportion_tree(nodes->first[leaf + 1] - first, nodes->parent + first,
-								   nodes->weight + first, split->units[leaf],
-								   nodes->share + first, work, NULL, NULL, check_interrupts);
+		status = apportion_leaf(split, nodes, leaf, residual, named, work);
 		if (status == TS_ALL_ZERO)
 			ereport(ERROR,
 					(errcode(ERRCODE_DIVISION_BY_ZERO),
 					 errmsg("all weights are zero for %s", ts_split_leaf_name(split, leaf)),
 					 errhint("on_zero => 'equal' or on_zero => 'parent'")));
+		if (status == TS_TOO_LARGE)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("weights of %s are too large for this quantum", ts_split_leaf_name(split, leaf))));
 		if (status != TS_OK)
 			elog(ERROR, "tree of %s could not be rounded: status %d",
 				 ts_split_leaf_name(split, leaf), status);
@@ -1361,8 +1489,8 @@ apportion_nodes(ts_split *split, split_nodes *nodes)
 /* --------------------------------------------------------------- writing */
 
 /* {"dimension": value of the member} */
-static Datum
-edge_slice(const ts_split *split, int32 member)
+Datum
+ts_split_edge_slice(const ts_split *split, int32 member)
 {
 	const ts_member *m = &split->tree->members->members[member];
 	JsonbParseState *state = NULL;
@@ -1488,7 +1616,7 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 			{
 				period[at] = period[at - 1];
 				slice[at] = DirectFunctionCall2(jsonb_concat, slice[at - 1],
-												edge_slice(split, nodes->key[node]));
+												ts_split_edge_slice(split, nodes->key[node]));
 			}
 			id[at] = split->preview ? 0 : ts_next_target_id();
 
@@ -1988,6 +2116,28 @@ check_leaves(ts_split *split)
 				 finer_grain(split, first_time)));
 }
 
+/* How many of the plan's quanta the call's quantum is */
+static int64
+coarse_quantum(const ts_split *split, Datum quantum)
+{
+	const ts_quantum *fine = &split->tree->quantum;
+	Datum		zero = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
+	ts_int128	units = 0;
+
+	if (!numeric_is_nan(DatumGetNumeric(quantum)) && !numeric_is_inf(DatumGetNumeric(quantum)) &&
+		DatumGetBool(DirectFunctionCall2(numeric_gt, quantum, zero)) &&
+		DatumGetBool(DirectFunctionCall2(numeric_eq, zero,
+										 DirectFunctionCall2(numeric_mod, quantum, ts_units_to_numeric(1, fine)))))
+		units = ts_units_from_numeric(quantum, fine, "quantum");
+	if (units < 1 || units > PG_INT64_MAX / 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("quantum %s is not a multiple of the plan's %s",
+						DatumGetCString(DirectFunctionCall1(numeric_out, quantum)),
+						DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(1, fine))))));
+	return (int64) units;
+}
+
 /* The name of a target's metric; an error if there is no such target */
 static char *
 metric_of_target(int64 target_id, MemoryContext context)
@@ -2015,11 +2165,15 @@ arguments_json(FunctionCallInfo fcinfo)
 		ts_arg(&args, TEXTOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i));
 	for (int i = 13; i < 15; i++)
 		ts_arg(&args, JSONBOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i));
+	ts_arg(&args, NUMERICOID, PG_GETARG_DATUM(15), PG_ARGISNULL(15));
+	ts_arg(&args, TEXTOID, PG_GETARG_DATUM(16), PG_ARGISNULL(16));
+	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(17), PG_ARGISNULL(17));
 	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
 		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
 		   "'on_negative', NULLIF($7, 'error'), 'on_unassigned', NULLIF($8, 'error'),"
-		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11))", &args, true);
+		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11,"
+		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14))", &args, true);
 	return ts_datum(0, 1);
 }
 
@@ -2089,6 +2243,8 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	split->on_unassigned = text_arg(fcinfo, 11, "on_unassigned");
 	split->on_incomplete = option_arg(fcinfo, 12, "on_incomplete", incomplete_words);
 	split->main.bases = PG_ARGISNULL(13) ? NULL : PG_GETARG_JSONB_P(13);
+	split->residual = text_arg(fcinfo, 16, "residual");
+	split->levels = PG_ARGISNULL(17) ? NULL : PG_GETARG_JSONB_P(17);
 
 	ts_connect();
 	n_dims = ts_axes_parse(PG_GETARG_ARRAYTYPE_P(1), split->axes, &split->n_axes,
@@ -2104,6 +2260,10 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	ts_term_check(&split->main, NULL);
 	ts_term_parse_bases(split, &split->main);
 	n_dims = ts_term_dimensions(&split->main, n_dims, dimension_ids);
+	ts_levels_parse(split);
+	for (int i = 0; i < split->n_axes; i++)
+		if (split->level_term[i])
+			n_dims = ts_term_dimensions(split->level_term[i], n_dims, dimension_ids);
 	if (!preview)
 	{
 		ts_args		args = {0};
@@ -2128,6 +2288,11 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 							(long long) split->target_id, GetUserNameFromId(GetUserId(), false)),
 					 errhint("A row-level security policy lets the role read targets that it must not change.")));
 	}
+	split->coarse = PG_ARGISNULL(15) ? 1 : coarse_quantum(split, PG_GETARG_DATUM(15));
+	if (split->coarse != 1 && strcmp(split->residual, "largest") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a quantum of the call goes with residual => 'largest' only")));
 	prepare_axes(split);
 	check_leaves(split);
 	parse_members(split);
@@ -2137,7 +2302,10 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 				 errmsg("argument \"rest\" needs \"members\", which says who is kept by name"),
 				 errhint("members => '80', rest => 'Others'")));
 
-	ts_term_weigh(split, &split->main);
+	if (split->levels)
+		ts_levels_weigh(split);
+	else
+		ts_term_weigh(split, &split->main);
 
 	lay_out_nodes(split, &nodes);
 	apportion_nodes(split, &nodes);

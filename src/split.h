@@ -121,6 +121,7 @@ struct ts_split
 	ts_term		main;			/* the call's own term */
 	ts_term    *term;			/* the one that is being weighed */
 	Jsonb	   *levels;			/* NULL if not given */
+	ts_term    *level_term[TS_MAX_AXES];	/* what it says of an axis, or NULL */
 	Jsonb	   *members_arg;	/* NULL if not given */
 	bool		active;			/* only slices that the basis has */
 	HTAB	   *active_slices;	/* those, and what they begin with; NULL: all */
@@ -130,6 +131,8 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
+	int64		coarse;			/* plan's quanta in the call's quantum, 1 or more */
+	char	   *residual;		/* who gets what rounding leaves over */
 	bool		preview;
 
 	/* the targets that are split */
@@ -171,6 +174,10 @@ extern int	ts_term_dimensions(const ts_term *term, int n, int32 *dimension_ids);
 extern void ts_term_weigh(ts_split *split, ts_term *term);
 extern ts_profile *ts_profile_parse(ts_split *split, Jsonb *json);
 
+/* levels */
+extern void ts_levels_parse(ts_split *split);
+extern void ts_levels_weigh(ts_split *split);
+
 /* methods */
 extern void ts_weigh_history(ts_split *split);
 extern void ts_weigh_given(ts_split *split);
@@ -192,6 +199,7 @@ extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern void ts_split_settle(ts_split *split);
 extern void ts_split_weigh_by_shape(ts_split *split);
 extern void ts_split_limit_members(ts_split *split);
+extern Datum ts_split_edge_slice(const ts_split *split, int32 member);
 extern const char *ts_split_what(const ts_split *split);
 extern char *ts_split_cell_name(const ts_split *split, int64 cell);
 extern char *ts_split_leaf_name(const ts_split *split, int32 leaf);

@@ -50,4 +50,10 @@ extern ts_status ts_apportion_tree(size_t n, const int32_t *parent,
 								   ts_int128 *share, void *work,
 								   ts_tie tie, void *tie_arg, ts_check check);
 
+extern ts_status ts_apportion_tree_in(size_t n, const int32_t *parent,
+									  ts_int128 *weight, ts_int128 total,
+									  ts_int128 multiple, ts_int128 *share,
+									  void *work, ts_tie tie, void *tie_arg,
+									  ts_check check);
+
 #endif							/* TS_ENGINE_APPORTION_H */

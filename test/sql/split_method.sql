@@ -144,6 +144,67 @@ SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'stra
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{quarter}', method => 'straight_line', weights => '{"first": 1}');
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{quarter}', method => 'growth_curve', weights => '{"rate": -1}');
 
+-- --------------------------------------------------- a quantum of the call
+-- Every node between the floor and the ceiling of its exact share in the call's
+-- quantum, and all but those on one path multiples of it: counted for amounts
+-- and quanta of all sizes, in plain SQL.
+CREATE FUNCTION coarse(quantum numeric, amount numeric) RETURNS TABLE (nodes bigint, unfair bigint, no_multiples bigint, sums_hold boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_target('Z', 'sales', amount => coarse.amount);
+	RETURN QUERY
+	WITH p AS (SELECT * FROM preview_split(root_target('Z', 'sales'), '{line,quarter,region}', basis => '[2023-01-01,2024-01-01)', quantum => coarse.quantum)),
+	r AS (SELECT sum(p.weight) AS whole FROM p WHERE p.n_children = 0)
+	SELECT count(*),
+		   count(*) FILTER (WHERE p.amount < floor(coarse.amount * p.weight / r.whole / coarse.quantum) * coarse.quantum
+							OR p.amount > ceil(coarse.amount * p.weight / r.whole / coarse.quantum) * coarse.quantum),
+		   count(*) FILTER (WHERE mod(p.amount, coarse.quantum) <> 0),
+		   sum(p.amount) FILTER (WHERE p.n_children = 0) = coarse.amount AND sum(p.amount) FILTER (WHERE p.level = 'line') = coarse.amount
+		   AND sum(p.amount) FILTER (WHERE p.level = 'quarter') = coarse.amount
+	FROM p, r;
+END $$;
+SELECT q, a, (coarse(q, a)).* FROM (VALUES (1), (100), (10000), (0.05), (777.77)) q (q), (VALUES (1234567.89), (-55555.55), (999), (0.01), (20000)) a (a) ORDER BY 1, 2;
+SELECT set_target('Z', 'sales', amount => 65549.26) > 0 AS set;
+SELECT slice ->> 'line' AS line, amount FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 10000);
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 0.015);
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 0);
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 'NaN');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 100, residual => 'last');
+
+-- ---------------------------------------- who gets what rounding leaves over
+SELECT set_target('Z', 'sales', amount => 100) > 0 AS set;
+SELECT residual, (SELECT array_agg(amount ORDER BY period) FROM preview_split(root_target('Z', 'sales'), '{month}', method => 'equal', residual => r.residual)) AS months
+FROM unnest('{largest,first,last,highest,lowest,carry}'::text[]) AS r (residual);
+SELECT slice, amount FROM preview_split(root_target('Z', 'sales'), '{line,region}', method => 'equal', residual => 'South');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', residual => 'somebody');
+
+-- ------------------------------------------------- a method for each level
+-- two stages: shares of the lines are given, regions inside each by history
+SELECT slice, amount FROM preview_split(root_target('Z', 'sales'), '{line,region}', basis => '[2023-01-01,2024-01-01)',
+	levels => '{"line": {"method": "percent", "weights": {"Bikes": 50, "Parts": 30, "Shoes": 20}}}') s;
+-- each part against its share by hand: percent x history x straight line
+SELECT count(*) AS parts, bool_and(fair(s.amount, p.share * b.amount / b.total * (extract(quarter FROM lower(s.period)) + 1) / 14, 100)) AS fair
+FROM preview_split(root_target('Z', 'sales'), '{line,region,quarter}', basis => '[2023-01-01,2024-01-01)',
+				   levels => '{"line": {"method": "percent", "weights": {"Bikes": 50, "Parts": 30, "Shoes": 20}}, "quarter": {"method": "straight_line", "weights": {"first": 2, "last": 5}}}') s
+JOIN (VALUES ('Bikes', 0.5), ('Parts', 0.3), ('Shoes', 0.2)) p (line, share) ON p.line = s.slice ->> 'line'
+JOIN (SELECT line, region, sum(amount) AS amount, sum(sum(amount)) OVER (PARTITION BY line) AS total FROM orders WHERE day >= '2023-01-01' GROUP BY 1, 2) b
+	ON b.line = s.slice ->> 'line' AND b.region = s.slice ->> 'region'
+WHERE s.n_children = 0;
+-- the regions alike, and each by its own quarters
+SELECT count(*) AS parts, bool_and(fair(s.amount, 0.5 * b.amount / b.total, 100)) AS fair
+FROM preview_split(root_target('Z', 'sales'), '{region,quarter}', method => 'equal', levels => '{"quarter": {"basis": "[2023-01-01,2024-01-01)"}}') s
+JOIN (SELECT region, extract(quarter FROM day) AS q, sum(amount) AS amount, sum(sum(amount)) OVER (PARTITION BY region) AS total FROM orders WHERE day >= '2023-01-01' GROUP BY 1, 2) b
+	ON b.region = s.slice ->> 'region' AND b.q = extract(quarter FROM lower(s.period))
+WHERE s.n_children = 0;
+-- all levels together by one method are what the call without levels makes
+SELECT count(*) AS different FROM (
+	SELECT slice, period, amount FROM preview_split(root_target('Z', 'sales'), '{line,region,month}', basis => '[2023-01-01,2024-01-01)', levels => '{"region": {"basis": "[2023-01-01,2024-01-01)"}, "month": {"basis": "[2023-01-01,2024-01-01)"}}') EXCEPT
+	SELECT slice, period, amount FROM preview_split(root_target('Z', 'sales'), '{line,region,month}', basis => '[2023-01-01,2024-01-01)')) d;
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', levels => '{"month": {}}');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', levels => '[]');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', levels => '{"line": {"method": "amounts", "weights": {"Bikes": 1}}}');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', levels => '{"line": {"weights": {"Bikes": 1}}}');
+
 -- the call that is shown makes the same again
 SELECT count(*) FROM split_target(root_target('Z', 'sales'), '{line}', method => 'blend', bases => '[{"factor": 0.7, "basis": "[2022-01-01,2023-01-01)"}, {"factor": 0.3, "method": "equal"}]');
 SELECT regexp_replace(split_call, ' -- .*', '') AS split_call, amount, weight, exact_share_decimal FROM explain_target(plan => 'Z', metric => 'sales', slice => '{"line": "Bikes"}') WHERE step = 1;
