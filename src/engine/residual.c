@@ -72,7 +72,7 @@ ts_residual_tree(size_t n, const int32_t *parent, ts_int128 *weight, ts_int128 t
 	/* from the last to the first, so that lists run in the order of the nodes */
 	for (size_t i = n; i-- > 0;)
 	{
-		size_t		list = (size_t) (parent[i] + 1);
+		size_t		list = parent[i] < 0 ? 0 : (size_t) parent[i] + 1;
 
 		if (first[i + 1] >= 0)
 		{
