@@ -377,6 +377,10 @@ check_status(ts_status status, int64 participants, const ts_quantum *quantum,
 			break;
 		case TS_NEGATIVE_WEIGHT:
 		case TS_BAD_TREE:
+		case TS_CROSSED_BOUNDS:
+		case TS_BELOW_BOUNDS:
+		case TS_ABOVE_BOUNDS:
+		case TS_ONLY_ZERO_WEIGHTS:
 			break;
 	}
 	elog(ERROR, "unexpected status %d of the engine", (int) status);
