@@ -50,6 +50,7 @@
 #include "utils/tuplestore.h"
 
 #include "engine/apportion.h"
+#include "engine/bounded.h"
 #include "engine/residual.h"
 #include "engine/wide.h"
 #include "plan.h"
@@ -86,24 +87,10 @@ enum
 	RES_FALLBACK,
 	RES_MEMBER_ID,
 	RES_N_CHILDREN,
+	RES_AT_LEAST,
+	RES_AT_MOST,
 	RES_COLUMNS
 };
-
-/* The new targets under all leaves, in preorder */
-typedef struct split_nodes
-{
-	int64		n;
-	int64		space;
-	int32	   *parent;			/* within its leaf's block, -1 at the top */
-	int32	   *key;
-	int32	   *n_children;
-	uint8	   *axis;
-	uint8	   *fallback;
-	bool	   *open;			/* something is expected of it, or of one below */
-	ts_int128  *weight;
-	ts_int128  *share;
-	int64	   *first;			/* per leaf: its first node; n_leaves + 1 */
-} split_nodes;
 
 static void
 check_interrupts(void)
@@ -160,6 +147,23 @@ ts_split_leaf_name(const ts_split *split, int32 leaf)
 	return psprintf("target %lld (%s, %s)", (long long) node->target_id,
 					JsonbToCString(NULL, &DatumGetJsonbP(node->slice)->root, 0),
 					ts_window_text(node->from, node->upto));
+}
+
+/* "market East, month 2024-01" for a new target, with the leaf's name where there are several */
+char *
+ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node)
+{
+	int64		first = nodes->first[leaf];
+	char	   *name = NULL;
+
+	for (int32 at = (int32) (node - first); at >= 0; at = nodes->parent[first + at])
+	{
+		const ts_axis *axis = &split->axes[nodes->axis[first + at]];
+		char	   *label = psprintf("%s %s", axis->name, key_label(split, axis, nodes->key[first + at]));
+
+		name = name ? psprintf("%s, %s", label, name) : label;
+	}
+	return split->n_leaves > 1 ? psprintf("%s of %s", name, ts_split_leaf_name(split, leaf)) : name;
 }
 
 /* "market East, month 2024-01", with the leaf's name where there are several */
@@ -1132,7 +1136,7 @@ ts_split_settle(ts_split *split)
 /* ---------------------------------------------------------------- nodes */
 
 static int64
-add_node(split_nodes *nodes, MemoryContext context)
+add_node(ts_split_nodes *nodes, MemoryContext context)
 {
 	if (nodes->n == nodes->space)
 	{
@@ -1157,7 +1161,7 @@ add_node(split_nodes *nodes, MemoryContext context)
 
 /* Lays the nodes out in preorder: one for each prefix of keys, per leaf */
 static void
-lay_out_nodes(ts_split *split, split_nodes *nodes)
+lay_out_nodes(ts_split *split, ts_split_nodes *nodes)
 {
 	const ts_cells *cells = &split->cells;
 	int			width = split->n_axes;
@@ -1234,7 +1238,7 @@ gcd128(ts_int128 a, ts_int128 b)
  * 10^28, rounded down.
  */
 static void
-weigh_by_shape(ts_split *split, split_nodes *nodes)
+weigh_by_shape(ts_split *split, ts_split_nodes *nodes)
 {
 	ts_int128	limit = largest_weight();
 	ts_int128  *ways;
@@ -1288,7 +1292,7 @@ weigh_by_shape(ts_split *split, split_nodes *nodes)
 }
 
 static void
-free_nodes(split_nodes *nodes)
+free_nodes(ts_split_nodes *nodes)
 {
 	pfree(nodes->parent);
 	pfree(nodes->key);
@@ -1304,7 +1308,7 @@ free_nodes(split_nodes *nodes)
 void
 ts_split_weigh_by_shape(ts_split *split)
 {
-	split_nodes nodes = {0};
+	ts_split_nodes nodes = {0};
 	int64		cell = 0;
 
 	lay_out_nodes(split, &nodes);
@@ -1323,7 +1327,7 @@ ts_split_weigh_by_shape(ts_split *split)
  * leaf's block; ratio makes exact shares of weights.
  */
 static int64
-last_to_get_a_unit(const split_nodes *nodes, int64 first, int64 n, int64 above, const ts_ratio *ratio)
+last_to_get_a_unit(const ts_split_nodes *nodes, int64 first, int64 n, int64 above, const ts_ratio *ratio)
 {
 	int64		last = -1;
 	ts_uint128	least = 0;
@@ -1356,7 +1360,7 @@ last_to_get_a_unit(const split_nodes *nodes, int64 first, int64 n, int64 above, 
  * all but those on that path are one of the two.
  */
 static ts_status
-apportion_coarse(ts_split *split, split_nodes *nodes, int32 leaf, void *work)
+apportion_coarse(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
 {
 	int64		first = nodes->first[leaf];
 	int64		n = nodes->first[leaf + 1] - first;
@@ -1391,12 +1395,65 @@ apportion_coarse(ts_split *split, split_nodes *nodes, int32 leaf, void *work)
 	return status;
 }
 
+static char *
+units_text(const ts_split *split, ts_int128 units)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(units, &split->tree->quantum)));
+}
+
+/* Rounds the tree under one leaf within the bounds of its nodes */
 static ts_status
-apportion_leaf(ts_split *split, split_nodes *nodes, int32 leaf, int residual, bool *named, void *work)
+apportion_bounded(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
+{
+	int64		first = nodes->first[leaf];
+	int64		n = nodes->first[leaf + 1] - first;
+	uint8	   *held = MemoryContextAllocHuge(split->context, n + 1);
+	/* the engine narrows its bounds by those above and below; ours are kept */
+	ts_int128  *lower = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
+	ts_int128  *upper = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
+	ts_bounds_report why;
+	ts_status	status;
+
+	memcpy(lower, nodes->lower + first, sizeof(ts_int128) * n);
+	memcpy(upper, nodes->upper + first, sizeof(ts_int128) * n);
+	status = ts_bounded_tree(n, nodes->parent + first, nodes->weight + first, lower, upper,
+							 split->units[leaf], nodes->share + first, held, work,
+							 NULL, NULL, &why, check_interrupts);
+	pfree(held);
+	pfree(lower);
+	pfree(upper);
+	if (status == TS_CROSSED_BOUNDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bounds of %s cross", ts_split_node_name(split, nodes, leaf, first + why.index)),
+				 errdetail("It must have at least %s and at most %s.",
+						   units_text(split, nodes->lower[first + why.index]),
+						   units_text(split, nodes->upper[first + why.index]))));
+	if (status == TS_BELOW_BOUNDS || status == TS_ABOVE_BOUNDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 status == TS_BELOW_BOUNDS ?
+				 errmsg("bounds of the parts ask for more than there is to share") :
+				 errmsg("bounds of the parts take less than there is to share"),
+				 errdetail("%s of %s are to be shared, its parts must have at %s %s, which is %s too %s.",
+						   units_text(split, why.total),
+						   why.index == SIZE_MAX ? ts_split_leaf_name(split, leaf) :
+						   ts_split_node_name(split, nodes, leaf, first + why.index),
+						   status == TS_BELOW_BOUNDS ? "least" : "most",
+						   units_text(split, why.sum), units_text(split, why.shortfall),
+						   status == TS_BELOW_BOUNDS ? "much" : "little"),
+				 errhint("Change the bounds, or the amount of the target.")));
+	return status;
+}
+
+static ts_status
+apportion_leaf(ts_split *split, ts_split_nodes *nodes, int32 leaf, int residual, bool *named, void *work)
 {
 	int64		first = nodes->first[leaf];
 	int64		n = nodes->first[leaf + 1] - first;
 
+	if (nodes->lower)
+		return apportion_bounded(split, nodes, leaf, work);
 	if (residual < 0)
 		return apportion_coarse(split, nodes, leaf, work);
 	for (int64 i = 0; i < n; i++)
@@ -1438,7 +1495,7 @@ residual_rule(const ts_split *split)
 
 /* Rounds the tree under each leaf */
 static void
-apportion_nodes(ts_split *split, split_nodes *nodes)
+apportion_nodes(ts_split *split, ts_split_nodes *nodes)
 {
 	int64		max_nodes = 0;
 	void	   *work;
@@ -1448,8 +1505,9 @@ apportion_nodes(ts_split *split, split_nodes *nodes)
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 		max_nodes = Max(max_nodes, nodes->first[leaf + 1] - nodes->first[leaf]);
 	nodes->share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
-	work = MemoryContextAllocHuge(split->context, Max(ts_apportion_tree_work(max_nodes),
-													  ts_residual_tree_work(max_nodes)));
+	work = MemoryContextAllocHuge(split->context,
+								  nodes->lower ? ts_bounded_tree_work(max_nodes) :
+								  Max(ts_apportion_tree_work(max_nodes), ts_residual_tree_work(max_nodes)));
 	named = MemoryContextAllocHuge(split->context, max_nodes + 1);
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
@@ -1544,7 +1602,7 @@ shared_period(HTAB *periods, DateADT from, DateADT upto, MemoryContext context)
  * ids unless this is a preview.
  */
 static void
-write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, TupleDesc desc)
+write_nodes(ts_split *split, const ts_split_nodes *nodes, Tuplestorestate *store, TupleDesc desc)
 {
 	const ts_tree *tree = split->tree;
 	MemoryContext row_context;
@@ -1639,6 +1697,12 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 			values[RES_MEMBER_ID] = Int64GetDatum(axis->is_time ? 0 :
 												  tree->members->members[nodes->key[node]].member_id);
 			values[RES_N_CHILDREN] = Int32GetDatum(nodes->n_children[node]);
+			nulls[RES_AT_LEAST] = !nodes->lower || nodes->lower[node] == TS_NO_LOWER;
+			if (!nulls[RES_AT_LEAST])
+				values[RES_AT_LEAST] = ts_units_to_numeric(nodes->lower[node], &tree->quantum);
+			nulls[RES_AT_MOST] = !nodes->lower || nodes->upper[node] == TS_NO_UPPER;
+			if (!nulls[RES_AT_MOST])
+				values[RES_AT_MOST] = ts_units_to_numeric(nodes->upper[node], &tree->quantum);
 			split->fallbacks[nodes->fallback[node]]++;
 			tuplestore_putvalues(store, desc, values, nulls);
 			MemoryContextReset(row_context);
@@ -1720,9 +1784,11 @@ insert_targets(ts_split *split, Datum by, Datum arguments, int64 n_created,
 	ts_arg_int4(&args, split->tree->metric_id);
 	ts_arg_int8(&args, split_id);
 	ts_run("INSERT INTO target_split.target (target_id, parent_id, split_id, member_id, lineage_id,"
-		   " plan_id, metric_id, n_children, depth, level, period, amount, weight, slice, fallback)"
+		   " plan_id, metric_id, n_children, depth, level, period, amount, weight, slice, fallback,"
+		   " at_least, at_most)"
 		   " SELECT target_id, parent_id, $3, member_id, target_id,"
-		   " $1, $2, n_children, depth, level, period, amount, weight, slice, fallback"
+		   " $1, $2, n_children, depth, level, period, amount, weight, slice, fallback,"
+		   " at_least, at_most"
 		   " FROM new_target", &args, false);
 	SPI_unregister_relation("new_target");
 
@@ -2168,12 +2234,15 @@ arguments_json(FunctionCallInfo fcinfo)
 	ts_arg(&args, NUMERICOID, PG_GETARG_DATUM(15), PG_ARGISNULL(15));
 	ts_arg(&args, TEXTOID, PG_GETARG_DATUM(16), PG_ARGISNULL(16));
 	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(17), PG_ARGISNULL(17));
+	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(18), PG_ARGISNULL(18));
+	ts_arg(&args, REGCLASSOID, PG_GETARG_DATUM(19), PG_ARGISNULL(19));
 	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
 		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
 		   "'on_negative', NULLIF($7, 'error'), 'on_unassigned', NULLIF($8, 'error'),"
 		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11,"
-		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14))", &args, true);
+		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14,"
+		   "'bounds', $15, 'bounds_from', $16::text))", &args, true);
 	return ts_datum(0, 1);
 }
 
@@ -2188,7 +2257,7 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	MemoryContext context;
 	MemoryContext old;
 	ts_split   *split;
-	split_nodes nodes = {0};
+	ts_split_nodes nodes = {0};
 	int32		dimension_ids[TS_MAX_DIMENSIONS];
 	int			n_dims;
 	char	   *method;
@@ -2245,6 +2314,12 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	split->main.bases = PG_ARGISNULL(13) ? NULL : PG_GETARG_JSONB_P(13);
 	split->residual = text_arg(fcinfo, 16, "residual");
 	split->levels = PG_ARGISNULL(17) ? NULL : PG_GETARG_JSONB_P(17);
+	split->bounds = PG_ARGISNULL(18) ? NULL : PG_GETARG_JSONB_P(18);
+	split->bounds_from = PG_ARGISNULL(19) ? InvalidOid : PG_GETARG_OID(19);
+	if (split->bounds && OidIsValid(split->bounds_from))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bounds are given either by \"bounds\" or by \"bounds_from\", not by both")));
 
 	ts_connect();
 	n_dims = ts_axes_parse(PG_GETARG_ARRAYTYPE_P(1), split->axes, &split->n_axes,
@@ -2289,10 +2364,15 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 					 errhint("A row-level security policy lets the role read targets that it must not change.")));
 	}
 	split->coarse = PG_ARGISNULL(15) ? 1 : coarse_quantum(split, PG_GETARG_DATUM(15));
-	if (split->coarse != 1 && strcmp(split->residual, "largest") != 0)
+	if ((split->coarse != 1) + (strcmp(split->residual, "largest") != 0) +
+		(split->bounds || OidIsValid(split->bounds_from)) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a quantum of the call goes with residual => 'largest' only")));
+				 errmsg("a quantum of the call, a residual other than 'largest', and bounds exclude each other")));
+	if (split->main.method->gives_amounts && (split->bounds || OidIsValid(split->bounds_from)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" gives the amounts, which no bounds can change", split->main.method->name)));
 	prepare_axes(split);
 	check_leaves(split);
 	parse_members(split);
@@ -2308,6 +2388,8 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 		ts_term_weigh(split, &split->main);
 
 	lay_out_nodes(split, &nodes);
+	if (split->bounds || OidIsValid(split->bounds_from))
+		ts_bounds_apply(split, &nodes);
 	apportion_nodes(split, &nodes);
 
 	/* the result outlives this call */

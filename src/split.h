@@ -131,6 +131,9 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
+	Jsonb	   *bounds;			/* NULL if not given */
+	Oid			bounds_from;	/* InvalidOid if not given */
+	HTAB	   *labels[TS_MAX_AXES];	/* per time axis, once used: label -> first day */
 	int64		coarse;			/* plan's quanta in the call's quantum, 1 or more */
 	char	   *residual;		/* who gets what rounding leaves over */
 	bool		preview;
@@ -168,11 +171,33 @@ extern const char *ts_name_list_text(ts_name_list *list);
 
 /* terms */
 extern void ts_term_parse(ts_split *split, Jsonb *json, const char *what, ts_term *term);
+extern ts_term ts_term_history(const ts_term *term);
 extern void ts_term_check(const ts_term *term, const char *what);
 extern void ts_term_parse_bases(ts_split *split, ts_term *term);
 extern int	ts_term_dimensions(const ts_term *term, int n, int32 *dimension_ids);
 extern void ts_term_weigh(ts_split *split, ts_term *term);
 extern ts_profile *ts_profile_parse(ts_split *split, Jsonb *json);
+
+/* The new targets under all leaves, in preorder */
+typedef struct ts_split_nodes
+{
+	int64		n;
+	int64		space;
+	int32	   *parent;			/* within its leaf's block, -1 at the top */
+	int32	   *key;
+	int32	   *n_children;
+	uint8	   *axis;
+	uint8	   *fallback;
+	bool	   *open;			/* something is expected of it, or of one below */
+	ts_int128  *weight;
+	ts_int128  *share;
+	ts_int128  *lower;			/* bounds in units; NULL: none has any */
+	ts_int128  *upper;
+	int64	   *first;			/* per leaf: its first node; n_leaves + 1 */
+} ts_split_nodes;
+
+/* bounds */
+extern void ts_bounds_apply(ts_split *split, ts_split_nodes *nodes);
 
 /* levels */
 extern void ts_levels_parse(ts_split *split);
@@ -200,6 +225,8 @@ extern void ts_split_settle(ts_split *split);
 extern void ts_split_weigh_by_shape(ts_split *split);
 extern void ts_split_limit_members(ts_split *split);
 extern Datum ts_split_edge_slice(const ts_split *split, int32 member);
+extern bool ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key);
+extern char *ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node);
 extern const char *ts_split_what(const ts_split *split);
 extern char *ts_split_cell_name(const ts_split *split, int64 cell);
 extern char *ts_split_leaf_name(const ts_split *split, int32 leaf);

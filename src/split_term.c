@@ -421,8 +421,8 @@ ts_weigh_blend(ts_split *split)
 /* ---------------------------------------------------------------- increment */
 
 /* A term with the call's basis alone */
-static ts_term
-history_term(const ts_term *term)
+ts_term
+ts_term_history(const ts_term *term)
 {
 	ts_term		history = *term;
 
@@ -431,6 +431,7 @@ history_term(const ts_term *term)
 	history.weights_from = InvalidOid;
 	history.bases = NULL;
 	history.n_terms = 0;
+	history.profile = NULL;
 	return history;
 }
 
@@ -461,7 +462,7 @@ void
 ts_weigh_increment(ts_split *split)
 {
 	ts_term    *term = split->term;
-	ts_term		history = history_term(term);
+	ts_term		history = ts_term_history(term);
 	ts_term		weights = *term;
 	ts_cells	basis;
 	ts_cells	shares;
@@ -563,7 +564,7 @@ void
 ts_weigh_growth(ts_split *split)
 {
 	ts_term    *term = split->term;
-	ts_term		history = history_term(term);
+	ts_term		history = ts_term_history(term);
 	ts_term		rates = *term;
 	ts_cells	basis;
 	ts_cells	rate;

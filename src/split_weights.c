@@ -33,7 +33,6 @@ typedef struct weight_rows
 	int32	   *keys;			/* n_axes a row */
 	ts_int128  *weight;
 	int16	   *scale;
-	HTAB	   *labels[TS_MAX_AXES];	/* per time axis: label -> first day */
 	ts_name_list unknown;
 	int			unknown_period; /* axis of the first unknown one, if a period, -1 */
 } weight_rows;
@@ -106,9 +105,12 @@ parse_day(const char *text, DateADT *day)
 	return y == part[0] && m == part[1] && d == part[2];
 }
 
-/* The key of a text on an axis; false if there is no such member or period */
-static bool
-find_key(const ts_split *split, weight_rows *rows, int axis_no, char *const *texts, int32 *key)
+/*
+ * The key of a text on an axis, with the texts of the axes before it, which may
+ * be NULL; false if there is no such member or period
+ */
+bool
+ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key)
 {
 	const ts_axis *axis = &split->axes[axis_no];
 	const ts_node *start = &split->tree->nodes[0];
@@ -119,10 +121,10 @@ find_key(const ts_split *split, weight_rows *rows, int axis_no, char *const *tex
 		label_entry *entry = NULL;
 		DateADT		day;
 
-		if (!rows->labels[axis_no])
-			rows->labels[axis_no] = make_labels(split, axis);
+		if (!split->labels[axis_no])
+			split->labels[axis_no] = make_labels(split, axis);
 		if (strlen(texts[axis_no]) < TS_PERIOD_LABEL_SIZE)
-			entry = hash_search(rows->labels[axis_no], texts[axis_no], HASH_FIND, NULL);
+			entry = hash_search(split->labels[axis_no], texts[axis_no], HASH_FIND, NULL);
 		if (entry)
 			*key = entry->start;
 		else if (parse_day(texts[axis_no], &day) && day >= start->from && day < start->upto)
@@ -146,7 +148,7 @@ find_key(const ts_split *split, weight_rows *rows, int axis_no, char *const *tex
 
 /* Takes one row of texts and a weight */
 static void
-take_row(const ts_split *split, weight_rows *rows, char *const *texts, Datum weight)
+take_row(ts_split *split, weight_rows *rows, char *const *texts, Datum weight)
 {
 	int			width = split->n_axes;
 	int			scale;
@@ -166,7 +168,7 @@ take_row(const ts_split *split, weight_rows *rows, char *const *texts, Datum wei
 #undef GROW
 	}
 	for (int i = 0; i < width; i++)
-		if (!texts[i] || !find_key(split, rows, i, texts, &rows->keys[rows->n * width + i]))
+		if (!texts[i] || !ts_split_find_key(split, i, texts, &rows->keys[rows->n * width + i]))
 		{
 			/* the list outlives the row */
 			MemoryContext old = MemoryContextSwitchTo(split->context);
@@ -184,7 +186,7 @@ take_row(const ts_split *split, weight_rows *rows, char *const *texts, Datum wei
 
 /* Reads weights => '{"A": 3, "B": 2}' */
 static void
-read_json(const ts_split *split, weight_rows *rows)
+read_json(ts_split *split, weight_rows *rows)
 {
 	JsonbIterator *it;
 	JsonbValue	key;
@@ -218,7 +220,7 @@ read_json(const ts_split *split, weight_rows *rows)
 
 /* Reads weights_from: a column per entry of "by" and a column with the weight */
 static void
-read_relation(const ts_split *split, weight_rows *rows)
+read_relation(ts_split *split, weight_rows *rows)
 {
 	StringInfoData sql;
 	ts_args		args = {0};
