@@ -210,6 +210,7 @@ CREATE TABLE @extschema@.split (
 	arguments	jsonb NOT NULL,
 	basis		daterange,
 	fallbacks	jsonb NOT NULL DEFAULT '{}',
+	findings	jsonb,
 	n_split		bigint NOT NULL,
 	n_created	bigint NOT NULL,
 	called_by	name NOT NULL DEFAULT current_user,
@@ -227,6 +228,7 @@ COMMENT ON COLUMN @extschema@.split.method IS 'Method: history, equal, weights, 
 COMMENT ON COLUMN @extschema@.split.arguments IS 'All other arguments of the call';
 COMMENT ON COLUMN @extschema@.split.basis IS 'Days whose actuals were the basis, where the method reads any';
 COMMENT ON COLUMN @extschema@.split.fallbacks IS 'Fallbacks taken, each with the number of targets it was taken for';
+COMMENT ON COLUMN @extschema@.split.findings IS 'What the method found out: factors and errors of shrunk, for at most 20 targets; NULL for nothing';
 COMMENT ON COLUMN @extschema@.split.n_split IS 'Number of targets that were split';
 COMMENT ON COLUMN @extschema@.split.n_created IS 'Number of targets that were made';
 COMMENT ON COLUMN @extschema@.split.called_by IS 'Role that called';

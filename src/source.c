@@ -366,6 +366,12 @@ outermost_day(const ts_source *src, const char *aggregate, DateADT *day)
 	return true;
 }
 
+bool
+ts_source_first_day(const ts_source *src, DateADT *day)
+{
+	return outermost_day(src, "min", day);
+}
+
 void
 ts_source_check_window(const ts_source *src, DateADT from, DateADT upto, bool from_start,
 					   const char *on_incomplete, ts_window_state *state)

@@ -96,6 +96,9 @@ extern void ts_source_check_window(const ts_source *src, DateADT from,
 								   const char *on_incomplete,
 								   ts_window_state *state);
 
+/* The day of the source's first fact; false if it has none */
+extern bool ts_source_first_day(const ts_source *src, DateADT *day);
+
 /* A date as YYYY-MM-DD and a window as [YYYY-MM-DD,YYYY-MM-DD), palloc'd */
 extern char *ts_date_text(DateADT day);
 extern char *ts_window_text(DateADT from, DateADT upto);

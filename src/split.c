@@ -1713,6 +1713,18 @@ write_nodes(ts_split *split, const ts_split_nodes *nodes, Tuplestorestate *store
 	MemoryContextDelete(row_context);
 }
 
+/* Adds to what is kept of the call: what a method found out */
+void
+ts_split_note(ts_split *split, Jsonb *finding)
+{
+	MemoryContext old = MemoryContextSwitchTo(split->context);
+	Datum		list = split->findings ? JsonbPGetDatum(split->findings) :
+		DirectFunctionCall1(jsonb_in, CStringGetDatum("[]"));
+
+	split->findings = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, list, JsonbPGetDatum(finding)));
+	MemoryContextSwitchTo(old);
+}
+
 /* The fallbacks taken, as {"zero: equal": 3} */
 static Datum
 fallbacks_json(const ts_split *split)
@@ -1763,9 +1775,10 @@ insert_targets(ts_split *split, Datum by, Datum arguments, int64 n_created,
 	ts_arg_int8(&args, split->n_leaves);
 	ts_arg_int8(&args, n_created);
 	ts_arg_text(&args, ts_reason[0] ? ts_reason : NULL);
+	ts_arg(&args, JSONBOID, JsonbPGetDatum(split->findings), split->findings == NULL);
 	ts_run("INSERT INTO target_split.split (plan_id, metric_id, target_id, by_levels, method,"
-		   " arguments, basis, fallbacks, n_split, n_created, reason)"
-		   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING split_id",
+		   " arguments, basis, fallbacks, n_split, n_created, reason, findings)"
+		   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING split_id",
 		   &args, false);
 	split_id = ts_int8(0, 1);
 

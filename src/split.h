@@ -151,6 +151,7 @@ struct ts_split
 	int			scale;			/* common scale of the weights */
 	int64		fallbacks[TS_N_FALLBACKS];
 	int64		n_unassigned;	/* facts that were spread or caught */
+	Jsonb	   *findings;		/* a list of what methods found, or NULL */
 
 	MemoryContext context;		/* lives as long as the call */
 };
@@ -209,6 +210,7 @@ extern void ts_weigh_given(ts_split *split);
 extern void ts_weigh_blend(ts_split *split);
 extern void ts_weigh_increment(ts_split *split);
 extern void ts_weigh_growth(ts_split *split);
+extern void ts_weigh_shrunk(ts_split *split);
 extern void ts_settle_copy(ts_split *split);
 extern void ts_refuse_gaps(ts_split *split);
 extern void ts_settle_amounts(ts_split *split);
@@ -227,6 +229,7 @@ extern void ts_split_limit_members(ts_split *split);
 extern Datum ts_split_edge_slice(const ts_split *split, int32 member);
 extern bool ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key);
 extern char *ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node);
+extern void ts_split_note(ts_split *split, Jsonb *finding);
 extern const char *ts_split_what(const ts_split *split);
 extern char *ts_split_cell_name(const ts_split *split, int64 cell);
 extern char *ts_split_leaf_name(const ts_split *split, int32 leaf);

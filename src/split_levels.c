@@ -249,6 +249,7 @@ ts_levels_weigh(ts_split *split)
 			free_parts(&parts);
 		parts = made;
 		split->n_unassigned = stage->n_unassigned;
+		split->findings = stage->findings;
 		if (!split->level_term[first])
 		{
 			/* what its basis came out as, for the record */

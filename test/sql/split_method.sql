@@ -144,6 +144,39 @@ SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'stra
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{quarter}', method => 'straight_line', weights => '{"first": 1}');
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{quarter}', method => 'growth_curve', weights => '{"rate": -1}');
 
+-- ------------------------------------------------------------------ shrunk
+-- the product of the margins alone, from one year: line x region x month
+SELECT count(*) AS parts, bool_and(fair(s.amount, l.share * r.share * m.share, 100)) AS fair
+FROM preview_split(root_target('Z', 'sales'), '{line,region,quarter,month}', method => 'shrunk', basis => '[2023-01-01,2025-01-01)',
+				   weights => '{"product": 10}', on_incomplete => 'accept') s
+JOIN (SELECT line, sum(amount) / sum(sum(amount)) OVER () AS share FROM orders WHERE day >= '2023-01-01' GROUP BY 1) l ON l.line = s.slice ->> 'line'
+JOIN (SELECT region, sum(amount) / sum(sum(amount)) OVER () AS share FROM orders WHERE day >= '2023-01-01' GROUP BY 1) r ON r.region = s.slice ->> 'region'
+JOIN (SELECT extract(month FROM day) AS month, sum(amount) / sum(sum(amount)) OVER () AS share FROM orders WHERE day >= '2023-01-01' GROUP BY 1) m ON m.month = extract(month FROM lower(s.period))
+WHERE s.n_children = 0;
+SELECT create_plan('U', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('U', 'sales', amount => 100000.01) > 0 AS set;
+-- half of it and half of the joint shares of two years
+SELECT count(*) AS parts, bool_and(fair(s.amount, 0.5 * j.share + 0.5 * l.share * r.share, 100000.01)) AS fair
+FROM preview_split(root_target('U', 'sales'), '{line,region}', method => 'shrunk', weights => '{"joint": 5, "product": 5}', basis => '[2022-01-01,2024-01-01)') s
+JOIN (SELECT line, sum(amount) / sum(sum(amount)) OVER () AS share FROM orders WHERE day >= '2022-01-01' GROUP BY 1) l ON l.line = s.slice ->> 'line'
+JOIN (SELECT region, sum(amount) / sum(sum(amount)) OVER () AS share FROM orders WHERE day >= '2022-01-01' GROUP BY 1) r ON r.region = s.slice ->> 'region'
+JOIN (SELECT line, region, sum(amount) / sum(sum(amount)) OVER () AS share FROM orders WHERE day >= '2022-01-01' GROUP BY 1, 2) j ON j.line = l.line AND j.region = r.region
+WHERE s.n_children = 0;
+-- factors that the years choose, and what the call keeps of them
+SELECT create_plan('S', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('S', 'sales', amount => 100) > 0 AS set;
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{line,region,month}', method => 'shrunk');
+SELECT basis, findings FROM split_log WHERE method = 'shrunk';
+SELECT * FROM plan_check;
+-- one year: nothing to hold back, plain history
+SELECT count(*) AS different FROM (
+	SELECT slice, period, amount FROM preview_split(root_target('U', 'sales'), '{line,region}', method => 'shrunk', basis => '[2023-01-01,2024-01-01)') EXCEPT
+	SELECT slice, period, amount FROM preview_split(root_target('U', 'sales'), '{line,region}')) d;
+SELECT * FROM preview_split(root_target('U', 'sales'), '{line}', method => 'shrunk', basis => '[2023-02-01,2023-11-01)');
+SELECT * FROM preview_split(root_target('U', 'sales'), '{line}', method => 'shrunk', weights => '{"joint": 5, "product": 4}');
+SELECT * FROM preview_split(root_target('U', 'sales'), '{line}', method => 'shrunk', weights => '{"joint": 0.5}');
+SELECT * FROM preview_split(root_target('U', 'sales'), '{line}', method => 'shrunk', weights => '5');
+SELECT create_plan('Long', period => '[2024-01-01,2026-01-01)') > 0 AS created, set_target('Long', 'sales', amount => 100) > 0 AS set;
+SELECT * FROM preview_split(root_target('Long', 'sales'), '{line}', method => 'shrunk');
+
 -- --------------------------------------------------- a quantum of the call
 -- Every node between the floor and the ceiling of its exact share in the call's
 -- quantum, and all but those on one path multiples of it: counted for amounts
