@@ -364,7 +364,8 @@ CREATE TABLE @extschema@.evaluation_run (
 	last_fact	date,
 	n_targets	bigint NOT NULL,
 	evaluated_by name NOT NULL DEFAULT current_user,
-	evaluated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	-- not the start of the transaction: runs of a plan follow each other
+	evaluated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (plan_id, metric_id, as_of)
 );
 COMMENT ON TABLE @extschema@.evaluation_run IS 'One evaluation of a plan''s targets on a day';
@@ -374,7 +375,7 @@ COMMENT ON COLUMN @extschema@.evaluation_run.as_of IS 'Last day whose actuals co
 COMMENT ON COLUMN @extschema@.evaluation_run.last_fact IS 'Last day up to as_of on which the source has a fact';
 COMMENT ON COLUMN @extschema@.evaluation_run.n_targets IS 'Number of targets evaluated';
 COMMENT ON COLUMN @extschema@.evaluation_run.evaluated_by IS 'Role that evaluated';
-COMMENT ON COLUMN @extschema@.evaluation_run.evaluated_at IS 'When';
+COMMENT ON COLUMN @extschema@.evaluation_run.evaluated_at IS 'When it was made; the latest run is what kpi_variance shows';
 
 CREATE TABLE @extschema@.evaluation (
 	target_id	bigint NOT NULL,

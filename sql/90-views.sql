@@ -297,4 +297,4 @@ RETURNS regclass
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'target_split_create_flat_view';
 COMMENT ON FUNCTION @extschema@.create_flat_view(text, text) IS
-'Creates, in the caller''s current schema, a view of a plan''s targets without children, with one text column per dimension and level';
+'Creates, in the caller''s current schema, a view of a plan''s targets without children, with one text column per dimension and level; a level that is named like one of the view''s own columns gets the prefix level_';

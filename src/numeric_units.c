@@ -270,9 +270,10 @@ ts_quantum_from_numeric(Datum quantum, ts_quantum *q)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("quantum has too many digits"),
-				 errdetail("The quantum is %s; it may have %d digits, %d of them decimals at most.",
+				 errdetail("The quantum is %s; it may have %d significant digits and %d decimals at most.",
 						   numeric_text(quantum), MAX_QUANTUM_DIGITS,
-						   MAX_QUANTUM_SCALE)));
+						   MAX_QUANTUM_SCALE),
+				 errhint("Use the smallest amount to give out, for example quantum => 0.01; or count in a larger or smaller unit.")));
 	q->mantissa = (ts_int128) mantissa;
 	q->scale = parts.scale;
 }

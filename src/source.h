@@ -99,6 +99,14 @@ extern void ts_source_check_window(const ts_source *src, DateADT from,
 /* The day of the source's first fact; false if it has none */
 extern bool ts_source_first_day(const ts_source *src, DateADT *day);
 
+/*
+ * The error for NaN or infinite amounts in a window, which lists them.  For
+ * who reads the amounts anyway and has met one: such an amount makes a sum one
+ * of the three.
+ */
+extern void ts_source_no_numbers(const ts_source *src, DateADT from,
+								 DateADT upto) pg_attribute_noreturn();
+
 /* A date as YYYY-MM-DD and a window as [YYYY-MM-DD,YYYY-MM-DD), palloc'd */
 extern char *ts_date_text(DateADT day);
 extern char *ts_window_text(DateADT from, DateADT upto);
