@@ -203,10 +203,14 @@ AS $$
 		   CASE r.made_amount WHEN r.at_least THEN 'at_least' WHEN r.at_most THEN 'at_most' END,
 		   r.locked, r.split_id,
 		   CASE WHEN r.split_id IS NOT NULL
-				THEN format('SELECT * FROM @extschema@.split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
-							CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
-							(SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
-							 FROM jsonb_each_text(r.arguments) a))
+				THEN CASE WHEN r.method = 'import'
+						  THEN format('SELECT * FROM @extschema@.import_targets(%s);',
+									  (SELECT string_agg(format('%I => %L', a.key, a.value), ', ' ORDER BY a.key)
+									   FROM jsonb_each_text(r.arguments) a))
+						  ELSE format('SELECT * FROM @extschema@.split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
+									  CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
+									  (SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
+									   FROM jsonb_each_text(r.arguments) a)) END
 					 || format(' -- by %s at %s', r.called_by, r.called_at) END
 	FROM rounded r
 	ORDER BY r.depth

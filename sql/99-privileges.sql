@@ -21,6 +21,7 @@ ALTER TABLE @extschema@.plan_metric OWNER TO @extowner@;
 ALTER TABLE @extschema@.split OWNER TO @extowner@;
 ALTER TABLE @extschema@.target OWNER TO @extowner@;
 ALTER TABLE @extschema@.revision OWNER TO @extowner@;
+ALTER TABLE @extschema@.proposal OWNER TO @extowner@;
 ALTER TABLE @extschema@.responsibility OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation_run OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation OWNER TO @extowner@;
@@ -30,6 +31,7 @@ ALTER VIEW @extschema@.kpi_variance OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_tree OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_wide OWNER TO @extowner@;
 ALTER VIEW @extschema@.split_log OWNER TO @extowner@;
+ALTER VIEW @extschema@.proposal_gap OWNER TO @extowner@;
 ALTER VIEW @extschema@.plan_check OWNER TO @extowner@;
 
 ALTER FUNCTION @extschema@.add_calendar OWNER TO @extowner@;
@@ -43,6 +45,7 @@ ALTER FUNCTION @extschema@.create_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.set_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.split_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.unsplit_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.import_targets OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_flat_view OWNER TO @extowner@;
@@ -61,6 +64,7 @@ REVOKE ALL ON FUNCTION
 	@extschema@.set_target,
 	@extschema@.split_target,
 	@extschema@.unsplit_target,
+	@extschema@.import_targets,
 	@extschema@.assign,
 	@extschema@.evaluate_plan,
 	@extschema@.create_flat_view
