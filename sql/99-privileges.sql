@@ -14,6 +14,7 @@ ALTER TABLE @extschema@.dimension OWNER TO @extowner@;
 ALTER TABLE @extschema@.dimension_level OWNER TO @extowner@;
 ALTER TABLE @extschema@.member OWNER TO @extowner@;
 ALTER TABLE @extschema@.member_parent OWNER TO @extowner@;
+ALTER TABLE @extschema@.member_alias OWNER TO @extowner@;
 ALTER TABLE @extschema@.source OWNER TO @extowner@;
 ALTER TABLE @extschema@.source_level OWNER TO @extowner@;
 ALTER TABLE @extschema@.plan OWNER TO @extowner@;
