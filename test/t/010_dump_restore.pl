@@ -54,6 +54,8 @@ UPDATE target SET locked = true, floor_amount = 1 WHERE depth = 1 AND slice ->> 
 SELECT unsplit_target(find_target('FY2024', 'sales', '{"product_line": "line B", "market": "West"}'), reason => 'equal was wrong') > 0;
 SELECT assign('FY2024', '{"market": "East"}', person => 'Bob') > 0;
 SELECT assign('FY2024', '{"market": "East"}', person => 'Eve "E" O''Hara', role => 'R', from_day => '2024-02-01', to_day => '2024-12-31') > 0;
+SELECT count(*) FROM rename_member('market', 'South', 'Süd', reason => 'as on the map');
+SELECT count(*) FROM move_member('product_line', 'product G', 'line A', from_day => '2024-04-01', history => 'follows');
 SELECT create_plan('FY2025', period => '[2024-04-01,2025-04-01)', calendar => 'fiscal', description => 'a second one') > 0;
 SELECT set_target('FY2025', 'sales', amount => -12345.67) > 0;
 SELECT evaluate_plan('FY2024', as_of => '2024-05-31') > 0, evaluate_plan('FY2024', as_of => '2024-03-31') > 0;
