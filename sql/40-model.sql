@@ -114,6 +114,7 @@ CREATE TABLE @extschema@.member_parent (
 	member_id	bigint NOT NULL REFERENCES @extschema@.member,
 	parent_id	bigint NOT NULL REFERENCES @extschema@.member,
 	valid		daterange NOT NULL DEFAULT '(,)' CHECK (NOT pg_catalog.isempty(valid)),
+	history		text NOT NULL DEFAULT 'stays' CHECK (history IN ('follows', 'stays')),
 	CHECK (member_id <> parent_id),
 	-- one parent on any day
 	CONSTRAINT member_parent_one_a_day
@@ -125,6 +126,7 @@ COMMENT ON TABLE @extschema@.member_parent IS 'The dated tree of members: parent
 COMMENT ON COLUMN @extschema@.member_parent.member_id IS 'The member';
 COMMENT ON COLUMN @extschema@.member_parent.parent_id IS 'Its parent, a member of the same dimension one level up';
 COMMENT ON COLUMN @extschema@.member_parent.valid IS 'Days on which this holds';
+COMMENT ON COLUMN @extschema@.member_parent.history IS 'Facts from before these days count below the parent they had then (stays) or below this one (follows)';
 
 -- ---------------------------------------------------------------- sources
 
