@@ -43,6 +43,9 @@ ALTER FUNCTION @extschema@.create_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.set_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.split_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.unsplit_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.lock_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.unlock_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.over_assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_flat_view OWNER TO @extowner@;
@@ -61,6 +64,9 @@ REVOKE ALL ON FUNCTION
 	@extschema@.set_target,
 	@extschema@.split_target,
 	@extschema@.unsplit_target,
+	@extschema@.lock_target,
+	@extschema@.unlock_target,
+	@extschema@.over_assign,
 	@extschema@.assign,
 	@extschema@.evaluate_plan,
 	@extschema@.create_flat_view
