@@ -46,6 +46,7 @@ ALTER FUNCTION @extschema@.unsplit_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.lock_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.unlock_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.over_assign OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.adjust_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_flat_view OWNER TO @extowner@;
@@ -67,6 +68,7 @@ REVOKE ALL ON FUNCTION
 	@extschema@.lock_target,
 	@extschema@.unlock_target,
 	@extschema@.over_assign,
+	@extschema@.adjust_target,
 	@extschema@.assign,
 	@extschema@.evaluate_plan,
 	@extschema@.create_flat_view

@@ -116,17 +116,25 @@ set_locally(const char *name, const char *value)
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
-uint64
-ts_run_keyed(const char *sql, const ts_args *args)
+/* Settings under which a plan looks up keys */
+static int
+begin_keyed(void)
 {
 	int			guc_level = NewGUCNestLevel();
-	uint64		n;
 
 	set_locally("enable_hashjoin", "off");
 	set_locally("enable_mergejoin", "off");
 	set_locally("enable_seqscan", "off");
 	set_locally("enable_bitmapscan", "off");
-	n = ts_run(sql, args, false);
+	return guc_level;
+}
+
+uint64
+ts_run_keyed(const char *sql, const ts_args *args)
+{
+	int			guc_level = begin_keyed();
+	uint64		n = ts_run(sql, args, false);
+
 	AtEOXact_GUC(true, guc_level);
 	return n;
 }
@@ -291,6 +299,26 @@ ts_put_rows(Tuplestorestate *store)
 		CHECK_FOR_INTERRUPTS();
 		tuplestore_puttuple(store, SPI_tuptable->vals[row]);
 	}
+}
+
+void
+ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args)
+{
+	int			guc_level = begin_keyed();
+	Portal		portal = SPI_cursor_open_with_args(NULL, sql, args->n, (Oid *) args->types,
+												   (Datum *) args->values, args->nulls, false, 0);
+
+	/* the plan is made */
+	AtEOXact_GUC(true, guc_level);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, 10000);
+		if (SPI_processed == 0)
+			break;
+		ts_put_rows(store);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
 }
 
 void

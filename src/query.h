@@ -86,6 +86,9 @@ extern Tuplestorestate *ts_begin_rows(FunctionCallInfo fcinfo, TupleDesc *desc);
 /* Adds the rows just read to it */
 extern void ts_put_rows(Tuplestorestate *store);
 
+/* Runs a statement like ts_run_keyed and adds its rows, a part at a time */
+extern void ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args);
+
 /* SPI_connect and SPI_finish with their errors */
 extern void ts_connect(void);
 extern void ts_finish(void);
