@@ -43,7 +43,8 @@
  *	  the growth of their sum is, and the negative ones the rest.
  *
  * Limits
- *	  About 200 bytes of memory a target that is read.
+ *	  About 400 bytes of memory a target that is read.  A target that would
+ *	  absorb and has a named one below it is refused (docs/adjusting.md).
  *
  *-------------------------------------------------------------------------
  */
@@ -62,7 +63,7 @@
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
-#include "engine/apportion.h"
+#include "engine/bounded.h"
 #include "numeric_units.h"
 #include "plan.h"
 #include "query.h"
@@ -799,93 +800,30 @@ check_status(ts_status status)
 }
 
 /*
- * Shares a change among siblings: by weight, none more than its room; what
- * those without room cannot take goes to the others.
- */
-static void
-share_flat(adjust_group *group, int n, const int32 *member, ts_int128 total,
-		   ts_int128 *weight, ts_int128 *share, bool *full)
-{
-	bool		again = true;
-
-	memset(full, 0, sizeof(bool) * n);
-	while (again)
-	{
-		ts_int128	left = total;
-		ts_cut		cut;
-
-		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < n; i++)
-		{
-			weight[i] = full[i] ? 0 : group->weight[member[i]];
-			if (full[i])
-				left -= group->room[member[i]];
-		}
-		check_status(ts_apportion128(n, weight, left, NULL, share, &cut, check_interrupts));
-		again = false;
-		for (int i = 0; i < n; i++)
-			if (!full[i] && share[i] > group->room[member[i]])
-				full[i] = again = true;
-	}
-	for (int i = 0; i < n; i++)
-		group->share[member[i]] = full[i] ? group->room[member[i]] : share[i];
-}
-
-/*
  * Shares a change of "total" >= 0, which the room is enough for, over the
- * group's tree.  Where no room is too small, every node gets the floor or the
- * ceiling of its exact share of the total; else of what the node above it got.
+ * group's tree.
  */
 static void
 share_tree(adjust_group *group, ts_int128 total)
 {
-	void	   *work = palloc_extended(ts_apportion_tree_work(group->n), MCXT_ALLOC_HUGE);
-	bool		fits = true;
-	int32	   *start;
-	int32	   *member;
-	ts_int128  *weight;
-	ts_int128  *share;
-	bool	   *full;
+	ts_int128  *lower = palloc_extended(sizeof(ts_int128) * (Size) group->n, MCXT_ALLOC_HUGE);
+	ts_int128  *upper = palloc_extended(sizeof(ts_int128) * (Size) group->n, MCXT_ALLOC_HUGE);
+	uint8	   *held = palloc_extended((Size) group->n, MCXT_ALLOC_HUGE);
+	void	   *work = palloc_extended(ts_bounded_tree_work(group->n), MCXT_ALLOC_HUGE);
+	ts_bounds_report why;
 
-	check_status(ts_apportion_tree(group->n, group->parent, group->weight, total, group->share,
-								   work, NULL, NULL, check_interrupts));
-	pfree(work);
-	for (int32 i = 0; i < group->n && fits; i++)
-		fits = group->share[i] <= group->room[i];
-	if (fits)
-		return;
-
-	/* children of node p: member[start[p + 1]] ...; p = -1 at the top */
-	start = palloc_extended(sizeof(int32) * ((Size) group->n + 2), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	member = palloc_extended(sizeof(int32) * (Size) group->n, MCXT_ALLOC_HUGE);
-	weight = palloc_extended(sizeof(ts_int128) * (Size) group->n, MCXT_ALLOC_HUGE);
-	share = palloc_extended(sizeof(ts_int128) * (Size) group->n, MCXT_ALLOC_HUGE);
-	full = palloc_extended(sizeof(bool) * (Size) group->n, MCXT_ALLOC_HUGE);
 	for (int32 i = 0; i < group->n; i++)
-		start[group->parent[i] + 2]++;
-	for (int32 i = 1; i < group->n + 2; i++)
-		start[i] += start[i - 1];
 	{
-		int32	   *next = palloc_extended(sizeof(int32) * ((Size) group->n + 2), MCXT_ALLOC_HUGE);
-
-		memcpy(next, start, sizeof(int32) * ((Size) group->n + 2));
-		for (int32 i = 0; i < group->n; i++)
-			member[next[group->parent[i] + 1]++] = i;
-		pfree(next);
+		/* a room that is larger than the whole change is no limit */
+		lower[i] = TS_NO_LOWER;
+		upper[i] = group->room[i] >= total ? TS_NO_UPPER : group->room[i];
 	}
-	for (int32 p = -1; p < group->n; p++)
-	{
-		int32		n = start[p + 2] - start[p + 1];
-
-		if (n > 0)
-			share_flat(group, n, member + start[p + 1], p < 0 ? total : group->share[p],
-					   weight, share, full);
-	}
-	pfree(start);
-	pfree(member);
-	pfree(weight);
-	pfree(share);
-	pfree(full);
+	check_status(ts_bounded_tree(group->n, group->parent, group->weight, lower, upper, total,
+								 group->share, held, work, NULL, NULL, &why, check_interrupts));
+	pfree(lower);
+	pfree(upper);
+	pfree(held);
+	pfree(work);
 }
 
 static ts_int128

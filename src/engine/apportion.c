@@ -527,11 +527,11 @@ ts_apportion_tree_work(size_t n)
 /*
  * Check the tree and list the siblings: the children of node p are
  * member[start[p + 1]] .. member[start[p + 2] - 1] in order of index; those of
- * the total have p = -1.
+ * the total have p = -1.  member: n elements, start: n + 2.
  */
-static ts_status
-list_siblings(size_t n, const int32_t *parent, int32_t *member, int32_t *start,
-			  ts_check check)
+ts_status
+ts_list_siblings(size_t n, const int32_t *parent, int32_t *member,
+				 int32_t *start, ts_check check)
 {
 	size_t		i;
 
@@ -587,7 +587,7 @@ ts_apportion_tree(size_t n, const int32_t *parent, ts_int128 *weight,
 
 	if (n > INT32_MAX - 1 || size >> 127 != 0)
 		return TS_TOO_LARGE;
-	status = list_siblings(n, parent, member, start, check);
+	status = ts_list_siblings(n, parent, member, start, check);
 	if (status != TS_OK)
 		return status;
 
