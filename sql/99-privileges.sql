@@ -51,6 +51,10 @@ ALTER FUNCTION @extschema@.set_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.split_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.unsplit_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.import_targets OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.lock_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.unlock_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.over_assign OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.adjust_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_flat_view OWNER TO @extowner@;
@@ -74,6 +78,10 @@ REVOKE ALL ON FUNCTION
 	@extschema@.split_target,
 	@extschema@.unsplit_target,
 	@extschema@.import_targets,
+	@extschema@.lock_target,
+	@extschema@.unlock_target,
+	@extschema@.over_assign,
+	@extschema@.adjust_target,
 	@extschema@.assign,
 	@extschema@.evaluate_plan,
 	@extschema@.create_flat_view

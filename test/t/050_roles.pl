@@ -23,9 +23,9 @@ CREATE SCHEMA planning;
 SQL
 
 # ---------------------------------------------------------------- EXECUTE
-my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source assign create_flat_view
-	create_plan evaluate_plan import_members import_targets merge_member move_member rename_member retire_member set_target split_target
-	target_guard unsplit_target);
+my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source adjust_target assign create_flat_view
+	create_plan evaluate_plan import_members import_targets lock_target merge_member move_member over_assign rename_member retire_member
+	set_target split_target target_guard unlock_target unsplit_target);
 is(sql($database, <<'SQL'), $writers, 'functions that write are not for everybody, all others are');
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname COLLATE "C") FROM pg_proc p
 WHERE p.pronamespace = 'target_split'::regnamespace AND NOT has_function_privilege('ts_nobody', p.oid, 'EXECUTE')
@@ -302,7 +302,7 @@ sub hostile
 {
 	my ($before, $search_path) = @_;
 	return "BEGIN;\n$before SET LOCAL search_path = $search_path;\n" . join('', map { "SELECT * FROM target_split.$_;\n" } @calls)
-		. $views . 'UPDATE target_split.target SET locked = true; DELETE FROM target_split.target; ROLLBACK;';
+		. $views . 'UPDATE target_split.target SET locked = true; UPDATE target_split.target SET locked = false; DELETE FROM target_split.target; ROLLBACK;';
 }
 # Each in a copy of the database, so that ids are the same.
 my $n_copies = 0;
