@@ -24,7 +24,7 @@ SQL
 
 # ---------------------------------------------------------------- EXECUTE
 my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source adjust_target assign create_flat_view
-	create_plan evaluate_plan import_members lock_target over_assign set_target split_target target_guard unlock_target unsplit_target);
+	create_plan evaluate_plan import_members lock_target over_assign set_target split_target target_guard undo_split unlock_target unsplit_target);
 is(sql($database, <<'SQL'), $writers, 'functions that write are not for everybody, all others are');
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname COLLATE "C") FROM pg_proc p
 WHERE p.pronamespace = 'target_split'::regnamespace AND NOT has_function_privilege('ts_nobody', p.oid, 'EXECUTE')
