@@ -134,3 +134,16 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_preview_adjust';
 COMMENT ON FUNCTION @extschema@.preview_adjust(bigint, text, text, jsonb, daterange, numeric, numeric, numeric, text, jsonb, boolean, text, text, text) IS
 'The rows that adjust_target would return; writes and locks nothing';
+
+CREATE FUNCTION @extschema@.undo_split(
+	split_id	bigint,
+	plan		text DEFAULT NULL,
+	reason		text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c VOLATILE
+SET search_path = pg_catalog, pg_temp
+-- as the guard writes the dates in old rows
+SET datestyle = 'ISO'
+AS 'MODULE_PATHNAME', 'target_split_undo_split';
+COMMENT ON FUNCTION @extschema@.undo_split(bigint, text, text) IS
+'Takes a call in split_log back: what it made goes, what it changed or removed is as before; an error that says what, if something has been built on it; returns the number of targets';

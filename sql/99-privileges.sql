@@ -55,6 +55,7 @@ ALTER FUNCTION @extschema@.lock_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.unlock_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.over_assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.adjust_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.undo_split OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_flat_view OWNER TO @extowner@;
@@ -82,6 +83,7 @@ REVOKE ALL ON FUNCTION
 	@extschema@.unlock_target,
 	@extschema@.over_assign,
 	@extschema@.adjust_target,
+	@extschema@.undo_split,
 	@extschema@.assign,
 	@extschema@.evaluate_plan,
 	@extschema@.create_flat_view

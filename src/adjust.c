@@ -933,7 +933,8 @@ list_held(const adjust_state *state, const adjust_group *group, bool up, bool ma
 			told[i] = true;
 			continue;
 		}
-		if (node->n_loaded == 0 && !node->locked && !takes_part(state, node, BOTH_SIGNS))
+		if (node->n_loaded == 0 && ((!node->locked && !takes_part(state, node, BOTH_SIGNS)) ||
+									(node->locked && node->before == 0)))
 			continue;
 		if (node->locked)
 			how = psprintf("is locked at %s", units_text(state, node->before));

@@ -25,7 +25,7 @@ SQL
 # ---------------------------------------------------------------- EXECUTE
 my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source adjust_target assign create_flat_view
 	create_plan evaluate_plan import_members import_targets lock_target merge_member move_member over_assign rename_member retire_member
-	set_target split_target target_guard unlock_target unsplit_target);
+	set_target split_target target_guard undo_split unlock_target unsplit_target);
 is(sql($database, <<'SQL'), $writers, 'functions that write are not for everybody, all others are');
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname COLLATE "C") FROM pg_proc p
 WHERE p.pronamespace = 'target_split'::regnamespace AND NOT has_function_privilege('ts_nobody', p.oid, 'EXECUTE')
@@ -62,7 +62,11 @@ SELECT set_target('FY2024', 'sales', growth => 0.3) > 0;
 SELECT count(*) FROM preview_split(root_target('FY2024', 'sales'), '{product_line,market}', members => '"active"');
 SELECT count(*) FROM split_target(root_target('FY2024', 'sales'), '{product_line,market}', members => '"active"');
 SELECT count(*) FROM split_target(root_target('FY2024', 'sales'), '{quarter,month}');
-UPDATE target SET locked = true WHERE depth = 1;
+SELECT count(*) FROM lock_target(plan => 'FY2024', metric => 'sales', slice => '{"product_line": "line B"}', reason => 'closed');
+SELECT count(*) FROM preview_adjust(plan => 'FY2024', metric => 'sales', slice => '{"market": "East"}', period => '[2024-04-01,2024-07-01)', growth => 0.02, absorb => 'root', carried_by => '{"product_line": "line A"}');
+SELECT count(*) FROM adjust_target(root_target('FY2024', 'sales'), growth => 0.02, absorb => 'root', reason => 'more');
+SELECT count(*) FROM unlock_target(plan => 'FY2024', metric => 'sales');
+SELECT count(*) FROM over_assign(plan => 'FY2024', metric => 'sales', slice => '{"product_line": "line A"}', factor => 0.05);
 SELECT unsplit_target(find_target('FY2024', 'sales', '{"product_line": "line A", "market": "East"}'));
 CREATE TEMP TABLE sheet AS SELECT slice ->> 'product_line' AS line, slice ->> 'market' AS market, total FROM target_wide WHERE plan = 'FY2024';
 SELECT count(*) FROM preview_import('FY2024', 'sales', 'sheet', '{"product_line": "line", "market": "market"}', amount => 'total');
