@@ -411,6 +411,8 @@ refuse_problems(const ts_import *im)
 			else
 				ts_name_list_add(&list, ts_name_list_full(&list) ? "" : problem_name(im, &im->problems[i]));
 		}
+		if (!first)
+			elog(ERROR, "problems of kind %d are counted but not listed", kind);
 		hint = problem_hint(im, first);
 		ereport(ERROR,
 				(errcode(problem_kinds[kind].sqlstate),

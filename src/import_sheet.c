@@ -292,22 +292,26 @@ make_labels(ts_import *im)
 static bool
 parse_day(const char *text, DateADT *day, const char **rest)
 {
-	int			year,
-				month,
-				dom;
+	static const char pattern[] = "dddd-dd-dd";
+	int			part[3] = {0};	/* year, month, day */
+	int			n = 0;
 	int			y,
 				m,
 				d;
-	int			length = 0;
 
-	if (strspn(text, "0123456789") != 4 ||
-		sscanf(text, "%4d-%2d-%2d%n", &year, &month, &dom, &length) != 3 || length != 10 ||
-		strspn(text, "0123456789-") < 10)
-		return false;
-	*rest = text + length;
-	*day = ts_ymd_to_day(year, month, dom);
+	for (int i = 0; pattern[i]; i++)
+	{
+		if (pattern[i] == '-' ? text[i] != '-' : text[i] < '0' || text[i] > '9')
+			return false;		/* the end of the text is neither */
+		if (pattern[i] == '-')
+			n++;
+		else
+			part[n] = part[n] * 10 + text[i] - '0';
+	}
+	*rest = text + strlen(pattern);
+	*day = ts_ymd_to_day(part[0], part[1], part[2]);
 	ts_day_to_ymd(*day, &y, &m, &d);
-	return y == year && m == month && d == dom;
+	return y == part[0] && m == part[1] && d == part[2];
 }
 
 /*
