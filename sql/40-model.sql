@@ -114,6 +114,7 @@ CREATE TABLE @extschema@.member_parent (
 	member_id	bigint NOT NULL REFERENCES @extschema@.member,
 	parent_id	bigint NOT NULL REFERENCES @extschema@.member,
 	valid		daterange NOT NULL DEFAULT '(,)' CHECK (NOT pg_catalog.isempty(valid)),
+	history		text NOT NULL DEFAULT 'stays' CHECK (history IN ('follows', 'stays')),
 	CHECK (member_id <> parent_id),
 	-- one parent on any day
 	CONSTRAINT member_parent_one_a_day
@@ -125,6 +126,7 @@ COMMENT ON TABLE @extschema@.member_parent IS 'The dated tree of members: parent
 COMMENT ON COLUMN @extschema@.member_parent.member_id IS 'The member';
 COMMENT ON COLUMN @extschema@.member_parent.parent_id IS 'Its parent, a member of the same dimension one level up';
 COMMENT ON COLUMN @extschema@.member_parent.valid IS 'Days on which this holds';
+COMMENT ON COLUMN @extschema@.member_parent.history IS 'Facts from before these days count below the parent they had then (stays) or below this one (follows)';
 
 -- ---------------------------------------------------------------- sources
 
@@ -210,6 +212,7 @@ CREATE TABLE @extschema@.split (
 	arguments	jsonb NOT NULL,
 	basis		daterange,
 	fallbacks	jsonb NOT NULL DEFAULT '{}',
+	findings	jsonb,
 	n_split		bigint NOT NULL,
 	n_created	bigint NOT NULL,
 	called_by	name NOT NULL DEFAULT current_user,
@@ -227,6 +230,7 @@ COMMENT ON COLUMN @extschema@.split.method IS 'Method: history, equal, weights, 
 COMMENT ON COLUMN @extschema@.split.arguments IS 'All other arguments of the call';
 COMMENT ON COLUMN @extschema@.split.basis IS 'Days whose actuals were the basis, where the method reads any';
 COMMENT ON COLUMN @extschema@.split.fallbacks IS 'Fallbacks taken, each with the number of targets it was taken for';
+COMMENT ON COLUMN @extschema@.split.findings IS 'What the method found out: factors and errors of shrunk, for at most 20 targets; NULL for nothing';
 COMMENT ON COLUMN @extschema@.split.n_split IS 'Number of targets that were split';
 COMMENT ON COLUMN @extschema@.split.n_created IS 'Number of targets that were made';
 COMMENT ON COLUMN @extschema@.split.called_by IS 'Role that called';
@@ -362,7 +366,8 @@ CREATE TABLE @extschema@.evaluation_run (
 	last_fact	date,
 	n_targets	bigint NOT NULL,
 	evaluated_by name NOT NULL DEFAULT current_user,
-	evaluated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	-- not the start of the transaction: runs of a plan follow each other
+	evaluated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (plan_id, metric_id, as_of)
 );
 COMMENT ON TABLE @extschema@.evaluation_run IS 'One evaluation of a plan''s targets on a day';
@@ -372,7 +377,7 @@ COMMENT ON COLUMN @extschema@.evaluation_run.as_of IS 'Last day whose actuals co
 COMMENT ON COLUMN @extschema@.evaluation_run.last_fact IS 'Last day up to as_of on which the source has a fact';
 COMMENT ON COLUMN @extschema@.evaluation_run.n_targets IS 'Number of targets evaluated';
 COMMENT ON COLUMN @extschema@.evaluation_run.evaluated_by IS 'Role that evaluated';
-COMMENT ON COLUMN @extschema@.evaluation_run.evaluated_at IS 'When';
+COMMENT ON COLUMN @extschema@.evaluation_run.evaluated_at IS 'When it was made; the latest run is what kpi_variance shows';
 
 CREATE TABLE @extschema@.evaluation (
 	target_id	bigint NOT NULL,

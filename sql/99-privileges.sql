@@ -14,6 +14,7 @@ ALTER TABLE @extschema@.dimension OWNER TO @extowner@;
 ALTER TABLE @extschema@.dimension_level OWNER TO @extowner@;
 ALTER TABLE @extschema@.member OWNER TO @extowner@;
 ALTER TABLE @extschema@.member_parent OWNER TO @extowner@;
+ALTER TABLE @extschema@.member_alias OWNER TO @extowner@;
 ALTER TABLE @extschema@.source OWNER TO @extowner@;
 ALTER TABLE @extschema@.source_level OWNER TO @extowner@;
 ALTER TABLE @extschema@.plan OWNER TO @extowner@;
@@ -41,6 +42,10 @@ ALTER FUNCTION @extschema@.add_member OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.add_person OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.add_source OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.import_members OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.rename_member OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.merge_member OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.move_member OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.retire_member OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.set_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.split_target OWNER TO @extowner@;
@@ -60,6 +65,10 @@ REVOKE ALL ON FUNCTION
 	@extschema@.add_person,
 	@extschema@.add_source,
 	@extschema@.import_members,
+	@extschema@.rename_member,
+	@extschema@.merge_member,
+	@extschema@.move_member,
+	@extschema@.retire_member,
 	@extschema@.create_plan,
 	@extschema@.set_target,
 	@extschema@.split_target,

@@ -669,6 +669,7 @@ find_member(ts_import *im, const ts_sheet_row *r, int key_no)
 	const ts_members *members = im->tree->members;
 	char	  **codes;
 	int32		member;
+	int32		above;
 
 	/* the column of a dimension has members of any of its levels */
 	if (key->alone && key->depth == 1)
@@ -680,6 +681,9 @@ find_member(ts_import *im, const ts_sheet_row *r, int key_no)
 		entry = hash_search(key->by_text, &r->codes[key_no], HASH_FIND, NULL);
 		if (entry && entry->member >= 0)
 			return entry->member;
+		member = entry ? -1 : ts_members_find_alias(members, key->dim, r->codes[key_no]);
+		if (member >= 0)
+			return member;
 	}
 	codes = palloc0(sizeof(char *) * key->depth);
 	for (int i = 0; i <= key_no; i++)
@@ -688,11 +692,10 @@ find_member(ts_import *im, const ts_sheet_row *r, int key_no)
 	member = ts_members_find_fact(members, key->dim, key->depth, codes);
 	pfree(codes);
 	/* what a column further up says must be true */
-	for (int i = 0; i < key_no && member >= 0; i++)
-		if (im->keys[i].dimension_id == key->dimension_id && r->codes[i] &&
-			strcmp(members->members[Max(ts_members_ancestor(members, member, im->keys[i].depth), 0)].code,
-				   r->codes[i]) != 0)
-			member = -1;
+	above = r->member[key->dim];
+	if (member >= 0 && above >= 0 &&
+		ts_members_ancestor(members, member, members->members[above].depth) != above)
+		member = -1;
 	return member;
 }
 

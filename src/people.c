@@ -68,10 +68,7 @@ target_split_assign(PG_FUNCTION_ARGS)
 	int			n_members;
 
 	for (int i = 0; i < 4; i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" must not be null", names[i])));
+		ts_require(fcinfo, i, names[i]);
 	reference = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	role = text_to_cstring(PG_GETARG_TEXT_PP(3));
 	if (strlen(role) != 1 || !strchr("RACI", role[0]))
@@ -86,6 +83,7 @@ target_split_assign(PG_FUNCTION_ARGS)
 				 errdetail("The rule would hold from %s to %s.", ts_date_text(from), ts_date_text(last))));
 
 	ts_connect();
+	ts_members_lock(RowShareLock);
 	ts_plan_find(reference, &plan, context);
 	slice = JsonbPGetDatum(ts_slice_resolve(PG_GETARG_JSONB_P(1), &member_ids, &n_members, context));
 	person_id = find_person(text_to_cstring(PG_GETARG_TEXT_PP(2)));

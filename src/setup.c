@@ -27,7 +27,9 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -36,6 +38,7 @@
 #include "utils/numeric.h"
 
 #include "compat.h"
+#include "numeric_units.h"
 #include "plan.h"
 #include "query.h"
 #include "source.h"
@@ -47,6 +50,16 @@ PG_FUNCTION_INFO_V1(target_split_add_member);
 PG_FUNCTION_INFO_V1(target_split_add_person);
 PG_FUNCTION_INFO_V1(target_split_add_source);
 PG_FUNCTION_INFO_V1(target_split_import_members);
+
+/*
+ * Codes and paths are keys, and a key has to fit into an index page.  What is
+ * longer is a text, and no code.
+ */
+#define MAX_CODE_CHARS	500
+#define MAX_PATH_BYTES	2400
+
+/* How much of a code that is too long is shown */
+#define SHOWN_CODE_CHARS	40
 
 /* What to do about a code with several parents in the data */
 typedef enum on_conflict_action
@@ -85,6 +98,7 @@ target_split_add_metric(PG_FUNCTION_ARGS)
 	char	   *name = ts_text_argument(fcinfo, 0, "name");
 	char	   *unit = ts_text_argument(fcinfo, 1, "unit");
 	char	   *direction = ts_text_argument(fcinfo, 4, "direction");
+	ts_quantum	quantum;
 	int32		metric_id;
 	ts_args		args = {0};
 
@@ -120,6 +134,8 @@ target_split_add_metric(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("metric \"%s\" exists already", name)));
+	/* refuses what amounts could not be counted in */
+	ts_quantum_from_numeric(PG_GETARG_DATUM(2), &quantum);
 	(void) ts_run("INSERT INTO " TS_SCHEMA ".metric"
 				  " (name, unit, quantum, additive, direction, description)"
 				  " VALUES ($1, $2, $3, $4, $5, $6) RETURNING metric_id", &args, false);
@@ -391,13 +407,33 @@ target_split_add_member(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("code of a member must not be empty")));
+	if (pg_mbstrlen(code) > MAX_CODE_CHARS)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("code of a member is too long"),
+				 errdetail("The code \"%.*s...\" has %d characters; a code has %d at most.",
+						   pg_mbcharcliplen(code, (int) strlen(code), SHOWN_CODE_CHARS), code,
+						   pg_mbstrlen(code), MAX_CODE_CHARS),
+				 errhint("Use a shorter code; a long text can be the member's name.")));
 	if (parent)
 	{
-		(void) text_array(parent, "parent", &depth);
+		char	  **codes = text_array(parent, "parent", &depth);
+		size_t		bytes = strlen(code);
+
+		for (int i = 0; i < depth; i++)
+			bytes += strlen(codes[i]);
+		if (bytes > MAX_PATH_BYTES)
+			ereport(ERROR,
+					(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+					 errmsg("path of a member is too long"),
+					 errdetail("The codes from the top level down have %zu bytes; they may have %d.",
+							   bytes, MAX_PATH_BYTES),
+					 errhint("Use shorter codes.")));
 		depth++;
 	}
 
 	ts_connect();
+	ts_members_lock(RowExclusiveLock);
 	if (!find_dimension(dimension_name, &dimension))
 	{
 		(void) ts_run("SELECT d.name FROM " TS_SCHEMA ".dimension AS d ORDER BY d.name COLLATE \"C\"",
@@ -427,13 +463,22 @@ target_split_add_member(PG_FUNCTION_ARGS)
 	ts_arg(&args, TEXTARRAYOID,
 		   parent ? PointerGetDatum(parent) : PointerGetDatum(construct_empty_array(TEXTOID)),
 		   false);
+	ts_arg(&args, DATERANGEOID, valid, false);
 	(void) ts_run("SELECT (SELECT m.member_id FROM " TS_SCHEMA ".member AS m"
 				  " WHERE m.dimension_id = $1 AND m.path = $3),"
 				  " EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
 				  " WHERE m.dimension_id = $1 AND m.path = $3 || $2),"
 				  " EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
 				  " WHERE m.dimension_id = $1 AND m.code = $2),"
-				  " pg_catalog.to_jsonb($3), pg_catalog.to_jsonb($3 || $2)",
+				  " pg_catalog.to_jsonb($3), pg_catalog.to_jsonb($3 || $2),"
+				  " pg_catalog.to_jsonb(a.path), pg_catalog.to_char(pg_catalog.lower($4), '\"(,\"YYYY-MM-DD\")\"'),"
+				  " a.member_id"
+				  " FROM (SELECT) AS one LEFT JOIN LATERAL (SELECT m.path, m.member_id FROM " TS_SCHEMA ".member_alias AS x"
+				  " JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.member_id"
+				  " WHERE x.dimension_id = $1 AND x.code = $2 AND x.valid && $4"
+				  " AND x.depth = pg_catalog.cardinality($3) + 1"
+				  " AND (x.parent_id IS NULL OR x.parent_id = (SELECT p.member_id FROM " TS_SCHEMA ".member AS p"
+				  " WHERE p.dimension_id = $1 AND p.path = $3)) LIMIT 1) AS a ON true",
 				  &args, false);
 	if (depth > 1 && ts_isnull(0, 1))
 		ereport(ERROR,
@@ -446,6 +491,18 @@ target_split_add_member(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("dimension \"%s\" has a member %s already", dimension_name,
 						ts_text(0, 5, CurrentMemoryContext))));
+	if (!ts_isnull(0, 6))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("code \"%s\" stands for member %s of dimension \"%s\"", code,
+						ts_text(0, 6, CurrentMemoryContext), dimension_name),
+				 errdetail("It was renamed, merged or moved; facts with the code count for it."),
+				 ts_isnull(0, 7) ?
+				 errhint("Say from which day on the code is a member of its own: valid => '[2024-01-01,)'.") :
+				 errhint("End that when the new member begins: UPDATE " TS_SCHEMA ".member_alias SET valid = '%s' WHERE member_id = %s AND code = %s;",
+						 ts_text(0, 7, CurrentMemoryContext), ts_text(0, 8, CurrentMemoryContext),
+						 quote_literal_cstr(code))));
+	args.n = 3;
 	ts_arg(&args, INT8OID, ts_isnull(0, 1) ? (Datum) 0 : Int64GetDatum(ts_int8(0, 1)),
 		   ts_isnull(0, 1));
 	ts_arg(&args, BOOLOID, BoolGetDatum(ts_bool(0, 3)), false);
@@ -529,8 +586,13 @@ check_conflicts(const ts_args *args, const char *dimension, const char *level,
 			   "SELECT pair.code, pair.parent, pair.known FROM pair"
 			   " UNION SELECT m.code, m.path[1:m.depth - 1], true FROM " TS_SCHEMA ".member AS m"
 			   " WHERE m.dimension_id = $1 AND m.depth = $2"
-			   " AND m.code IN (SELECT pair.code FROM pair WHERE NOT pair.known))"
-			   " SELECT e.code || ' (' || pg_catalog.array_to_string((pg_catalog.array_agg("
+			   " AND m.code IN (SELECT pair.code FROM pair WHERE NOT pair.known)"
+			   " UNION SELECT x.code, m.path, true FROM " TS_SCHEMA ".member_alias AS x"
+			   " JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.parent_id"
+			   " WHERE x.dimension_id = $1 AND x.depth = $2"
+			   " AND x.code IN (SELECT pair.code FROM pair WHERE NOT pair.known))"
+			   " SELECT CASE WHEN pg_catalog.char_length(e.code) > " CppAsString2(SHOWN_CODE_CHARS)
+			   " THEN pg_catalog.left(e.code, " CppAsString2(SHOWN_CODE_CHARS) ") || '...' ELSE e.code END || ' (' || pg_catalog.array_to_string((pg_catalog.array_agg("
 			   "pg_catalog.array_to_string(e.parent, ' > ') ORDER BY e.parent COLLATE \"C\"))[1:5], ', ')"
 			   " || CASE WHEN pg_catalog.count(*) > 5 THEN ', and ' || pg_catalog.count(*) - 5 || ' more' ELSE '' END || ')'"
 			   " FROM every_pair AS e GROUP BY e.code"
@@ -551,6 +613,37 @@ check_conflicts(const ts_args *args, const char *dimension, const char *level,
 }
 
 /*
+ * An error if a code that is not known yet, or the path that it ends, is too
+ * long for a key.  $1 to $4 as above.
+ */
+static void
+check_lengths(const ts_args *args, const char *dimension, const char *level)
+{
+	uint64		n;
+
+	n = ts_run("SELECT pg_catalog.left(f.code, " CppAsString2(SHOWN_CODE_CHARS) ") || '... (' || pg_catalog.char_length(f.code) || ')'"
+			   " FROM (SELECT DISTINCT a.code, a.parent_id"
+			   " FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS a(code, parent_id)"
+			   " WHERE a.code IS NOT NULL) AS f"
+			   " LEFT JOIN " TS_SCHEMA ".member AS p ON p.dimension_id = $1 AND p.member_id = f.parent_id"
+			   " WHERE ($2 = 1 OR p.member_id IS NOT NULL)"
+			   " AND (pg_catalog.char_length(f.code) > " CppAsString2(MAX_CODE_CHARS)
+			   " OR pg_catalog.octet_length(f.code)"
+			   " + pg_catalog.octet_length(COALESCE(pg_catalog.array_to_string(p.path, ''), ''))"
+			   " > " CppAsString2(MAX_PATH_BYTES) ")"
+			   " ORDER BY f.code COLLATE \"C\"", args, false);
+	if (n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg_plural("%d code of level \"%s\" of dimension \"%s\" is too long",
+							   "%d codes of level \"%s\" of dimension \"%s\" are too long",
+							   (unsigned long) n, (int) n, level, dimension),
+				 errdetail("With their numbers of characters: %s. A code has %d characters at most, a path %d bytes.",
+						   ts_list(1), MAX_CODE_CHARS, MAX_PATH_BYTES),
+				 errhint("Name a column of shorter codes, or a view that has one.")));
+}
+
+/*
  * Adds the members of one level that are not known yet and returns how many.
  * $1 dimension, $2 depth, $3 codes, $4 parents, $5 latest facts, $6 codes that
  * occur on several levels, $7 members are people.
@@ -560,7 +653,9 @@ add_members(const ts_args *args, on_conflict_action on_conflict)
 {
 	const char *only_new_codes = on_conflict != CONFLICT_LATEST ? "" :
 		" AND NOT EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
-		" WHERE m.dimension_id = $1 AND m.depth = $2 AND m.code = pair.code)";
+		" WHERE m.dimension_id = $1 AND m.depth = $2 AND m.code = pair.code"
+		" UNION ALL SELECT FROM " TS_SCHEMA ".member_alias AS x"
+		" WHERE x.dimension_id = $1 AND x.depth = $2 AND x.code = pair.code)";
 	const char *one_a_code = on_conflict != CONFLICT_LATEST ? "" :
 		" DISTINCT ON (fresh.code)";
 
@@ -641,11 +736,39 @@ reached_members(const ts_args *args)
 				  " LEFT JOIN " TS_SCHEMA ".member AS p ON p.member_id = a.parent_id"
 				  " LEFT JOIN " TS_SCHEMA ".member AS m ON m.dimension_id = $1 AND m.depth = $2"
 				  " AND m.path = COALESCE(p.path, '{}') || a.code"
-				  " LEFT JOIN (SELECT m.code, pg_catalog.min(m.member_id) AS member_id"
-				  " FROM " TS_SCHEMA ".member AS m WHERE m.dimension_id = $1 AND m.depth = $2"
-				  " GROUP BY m.code HAVING pg_catalog.count(*) = 1) AS u ON u.code = a.code",
+				  " LEFT JOIN (SELECT n.code, pg_catalog.min(n.member_id) AS member_id"
+				  " FROM (SELECT m.code, m.member_id FROM " TS_SCHEMA ".member AS m"
+				  " WHERE m.dimension_id = $1 AND m.depth = $2"
+				  " UNION SELECT x.code, x.member_id FROM " TS_SCHEMA ".member_alias AS x"
+				  " WHERE x.dimension_id = $1 AND x.depth = $2) AS n"
+				  " GROUP BY n.code HAVING pg_catalog.count(*) = 1) AS u ON u.code = a.code",
 				  args, false);
 	return ts_datum_copy(0, 1, CurrentMemoryContext);
+}
+
+/*
+ * Puts the members' own codes and parents in place of aliases.  $1 to $4 as
+ * above, $5 latest facts: which meaning a code has depends on the day.
+ */
+static void
+resolve_aliases(ts_args *args)
+{
+	if (ts_run("SELECT FROM " TS_SCHEMA ".member_alias AS x"
+			   " WHERE x.dimension_id = $1 AND x.depth = $2 LIMIT 1", args, false) == 0)
+		return;
+	(void) ts_run("SELECT pg_catalog.array_agg(COALESCE(m.code, a.code) ORDER BY a.place),"
+				  " pg_catalog.array_agg(CASE WHEN m.code IS NULL THEN a.parent_id ELSE p.member_id END"
+				  " ORDER BY a.place)"
+				  " FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))"
+				  " WITH ORDINALITY AS a(code, parent_id, latest, place)"
+				  " LEFT JOIN " TS_SCHEMA ".member_alias AS x ON x.dimension_id = $1 AND x.depth = $2"
+				  " AND x.code = a.code AND x.parent_id IS NOT DISTINCT FROM a.parent_id"
+				  " AND x.valid @> COALESCE(a.latest, 'infinity')"
+				  " LEFT JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.member_id"
+				  " LEFT JOIN " TS_SCHEMA ".member AS p ON p.dimension_id = $1 AND p.path = m.path[1:m.depth - 1]",
+				  args, false);
+	args->values[2] = ts_datum_copy(0, 1, CurrentMemoryContext);
+	args->values[3] = ts_datum_copy(0, 2, CurrentMemoryContext);
 }
 
 /*
@@ -718,6 +841,10 @@ read_dimension(const ts_source *src, const ts_source_level *levels, int n_levels
 		ts_arg_int4(&args, i + 1);
 		ts_arg(&args, TEXTARRAYOID, codes[i], false);
 		ts_arg(&args, INT8ARRAYOID, parents, false);
+		check_lengths(&args, dimension, level_names[i]);
+		ts_arg(&args, DATEARRAYOID, latest, false);
+		resolve_aliases(&args);
+		args.n = 4;
 		if (i > 0 && on_conflict <= CONFLICT_LATER &&
 			!check_conflicts(&args, dimension, level_names[i], src->metric,
 							 on_conflict == CONFLICT_LATER))
@@ -749,6 +876,7 @@ read_members(int32 metric_id, on_conflict_action on_conflict, ReturnSetInfo *res
 	int64	   *added;
 	ts_args		args = {0};
 
+	ts_members_lock(RowExclusiveLock);
 	(void) ts_source_load(metric_id, &src, false, cxt);
 
 	/* Rights on every column are checked although there may be no levels */
@@ -864,12 +992,45 @@ check_relation(Oid relid, const char *relation)
 				 errhint("Make a table or view that stays.")));
 }
 
-/* A name for a view over a relation, for hints */
+/*
+ * A name for a view over a relation, for hints: beside the relation, but no
+ * view of a user's belongs into the extension's schema.
+ */
 static char *
 view_name(Oid relid)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+
+	return quote_qualified_identifier(strcmp(schema, TS_SCHEMA) == 0 ? "public" : schema,
 									  psprintf("%s_source", get_rel_name(relid)));
+}
+
+/*
+ * What to do about a column of a wrong type: the text of a hint, with a
+ * statement only if it works.
+ */
+static char *
+cast_hint(Oid relid, const char *relation, const char *column, Oid type,
+		  Oid wanted, const char *as_name)
+{
+	const char *name = quote_identifier(column);
+	char	   *expression = NULL;
+
+	if (can_coerce_type(1, &type, &wanted, COERCION_EXPLICIT))
+		expression = psprintf("%s::%s", name, format_type_be(wanted));
+	else if (type_is_range(type))
+	{
+		Oid			subtype = get_range_subtype(type);
+
+		if (can_coerce_type(1, &subtype, &wanted, COERCION_EXPLICIT))
+			expression = psprintf("lower(%s)%s%s", name, subtype == wanted ? "" : "::",
+								  subtype == wanted ? "" : format_type_be(wanted));
+	}
+	if (expression == NULL)
+		return psprintf("Name another column, or a view that has one of type %s.",
+						format_type_be(wanted));
+	return psprintf("Make a view that converts it, and name the view: CREATE VIEW %s AS SELECT *, %s AS %s FROM %s;",
+					view_name(relid), expression, as_name, relation);
 }
 
 /* The date column: its type, and the time zone that goes with it */
@@ -900,8 +1061,7 @@ check_moment(Oid relid, const char *relation, const char *column, const char *ti
 				 errmsg("column %s of %s is no date", quote_identifier(column), relation),
 				 errdetail("It is of type %s; a date, timestamp or timestamp with time zone is needed.",
 						   format_type_be(type)),
-				 errhint("Make a view that casts it, and name the view: CREATE VIEW %s AS SELECT *, %s::date AS occurred_on FROM %s;",
-						 view_name(relid), quote_identifier(column), relation)));
+				 errhint("%s", cast_hint(relid, relation, column, type, DATEOID, "occurred_on"))));
 	else if (time_zone != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -940,8 +1100,7 @@ check_amount(Oid relid, const char *relation, const char *column)
 							quote_identifier(column), relation),
 					 errdetail("It is of type %s; a numeric or integer type is needed.",
 							   format_type_be(type)),
-					 errhint("Make a view that casts it, and name the view: CREATE VIEW %s AS SELECT *, %s::numeric AS exact_amount FROM %s;",
-							 view_name(relid), quote_identifier(column), relation)));
+					 errhint("%s", cast_hint(relid, relation, column, type, NUMERICOID, "exact_amount"))));
 	}
 }
 

@@ -433,6 +433,9 @@ ts_tree_load(int64 target_id, bool with_slices, int n_dims,
 	int64	   *way_parents;
 	int			n_way;
 
+	/* slices are read to be written: no member may change its name meanwhile */
+	if (with_slices)
+		ts_members_lock(RowShareLock);
 	load_start(tree, target_id, context);
 	load_nodes(tree, target_id, with_slices, context);
 	n_way = load_way(tree, &way, &way_parents, context);
@@ -459,6 +462,39 @@ ts_tree_load(int64 target_id, bool with_slices, int n_dims,
 	return tree;
 }
 
+/*
+ * The tree with more nodes below some of its leaves.  Nodes n ... of the new
+ * tree are the new ones, which follow their parents and name them by their place
+ * in the new tree; the old tree stays as it is.
+ */
+ts_tree *
+ts_tree_deepen(const ts_tree *tree, int32 n_new, const ts_node *new_nodes, MemoryContext context)
+{
+	ts_tree    *deeper = MemoryContextAlloc(context, sizeof(ts_tree));
+
+	*deeper = *tree;
+	if (n_new > PG_INT32_MAX / 2 - tree->n)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("plan \"%s\" would have too many targets", tree->plan)));
+	deeper->n = tree->n + n_new;
+	deeper->nodes = MemoryContextAllocHuge(context, sizeof(ts_node) * deeper->n);
+	memcpy(deeper->nodes, tree->nodes, sizeof(ts_node) * tree->n);
+	memcpy(deeper->nodes + tree->n, new_nodes, sizeof(ts_node) * n_new);
+	deeper->depths = MemoryContextAlloc(context, sizeof(int) * (tree->n_dims + 1));
+	memcpy(deeper->depths, tree->depths, sizeof(int) * tree->n_dims);
+	for (int32 i = tree->n; i < deeper->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		deeper->nodes[i].n_children = 0;
+		deeper->nodes[deeper->nodes[i].parent].n_children++;
+		if (deeper->nodes[i].member >= 0)
+			use_member(deeper, deeper->nodes[i].member);
+	}
+	link_nodes(deeper, context);
+	return deeper;
+}
+
 /* Position of a dimension in the tree's list, -1 if it is not in use */
 int
 ts_tree_dim(const ts_tree *tree, int32 dimension_id)
@@ -467,6 +503,13 @@ ts_tree_dim(const ts_tree *tree, int32 dimension_id)
 		if (tree->dimension_ids[dim] == dimension_id)
 			return dim;
 	return -1;
+}
+
+/* The parent of a member's ancestor of a depth, -1 for none */
+static int32
+parent_of(const ts_tree *tree, int32 member, int depth)
+{
+	return depth > 1 ? ts_members_ancestor(tree->members, member, depth - 1) : -1;
 }
 
 /*
@@ -489,8 +532,7 @@ ts_tree_in_scope(const ts_tree *tree, const int32 *member)
 		if (up == start)
 			continue;
 		/* the rest holds whatever shares its parent and has no target */
-		if (!m->is_rest || up < 0 ||
-			tree->members->members[up].parent != m->parent)
+		if (!m->is_rest || up < 0 || parent_of(tree, member[dim], m->depth) != m->parent)
 			return false;
 	}
 	for (int i = 0; i < tree->n_rests; i++)
@@ -529,6 +571,21 @@ ts_tree_child_by_day(const ts_tree *tree, int32 at, DateADT day)
 	return -1;
 }
 
+/* The child for a member below a parent, or the one that takes the rest there */
+static int32
+child_below(const ts_tree *tree, int32 at, int32 member, int32 parent)
+{
+	edge_key	key = {at, member};
+	edge_entry *entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
+
+	if (!entry && tree->nodes[at].has_rest)
+	{
+		key.member = REST_KEY(parent);
+		entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
+	}
+	return entry ? entry->child : -1;
+}
+
 /*
  * The child for a member of the level that sets the children apart, or the
  * one that takes the rest; -1 if there is neither.
@@ -536,15 +593,7 @@ ts_tree_child_by_day(const ts_tree *tree, int32 at, DateADT day)
 int32
 ts_tree_child_by_member(const ts_tree *tree, int32 at, int32 member)
 {
-	edge_key	key = {at, member};
-	edge_entry *entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
-
-	if (!entry && tree->nodes[at].has_rest)
-	{
-		key.member = REST_KEY(tree->members->members[member].parent);
-		entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
-	}
-	return entry ? entry->child : -1;
+	return child_below(tree, at, member, tree->members->members[member].parent);
 }
 
 /* The member of a node's first child, which says what sets the children apart */
@@ -577,7 +626,8 @@ ts_tree_descend(const ts_tree *tree, int32 at, const int32 *member, DateADT day)
 			ts_members_ancestor(tree->members, member[sibling->dim_no], sibling->depth);
 
 			if (up >= 0)
-				child = ts_tree_child_by_member(tree, at, up);
+				child = child_below(tree, at, up,
+									parent_of(tree, member[sibling->dim_no], sibling->depth));
 		}
 		if (child < 0)
 			return at;

@@ -57,6 +57,8 @@ INSERT INTO proposed VALUES ('line A', '1,234.56'), ('line B', '(5)');
 SELECT count(*) FROM import_targets('FY2024', 'sales', 'proposed', '{"product_line": "line"}', amount => 'amount', import_as => 'proposal');
 SELECT assign('FY2024', '{"market": "East"}', person => 'Bob') > 0;
 SELECT assign('FY2024', '{"market": "East"}', person => 'Eve "E" O''Hara', role => 'R', from_day => '2024-02-01', to_day => '2024-12-31') > 0;
+SELECT count(*) FROM rename_member('market', 'South', 'Süd', reason => 'as on the map');
+SELECT count(*) FROM move_member('product_line', 'product G', 'line A', from_day => '2024-04-01', history => 'follows');
 SELECT create_plan('FY2025', period => '[2024-04-01,2025-04-01)', calendar => 'fiscal', description => 'a second one') > 0;
 SELECT set_target('FY2025', 'sales', amount => -12345.67) > 0;
 SELECT evaluate_plan('FY2024', as_of => '2024-05-31') > 0, evaluate_plan('FY2024', as_of => '2024-03-31') > 0;

@@ -24,7 +24,8 @@ SQL
 
 # ---------------------------------------------------------------- EXECUTE
 my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source assign create_flat_view
-	create_plan evaluate_plan import_members import_targets set_target split_target target_guard unsplit_target);
+	create_plan evaluate_plan import_members import_targets merge_member move_member rename_member retire_member set_target split_target
+	target_guard unsplit_target);
 is(sql($database, <<'SQL'), $writers, 'functions that write are not for everybody, all others are');
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname COLLATE "C") FROM pg_proc p
 WHERE p.pronamespace = 'target_split'::regnamespace AND NOT has_function_privilege('ts_nobody', p.oid, 'EXECUTE')
@@ -87,6 +88,26 @@ for my $missing (@grants)
 {
 	sql_fails("but not without $missing", qr/42501: permission denied/, $database,
 		as_analyst($session, grep { $_ ne $missing } @grants));
+}
+
+my @more = ('UPDATE, DELETE ON target_split.member', 'UPDATE, DELETE ON target_split.member_parent', 'UPDATE, DELETE ON target_split.member_alias',
+	'UPDATE, DELETE ON target_split.responsibility');
+my $changes = plan_sql() . <<'SQL';
+SELECT count(*) FROM split_target(root_target('FY2024', 'sales'), '{product_line,market}');
+SELECT assign('FY2024', '{"market": "East"}', person => 'Bob') > 0;
+SELECT count(*) FROM rename_member('market', 'East', 'Far East');
+SELECT count(*) FROM rename_member('market', 'Far East', 'East');
+SELECT count(*) FROM move_member('product_line', 'product A', 'line B', from_day => '2024-04-01', history => 'stays');
+SELECT assign('FY2024', '{"market": "West"}', person => 'Bob') > 0;
+SELECT count(*) FROM merge_member('market', 'East', 'West');
+SELECT count(*) FROM retire_member('market', 'North', last_day => '2024-08-31');
+SELECT count(*) FROM plan_check;
+SQL
+sql_ok('one who changes members needs some more', $database, as_analyst($changes, @grants, @more));
+for my $missing (@more)
+{
+	sql_fails("but not without $missing", qr/42501: permission denied/, $database,
+		as_analyst($changes, @grants, grep { $_ ne $missing } @more));
 }
 
 # From here on it is for good.
