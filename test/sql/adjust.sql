@@ -394,3 +394,9 @@ SELECT undo_split(:third);
 SELECT count(*) AS other FROM (SELECT to_jsonb(t) FROM target t WHERE plan_id = :plan_no EXCEPT TABLE undo_tree) x;
 SELECT (SELECT count(*) FROM target WHERE plan_id = :plan_no) = (SELECT count(*) FROM undo_tree) AS all_there;
 SELECT * FROM plan_check;
+
+DROP VIEW over_tree, part, t;
+DROP TABLE over_weights, random_outcome;
+RESET search_path;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
