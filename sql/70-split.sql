@@ -11,7 +11,9 @@ CREATE TYPE @extschema@.new_target AS (
 	weight		numeric,
 	fallback	text,
 	member_id	bigint,
-	n_children	integer
+	n_children	integer,
+	at_least	numeric,
+	at_most		numeric
 );
 COMMENT ON TYPE @extschema@.new_target IS 'A target that a split makes';
 COMMENT ON COLUMN @extschema@.new_target.target_id IS 'Key; NULL in a preview';
@@ -25,6 +27,8 @@ COMMENT ON COLUMN @extschema@.new_target.weight IS 'What its parent was shared b
 COMMENT ON COLUMN @extschema@.new_target.fallback IS 'Fallback the weight was taken from; NULL for none';
 COMMENT ON COLUMN @extschema@.new_target.member_id IS 'Member that sets it apart from its siblings; 0 where the period does';
 COMMENT ON COLUMN @extschema@.new_target.n_children IS 'Number of its children';
+COMMENT ON COLUMN @extschema@.new_target.at_least IS 'Least amount that the call''s bounds allow, in the metric''s unit; NULL for none';
+COMMENT ON COLUMN @extschema@.new_target.at_most IS 'Most that they allow, in the metric''s unit; NULL for none';
 
 CREATE FUNCTION @extschema@.split_target(
 	target_id	bigint,
@@ -39,12 +43,19 @@ CREATE FUNCTION @extschema@.split_target(
 	on_zero		text DEFAULT 'error',
 	on_negative text DEFAULT 'error',
 	on_unassigned text DEFAULT 'error',
-	on_incomplete text DEFAULT 'error')
+	on_incomplete text DEFAULT 'error',
+	bases		jsonb DEFAULT NULL,
+	profile		jsonb DEFAULT NULL,
+	quantum		numeric DEFAULT NULL,
+	residual	text DEFAULT 'largest',
+	levels		jsonb DEFAULT NULL,
+	bounds		jsonb DEFAULT NULL,
+	bounds_from regclass DEFAULT NULL)
 RETURNS SETOF @extschema@.new_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_split_target';
-COMMENT ON FUNCTION @extschema@.split_target(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.split_target(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass) IS
 'Splits every leaf at or under a target by levels and grains, outermost first; children add up to the last unit on every level';
 
 CREATE FUNCTION @extschema@.preview_split(
@@ -60,12 +71,19 @@ CREATE FUNCTION @extschema@.preview_split(
 	on_zero		text DEFAULT 'error',
 	on_negative text DEFAULT 'error',
 	on_unassigned text DEFAULT 'error',
-	on_incomplete text DEFAULT 'error')
+	on_incomplete text DEFAULT 'error',
+	bases		jsonb DEFAULT NULL,
+	profile		jsonb DEFAULT NULL,
+	quantum		numeric DEFAULT NULL,
+	residual	text DEFAULT 'largest',
+	levels		jsonb DEFAULT NULL,
+	bounds		jsonb DEFAULT NULL,
+	bounds_from regclass DEFAULT NULL)
 RETURNS SETOF @extschema@.new_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_preview_split';
-COMMENT ON FUNCTION @extschema@.preview_split(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.preview_split(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass) IS
 'The rows that split_target would make, without ids; writes and locks nothing';
 
 CREATE FUNCTION @extschema@.unsplit_target(target_id bigint, reason text DEFAULT NULL)
@@ -103,11 +121,16 @@ RETURNS TABLE (
 	units_received numeric,
 	changed_since numeric,
 	fallback	text,
+	at_least	numeric,
+	at_most		numeric,
+	bound		text,
 	locked		boolean,
 	split_id	bigint,
 	split_call	text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+-- the call that is shown must mean the same in any session
+SET datestyle = 'ISO, YMD'
 AS $$
 	WITH RECURSIVE start AS (
 		SELECT t.plan_id, t.target_id
@@ -127,18 +150,30 @@ AS $$
 				ORDER BY a.depth DESC LIMIT 1) AS anchor_id
 		FROM way w LEFT JOIN @extschema@.split s ON s.plan_id = w.plan_id AND s.split_id = w.split_id
 	), shared AS (
-		-- amounts as the split made them: before the first later change
+		-- all parts that the split made, deleted ones too, with the amounts that it
+		-- gave them: before the first later change
 		SELECT st.target_id, sum(c.weight) AS weight_sum,
 			   sum(COALESCE(r.amount_before, c.amount)) AS amount
 		FROM step st
-		JOIN @extschema@.target c ON c.plan_id = st.plan_id AND c.parent_id = st.anchor_id AND c.split_id = st.split_id
+		CROSS JOIN LATERAL (
+			SELECT t.target_id, t.weight, t.amount
+			FROM @extschema@.target t
+			WHERE t.plan_id = st.plan_id AND t.parent_id = st.anchor_id AND t.split_id = st.split_id
+			UNION ALL
+			SELECT d.target_id, (d.old_row ->> 'weight')::numeric, d.amount_before
+			FROM @extschema@.revision d
+			WHERE d.plan_id = st.plan_id AND d.operation = 'delete'
+			  AND (d.old_row ->> 'parent_id')::bigint = st.anchor_id AND (d.old_row ->> 'split_id')::bigint = st.split_id) c
 		LEFT JOIN LATERAL (SELECT r.amount_before FROM @extschema@.revision r
-						   WHERE r.plan_id = c.plan_id AND r.target_id = c.target_id
+						   WHERE r.plan_id = st.plan_id AND r.target_id = c.target_id
 						   ORDER BY r.revision_id LIMIT 1) r ON true
 		WHERE st.split_id IS NOT NULL
 		GROUP BY st.target_id
 	), exact AS (
-		SELECT st.*, sh.weight_sum, sh.amount AS shared_amount, pm.quantum,
+		SELECT st.*, sh.weight_sum, sh.amount AS shared_amount,
+			   COALESCE((st.arguments ->> 'quantum')::numeric, pm.quantum) AS quantum,
+			   -- the units that others than the largest remainder gave are no remainder's
+			   NOT st.arguments ?| '{bounds,bounds_from,residual}' AS is_fair,
 			   COALESCE(r.amount_before, st.amount) AS made_amount,
 			   -- both sides of the fraction as whole numbers
 			   sh.amount * st.weight * power(10::numeric, GREATEST(scale(sh.amount * st.weight), scale(sh.weight_sum))) AS numerator,
@@ -162,17 +197,23 @@ AS $$
 					 || trim_scale(r.denominator / gcd(trunc(r.numerator), trunc(r.denominator)))::text END,
 		   CASE WHEN r.denominator > 0 THEN round(r.numerator / r.denominator, scale(r.quantum) + 6) END,
 		   round(r.down, scale(r.quantum)),
-		   round((r.made_amount - r.down) / r.quantum, 0),
+		   CASE WHEN r.is_fair THEN trim_scale((r.made_amount - r.down) / r.quantum) END,
 		   NULLIF(r.amount - r.made_amount, 0),
-		   r.fallback, r.locked, r.split_id,
+		   r.fallback, r.at_least, r.at_most,
+		   CASE r.made_amount WHEN r.at_least THEN 'at_least' WHEN r.at_most THEN 'at_most' END,
+		   r.locked, r.split_id,
 		   CASE WHEN r.split_id IS NOT NULL
-				THEN format('SELECT * FROM @extschema@.split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
-							CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
-							(SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
-							 FROM jsonb_each_text(r.arguments) a))
+				THEN CASE WHEN r.method = 'import'
+						  THEN format('SELECT * FROM @extschema@.import_targets(%s);',
+									  (SELECT string_agg(format('%I => %L', a.key, a.value), ', ' ORDER BY a.key)
+									   FROM jsonb_each_text(r.arguments) a))
+						  ELSE format('SELECT * FROM @extschema@.split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
+									  CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
+									  (SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
+									   FROM jsonb_each_text(r.arguments) a)) END
 					 || format(' -- by %s at %s', r.called_by, r.called_at) END
 	FROM rounded r
 	ORDER BY r.depth
 $$;
 COMMENT ON FUNCTION @extschema@.explain_target(bigint, text, text, jsonb, daterange) IS
-'Why a target is what it is: one row a step from the overall target, with basis, weight, exact share as a fraction and a decimal, units received by rounding, later changes and the call';
+'Why a target is what it is: one row a step from the overall target, with basis, weight, exact share as a fraction and a decimal (without bounds), units received by rounding (not where bounds or another residual decided), bounds and the one that held it, later changes and the call';

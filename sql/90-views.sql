@@ -152,7 +152,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, s.split_id, s.target_id, s.by_levels, s.method, s.basis,
 	   pg_catalog.lower(s.basis) AS basis_start, pg_catalog.upper(s.basis) - 1 AS basis_end,
-	   s.arguments, s.fallbacks, s.n_split, s.n_created,
+	   s.arguments, s.fallbacks, s.findings, s.n_split, s.n_created,
 	   EXISTS (SELECT FROM @extschema@.target t WHERE t.plan_id = s.plan_id AND t.split_id = s.split_id) AS in_force,
 	   s.called_by, s.called_at, s.reason
 FROM @extschema@.split s
@@ -173,6 +173,7 @@ COMMENT ON COLUMN @extschema@.split_log.basis_start IS 'First day of the basis';
 COMMENT ON COLUMN @extschema@.split_log.basis_end IS 'Last day of the basis, inclusive';
 COMMENT ON COLUMN @extschema@.split_log.arguments IS 'All other arguments of the call';
 COMMENT ON COLUMN @extschema@.split_log.fallbacks IS 'Fallbacks taken, each with the number of targets (for unassigned: of facts)';
+COMMENT ON COLUMN @extschema@.split_log.findings IS 'What the method found out: factors and errors of shrunk, for at most 20 targets';
 COMMENT ON COLUMN @extschema@.split_log.n_split IS 'Number of targets that were split';
 COMMENT ON COLUMN @extschema@.split_log.n_created IS 'Number of targets that were made';
 COMMENT ON COLUMN @extschema@.split_log.in_force IS 'Does a target of it still exist?';
@@ -203,13 +204,22 @@ WITH RECURSIVE node AS (
 			   FROM @extschema@.target k WHERE k.parent_id IS NOT NULL
 			   GROUP BY k.plan_id, k.parent_id) c ON c.plan_id = t.plan_id AND c.parent_id = t.target_id
 ), above AS (
-	-- members and those above them, with the days on which that holds
-	SELECT mp.member_id, mp.parent_id AS ancestor_id, mp.valid
-	FROM @extschema@.member_parent mp
+	-- members and those above them, with the days on which that holds; one
+	-- that another was merged into is below the other's parent as well
+	(SELECT mp.member_id, mp.parent_id AS ancestor_id, mp.valid
+	 FROM @extschema@.member_parent mp
+	 UNION
+	 SELECT ma.member_id, ma.parent_id, ma.valid
+	 FROM @extschema@.member_alias ma WHERE ma.parent_id IS NOT NULL)
 	UNION
 	SELECT a.member_id, mp.parent_id, a.valid * mp.valid
 	FROM above a
 	JOIN @extschema@.member_parent mp ON mp.member_id = a.ancestor_id AND mp.valid && a.valid
+), changed AS (
+	-- splits of which a target was changed or moved since
+	SELECT DISTINCT t.plan_id, t.split_id
+	FROM @extschema@.revision r
+	JOIN @extschema@.target t ON t.plan_id = r.plan_id AND t.target_id = r.target_id
 ), sibling AS (
 	SELECT t.plan_id, t.metric_id, t.target_id, t.parent_id, t.period,
 		   pg_catalog.lag(pg_catalog.upper(t.period)) OVER s AS previous_end,
@@ -225,9 +235,7 @@ WITH RECURSIVE node AS (
 	FROM @extschema@.target t
 	JOIN @extschema@.target pt ON pt.plan_id = t.plan_id AND pt.target_id = t.parent_id
 	WHERE t.split_id IS NOT NULL AND pt.split_id IS DISTINCT FROM t.split_id
-	  AND NOT EXISTS (SELECT FROM @extschema@.revision r
-					  JOIN @extschema@.target rt ON rt.plan_id = r.plan_id AND rt.target_id = r.target_id
-					  WHERE rt.plan_id = t.plan_id AND rt.split_id = t.split_id)
+	  AND NOT EXISTS (SELECT FROM changed x WHERE x.plan_id = t.plan_id AND x.split_id = t.split_id)
 	GROUP BY t.plan_id, t.split_id, t.parent_id
 ), fair AS (
 	SELECT t.plan_id, t.metric_id, t.target_id, t.split_id, t.amount, t.weight, b.weight AS block_weight, b.amount AS block_amount
@@ -289,7 +297,9 @@ WITH RECURSIVE node AS (
 	UNION ALL
 	SELECT n.plan_id, n.metric_id, n.target_id, 'weight',
 		   pg_catalog.format('has weight %s, its children add up to %s', n.weight, n.child_weight)
-	FROM node n WHERE n.weight <> n.child_weight
+	FROM node n
+	WHERE n.weight <> n.child_weight
+	  AND NOT EXISTS (SELECT FROM changed x WHERE x.plan_id = n.plan_id AND x.split_id = n.split_id)
 	UNION ALL
 	SELECT n.plan_id, n.metric_id, n.target_id, 'period', pg_catalog.format('is for %s, its plan for %s', n.period, n.plan_period)
 	FROM node n WHERE n.parent_id IS NULL AND n.period <> n.plan_period

@@ -14,6 +14,7 @@ ALTER TABLE @extschema@.dimension OWNER TO @extowner@;
 ALTER TABLE @extschema@.dimension_level OWNER TO @extowner@;
 ALTER TABLE @extschema@.member OWNER TO @extowner@;
 ALTER TABLE @extschema@.member_parent OWNER TO @extowner@;
+ALTER TABLE @extschema@.member_alias OWNER TO @extowner@;
 ALTER TABLE @extschema@.source OWNER TO @extowner@;
 ALTER TABLE @extschema@.source_level OWNER TO @extowner@;
 ALTER TABLE @extschema@.plan OWNER TO @extowner@;
@@ -21,6 +22,7 @@ ALTER TABLE @extschema@.plan_metric OWNER TO @extowner@;
 ALTER TABLE @extschema@.split OWNER TO @extowner@;
 ALTER TABLE @extschema@.target OWNER TO @extowner@;
 ALTER TABLE @extschema@.revision OWNER TO @extowner@;
+ALTER TABLE @extschema@.proposal OWNER TO @extowner@;
 ALTER TABLE @extschema@.responsibility OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation_run OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation OWNER TO @extowner@;
@@ -30,6 +32,7 @@ ALTER VIEW @extschema@.kpi_variance OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_tree OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_wide OWNER TO @extowner@;
 ALTER VIEW @extschema@.split_log OWNER TO @extowner@;
+ALTER VIEW @extschema@.proposal_gap OWNER TO @extowner@;
 ALTER VIEW @extschema@.plan_check OWNER TO @extowner@;
 
 ALTER FUNCTION @extschema@.add_calendar OWNER TO @extowner@;
@@ -39,10 +42,15 @@ ALTER FUNCTION @extschema@.add_member OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.add_person OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.add_source OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.import_members OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.rename_member OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.merge_member OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.move_member OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.retire_member OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.set_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.split_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.unsplit_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.import_targets OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_flat_view OWNER TO @extowner@;
@@ -57,10 +65,15 @@ REVOKE ALL ON FUNCTION
 	@extschema@.add_person,
 	@extschema@.add_source,
 	@extschema@.import_members,
+	@extschema@.rename_member,
+	@extschema@.merge_member,
+	@extschema@.move_member,
+	@extschema@.retire_member,
 	@extschema@.create_plan,
 	@extschema@.set_target,
 	@extschema@.split_target,
 	@extschema@.unsplit_target,
+	@extschema@.import_targets,
 	@extschema@.assign,
 	@extschema@.evaluate_plan,
 	@extschema@.create_flat_view

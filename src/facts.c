@@ -7,6 +7,12 @@
  * executor, with the caller's rights and row-level security; what comes out,
  * one row per combination of codes (and day), is mapped to members here.
  *
+ * Where a member moved, its facts count below the parent of their day, or, if
+ * its history followed, below its later parent; what the source's own columns
+ * of the levels above say does not matter.  So for such members the level that
+ * they are on is read for the levels above as well, and groups are cut where a
+ * member moves.
+ *
  * Limits: the codes are grouped as text; the groups, not the facts, are what
  * the mapping costs.
  *
@@ -18,6 +24,7 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -32,6 +39,9 @@ struct ts_fact_scan
 	int			n_dims;
 	int		   *first_level;	/* per dimension: its first entry in codes */
 	int		   *n_levels;		/* per dimension: levels that are read */
+	int		   *n_own;			/* per dimension: those read for all members;
+								 * the others are read for moved ones */
+	bool		with_segment;	/* groups are cut where members move */
 	int			n_codes;
 	char	  **codes;			/* per level read: code of the fact at hand */
 	bool		with_day;
@@ -53,6 +63,22 @@ ts_source_depth(const ts_source *source, int32 dimension_id)
 		if (source->levels[i].dimension_id == dimension_id)
 			depth = Max(depth, source->levels[i].depth);
 	return depth;
+}
+
+/*
+ * How many levels of a dimension must be read to find members of a depth: also
+ * the deeper ones whose members decide where a fact belongs
+ */
+static int
+depth_to_read(const ts_source *source, int32 dimension_id, int depth)
+{
+	int			n = Min(depth, ts_source_depth(source, dimension_id));
+
+	if (depth > 0)
+		for (int i = 0; i < source->n_levels; i++)
+			if (source->levels[i].dimension_id == dimension_id && source->levels[i].member_decides)
+				n = Max(n, source->levels[i].depth);
+	return n;
 }
 
 /* The expression that reads a level, NULL if the source has none for it */
@@ -80,12 +106,18 @@ ts_facts_open(const ts_source *source, const ts_members *members,
 	ts_fact_scan *scan = palloc0(sizeof(ts_fact_scan));
 	StringInfoData sql;
 	ts_args		args = {0};
+	const char *segment = "";
 
 	scan->members = members;
 	scan->n_dims = n_dims;
 	scan->with_day = with_day;
+	/* a day is in one segment */
+	scan->with_segment = members->n_breaks > 0 && !with_day;
+	if (scan->with_segment)
+		segment = ", pg_catalog.width_bucket(d, $3)";
 	scan->first_level = palloc0(sizeof(int) * Max(n_dims, 1));
 	scan->n_levels = palloc0(sizeof(int) * Max(n_dims, 1));
+	scan->n_own = palloc0(sizeof(int) * Max(n_dims, 1));
 	scan->member = palloc0(sizeof(int32) * Max(n_dims, 1));
 	scan->code = palloc0(sizeof(char *) * Max(n_dims, 1));
 	scan->batch = AllocSetContextCreate(CurrentMemoryContext,
@@ -96,10 +128,16 @@ ts_facts_open(const ts_source *source, const ts_members *members,
 	appendStringInfoString(&sql, "SELECT pg_catalog.sum(a), pg_catalog.count(*)");
 	if (with_day)
 		appendStringInfoString(&sql, ", d");
+	appendStringInfoString(&sql, segment);
 	for (int dim = 0; dim < n_dims; dim++)
 	{
 		scan->first_level[dim] = scan->n_codes;
-		scan->n_levels[dim] = Min(depths[dim], ts_source_depth(source, dimension_ids[dim]));
+		scan->n_own[dim] = depth_to_read(source, dimension_ids[dim], depths[dim]);
+		scan->n_levels[dim] = scan->n_own[dim];
+		if (depths[dim] > 0)
+			scan->n_levels[dim] = Max(scan->n_levels[dim],
+									  Min(members->moved_depth[dim],
+										  ts_source_depth(source, dimension_ids[dim])));
 		for (int depth = 1; depth <= scan->n_levels[dim]; depth++)
 			appendStringInfo(&sql, ", c%d", ++scan->n_codes);
 	}
@@ -115,18 +153,30 @@ ts_facts_open(const ts_source *source, const ts_members *members,
 		}
 	appendStringInfo(&sql, " FROM %s WHERE %s) s", source->from,
 					 ts_source_window(source, "$1", "$2"));
-	if (with_day || scan->n_codes > 0)
+	if (with_day || scan->with_segment || scan->n_codes > 0)
 	{
 		appendStringInfoString(&sql, " GROUP BY ");
 		if (with_day)
 			appendStringInfoString(&sql, "d");
+		else if (scan->with_segment)
+			appendStringInfoString(&sql, segment + 2);
 		for (int i = 1; i <= scan->n_codes; i++)
-			appendStringInfo(&sql, "%sc%d", i > 1 || with_day ? ", " : "", i);
+			appendStringInfo(&sql, "%sc%d", i > 1 || with_day || scan->with_segment ? ", " : "", i);
 	}
 	scan->codes = palloc0(sizeof(char *) * Max(scan->n_codes, 1));
 
 	ts_arg(&args, DATEOID, DateADTGetDatum(from), false);
 	ts_arg(&args, DATEOID, DateADTGetDatum(upto), false);
+	if (scan->with_segment)
+	{
+		Datum	   *breaks = palloc(sizeof(Datum) * members->n_breaks);
+
+		for (int i = 0; i < members->n_breaks; i++)
+			breaks[i] = DateADTGetDatum(members->breaks[i]);
+		ts_arg(&args, DATEARRAYOID,
+			   PointerGetDatum(construct_array(breaks, members->n_breaks, DATEOID, sizeof(DateADT),
+											   true, TYPALIGN_INT)), false);
+	}
 	scan->portal = SPI_cursor_open_with_args(NULL, sql.data, args.n, args.types,
 											 args.values, args.nulls, false, 0);
 	pfree(sql.data);
@@ -141,6 +191,7 @@ ts_facts_next(ts_fact_scan *scan, ts_fact *fact)
 	TupleDesc	desc;
 	bool		isnull;
 	int			column = 3;
+	int			segment = 0;
 
 	do
 	{
@@ -167,6 +218,10 @@ ts_facts_next(ts_fact_scan *scan, ts_fact *fact)
 		fact->day = DatumGetDateADT(SPI_getbinval(tuple, desc, column++, &isnull));
 	else
 		fact->day = 0;
+	if (scan->with_segment)
+		segment = DatumGetInt32(SPI_getbinval(tuple, desc, column++, &isnull));
+	else if (scan->with_day)
+		segment = ts_members_segment(scan->members, fact->day);
 	for (int i = 0; i < scan->n_codes; i++)
 	{
 		Datum		code = SPI_getbinval(tuple, desc, column++, &isnull);
@@ -189,10 +244,15 @@ ts_facts_next(ts_fact_scan *scan, ts_fact *fact)
 		scan->code[dim] = NULL;
 		for (int depth = scan->n_levels[dim]; depth >= 1; depth--)
 		{
-			scan->member[dim] = ts_members_find_fact(scan->members, dim, depth, codes);
-			if (scan->member[dim] >= 0)
+			int32		member = ts_members_find_fact_in(scan->members, dim, depth, codes, segment);
+
+			/* below the levels of interest only moved members matter */
+			if (member >= 0 && (depth <= scan->n_own[dim] || scan->members->members[member].moved))
+			{
+				scan->member[dim] = ts_members_in_segment(scan->members, member, segment);
 				break;
-			if (codes[depth - 1])
+			}
+			if (codes[depth - 1] && depth <= scan->n_own[dim])
 				scan->code[dim] = codes[depth - 1];
 		}
 	}

@@ -21,7 +21,8 @@
 typedef struct ts_fact
 {
 	int32	   *member;			/* per dimension: its member on the deepest level
-								 * that is known, -1 for none */
+								 * that is known, -1 for none; a variant where
+								 * that was below another parent on its day */
 	char	  **code;			/* per dimension: the code that has no member,
 								 * NULL if it is NULL or all are known */
 	DateADT		day;			/* only if asked for */

@@ -91,6 +91,8 @@ enum guard_column
 	COL_FLOOR_AMOUNT,
 	COL_STRETCH_AMOUNT,
 	COL_OVER_ASSIGNMENT,
+	COL_AT_LEAST,
+	COL_AT_MOST,
 	COL_LOCKED,
 	COL_WEIGHT,
 	COL_SLICE,
@@ -101,7 +103,7 @@ enum guard_column
 
 static const char *const column_names[N_COLUMNS] = {
 	"plan_id", "target_id", "parent_id", "metric_id", "n_children", "depth",
-	"amount", "floor_amount", "stretch_amount", "over_assignment", "locked",
+	"amount", "floor_amount", "stretch_amount", "over_assignment", "at_least", "at_most", "locked",
 	"weight", "slice", "period", "member_id"
 };
 
@@ -860,14 +862,14 @@ update_counters(guard_state *state, target_node **nodes, int n_nodes)
 /* ------------------------------------------------------------- revisions */
 
 #define MORE_THAN_AMOUNT \
-	"(o.floor_amount, o.stretch_amount, o.over_assignment, o.locked, o.weight, o.parent_id," \
+	"(o.floor_amount, o.stretch_amount, o.over_assignment, o.at_least, o.at_most, o.locked, o.weight, o.parent_id," \
 	" o.slice, o.period, o.member_id) IS DISTINCT FROM" \
-	" (n.floor_amount, n.stretch_amount, n.over_assignment, n.locked, n.weight, n.parent_id," \
+	" (n.floor_amount, n.stretch_amount, n.over_assignment, n.at_least, n.at_most, n.locked, n.weight, n.parent_id," \
 	" n.slice, n.period, n.member_id)"
 
 #define INSERT_REVISION \
 	"INSERT INTO " TS_SCHEMA ".revision" \
-	" (plan_id, target_id, operation, amount_before, amount_after, old_row, changed_by, reason)"
+	" (plan_id, target_id, operation, amount_before, amount_after, old_row, changed_by, reason, split_id)"
 
 /*
  * Writes the revisions of an event.  The query is planned anew each time: what
@@ -882,13 +884,13 @@ write_revisions(guard_state *state)
 
 	if (TRIGGER_FIRED_BY_DELETE(state->trigger->tg_event))
 		sql = psprintf(INSERT_REVISION
-					   " SELECT o.plan_id, o.target_id, 'delete', o.amount, NULL, to_jsonb(o), $1, nullif($2, '')"
+					   " SELECT o.plan_id, o.target_id, 'delete', o.amount, NULL, to_jsonb(o), $1, nullif($2, ''), nullif($3, 0)"
 					   " FROM %s o ORDER BY o.plan_id, o.target_id",
 					   quote_identifier(trigger->tgoldtable));
 	else
 		sql = psprintf(INSERT_REVISION
 					   " SELECT o.plan_id, o.target_id, 'update', o.amount, n.amount,"
-					   " CASE WHEN " MORE_THAN_AMOUNT " THEN to_jsonb(o) END, $1, nullif($2, '')"
+					   " CASE WHEN " MORE_THAN_AMOUNT " THEN to_jsonb(o) END, $1, nullif($2, ''), nullif($3, 0)"
 					   " FROM %s o JOIN %s n ON n.plan_id = o.plan_id AND n.target_id = o.target_id"
 					   " WHERE n.amount <> o.amount OR " MORE_THAN_AMOUNT
 					   " ORDER BY o.plan_id, o.target_id",
@@ -898,6 +900,7 @@ write_revisions(guard_state *state)
 		   DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(state->caller, false))),
 		   false);
 	ts_arg_text(&args, ts_reason);
+	ts_arg_int8(&args, ts_split_in_progress);
 	(void) ts_run(sql, &args, false);
 }
 

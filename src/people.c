@@ -83,6 +83,7 @@ target_split_assign(PG_FUNCTION_ARGS)
 				 errdetail("The rule would hold from %s to %s.", ts_date_text(from), ts_date_text(last))));
 
 	ts_connect();
+	ts_members_lock(RowShareLock);
 	ts_plan_find(reference, &plan, context);
 	slice = JsonbPGetDatum(ts_slice_resolve(PG_GETARG_JSONB_P(1), &member_ids, &n_members, context));
 	person_id = find_person(text_to_cstring(PG_GETARG_TEXT_PP(2)));

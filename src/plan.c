@@ -565,7 +565,7 @@ grown_amount(const ts_metric *metric, Datum growth, DateADT from, DateADT upto,
 				 errhint("20 %% less is growth => -0.20.")));
 
 	(void) ts_source_load(metric->metric_id, &src, false, CurrentMemoryContext);
-	ts_source_check_window(&src, from, upto, on_incomplete, NULL);
+	ts_source_check_window(&src, from, upto, true, on_incomplete, NULL);
 
 	args.n = 0;
 	ts_arg_date(&args, from);

@@ -433,6 +433,7 @@ target_split_add_member(PG_FUNCTION_ARGS)
 	}
 
 	ts_connect();
+	ts_members_lock(RowExclusiveLock);
 	if (!find_dimension(dimension_name, &dimension))
 	{
 		(void) ts_run("SELECT d.name FROM " TS_SCHEMA ".dimension AS d ORDER BY d.name COLLATE \"C\"",
@@ -462,13 +463,22 @@ target_split_add_member(PG_FUNCTION_ARGS)
 	ts_arg(&args, TEXTARRAYOID,
 		   parent ? PointerGetDatum(parent) : PointerGetDatum(construct_empty_array(TEXTOID)),
 		   false);
+	ts_arg(&args, DATERANGEOID, valid, false);
 	(void) ts_run("SELECT (SELECT m.member_id FROM " TS_SCHEMA ".member AS m"
 				  " WHERE m.dimension_id = $1 AND m.path = $3),"
 				  " EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
 				  " WHERE m.dimension_id = $1 AND m.path = $3 || $2),"
 				  " EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
 				  " WHERE m.dimension_id = $1 AND m.code = $2),"
-				  " pg_catalog.to_jsonb($3), pg_catalog.to_jsonb($3 || $2)",
+				  " pg_catalog.to_jsonb($3), pg_catalog.to_jsonb($3 || $2),"
+				  " pg_catalog.to_jsonb(a.path), pg_catalog.to_char(pg_catalog.lower($4), '\"(,\"YYYY-MM-DD\")\"'),"
+				  " a.member_id"
+				  " FROM (SELECT) AS one LEFT JOIN LATERAL (SELECT m.path, m.member_id FROM " TS_SCHEMA ".member_alias AS x"
+				  " JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.member_id"
+				  " WHERE x.dimension_id = $1 AND x.code = $2 AND x.valid && $4"
+				  " AND x.depth = pg_catalog.cardinality($3) + 1"
+				  " AND (x.parent_id IS NULL OR x.parent_id = (SELECT p.member_id FROM " TS_SCHEMA ".member AS p"
+				  " WHERE p.dimension_id = $1 AND p.path = $3)) LIMIT 1) AS a ON true",
 				  &args, false);
 	if (depth > 1 && ts_isnull(0, 1))
 		ereport(ERROR,
@@ -481,6 +491,18 @@ target_split_add_member(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("dimension \"%s\" has a member %s already", dimension_name,
 						ts_text(0, 5, CurrentMemoryContext))));
+	if (!ts_isnull(0, 6))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("code \"%s\" stands for member %s of dimension \"%s\"", code,
+						ts_text(0, 6, CurrentMemoryContext), dimension_name),
+				 errdetail("It was renamed, merged or moved; facts with the code count for it."),
+				 ts_isnull(0, 7) ?
+				 errhint("Say from which day on the code is a member of its own: valid => '[2024-01-01,)'.") :
+				 errhint("End that when the new member begins: UPDATE " TS_SCHEMA ".member_alias SET valid = '%s' WHERE member_id = %s AND code = %s;",
+						 ts_text(0, 7, CurrentMemoryContext), ts_text(0, 8, CurrentMemoryContext),
+						 quote_literal_cstr(code))));
+	args.n = 3;
 	ts_arg(&args, INT8OID, ts_isnull(0, 1) ? (Datum) 0 : Int64GetDatum(ts_int8(0, 1)),
 		   ts_isnull(0, 1));
 	ts_arg(&args, BOOLOID, BoolGetDatum(ts_bool(0, 3)), false);
@@ -564,7 +586,11 @@ check_conflicts(const ts_args *args, const char *dimension, const char *level,
 						"SELECT pair.code, pair.parent, pair.known FROM pair"
 						" UNION SELECT m.code, m.path[1:m.depth - 1], true FROM " TS_SCHEMA ".member AS m"
 						" WHERE m.dimension_id = $1 AND m.depth = $2"
-						" AND m.code IN (SELECT pair.code FROM pair WHERE NOT pair.known))"
+						" AND m.code IN (SELECT pair.code FROM pair WHERE NOT pair.known)"
+						" UNION SELECT x.code, m.path, true FROM " TS_SCHEMA ".member_alias AS x"
+						" JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.parent_id"
+						" WHERE x.dimension_id = $1 AND x.depth = $2"
+						" AND x.code IN (SELECT pair.code FROM pair WHERE NOT pair.known))"
 						" SELECT CASE WHEN pg_catalog.char_length(e.code) > %d"
 						" THEN pg_catalog.left(e.code, %d) || '...' ELSE e.code END || ' (' || pg_catalog.array_to_string((pg_catalog.array_agg("
 						"pg_catalog.array_to_string(e.parent, ' > ') ORDER BY e.parent COLLATE \"C\"))[1:5], ', ')"
@@ -630,7 +656,9 @@ add_members(const ts_args *args, on_conflict_action on_conflict)
 {
 	const char *only_new_codes = on_conflict != CONFLICT_LATEST ? "" :
 		" AND NOT EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
-		" WHERE m.dimension_id = $1 AND m.depth = $2 AND m.code = pair.code)";
+		" WHERE m.dimension_id = $1 AND m.depth = $2 AND m.code = pair.code"
+		" UNION ALL SELECT FROM " TS_SCHEMA ".member_alias AS x"
+		" WHERE x.dimension_id = $1 AND x.depth = $2 AND x.code = pair.code)";
 	const char *one_a_code = on_conflict != CONFLICT_LATEST ? "" :
 		" DISTINCT ON (fresh.code)";
 
@@ -682,6 +710,22 @@ add_members(const ts_args *args, on_conflict_action on_conflict)
 }
 
 /*
+ * Notes that facts of a level count where their member is, if there are facts
+ * that name another parent than it has.  $1 to $4 as above.
+ */
+static void
+note_conflicts(const ts_args *args)
+{
+	(void) ts_run("UPDATE " TS_SCHEMA ".dimension_level AS l SET member_decides = true"
+				  " WHERE l.dimension_id = $1 AND l.depth = $2 AND NOT l.member_decides AND EXISTS ("
+				  "SELECT FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS a(code, parent_id)"
+				  " JOIN " TS_SCHEMA ".member AS p ON p.member_id = a.parent_id"
+				  " JOIN " TS_SCHEMA ".member AS m ON m.dimension_id = $1 AND m.depth = $2 AND m.code = a.code"
+				  " WHERE NOT EXISTS (SELECT FROM " TS_SCHEMA ".member AS o"
+				  " WHERE o.dimension_id = $1 AND o.path = p.path || a.code))", args, false);
+}
+
+/*
  * The member that each path has reached on a level, as an array in the order
  * of the paths: by parent and code, else by the code alone if only one member
  * of the level has it (as facts are looked up).  $1 to $4 as above.
@@ -695,11 +739,39 @@ reached_members(const ts_args *args)
 				  " LEFT JOIN " TS_SCHEMA ".member AS p ON p.member_id = a.parent_id"
 				  " LEFT JOIN " TS_SCHEMA ".member AS m ON m.dimension_id = $1 AND m.depth = $2"
 				  " AND m.path = COALESCE(p.path, '{}') || a.code"
-				  " LEFT JOIN (SELECT m.code, pg_catalog.min(m.member_id) AS member_id"
-				  " FROM " TS_SCHEMA ".member AS m WHERE m.dimension_id = $1 AND m.depth = $2"
-				  " GROUP BY m.code HAVING pg_catalog.count(*) = 1) AS u ON u.code = a.code",
+				  " LEFT JOIN (SELECT n.code, pg_catalog.min(n.member_id) AS member_id"
+				  " FROM (SELECT m.code, m.member_id FROM " TS_SCHEMA ".member AS m"
+				  " WHERE m.dimension_id = $1 AND m.depth = $2"
+				  " UNION SELECT x.code, x.member_id FROM " TS_SCHEMA ".member_alias AS x"
+				  " WHERE x.dimension_id = $1 AND x.depth = $2) AS n"
+				  " GROUP BY n.code HAVING pg_catalog.count(*) = 1) AS u ON u.code = a.code",
 				  args, false);
 	return ts_datum_copy(0, 1, CurrentMemoryContext);
+}
+
+/*
+ * Puts the members' own codes and parents in place of aliases.  $1 to $4 as
+ * above, $5 latest facts: which meaning a code has depends on the day.
+ */
+static void
+resolve_aliases(ts_args *args)
+{
+	if (ts_run("SELECT FROM " TS_SCHEMA ".member_alias AS x"
+			   " WHERE x.dimension_id = $1 AND x.depth = $2 LIMIT 1", args, false) == 0)
+		return;
+	(void) ts_run("SELECT pg_catalog.array_agg(COALESCE(m.code, a.code) ORDER BY a.place),"
+				  " pg_catalog.array_agg(CASE WHEN m.code IS NULL THEN a.parent_id ELSE p.member_id END"
+				  " ORDER BY a.place)"
+				  " FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))"
+				  " WITH ORDINALITY AS a(code, parent_id, latest, place)"
+				  " LEFT JOIN " TS_SCHEMA ".member_alias AS x ON x.dimension_id = $1 AND x.depth = $2"
+				  " AND x.code = a.code AND x.parent_id IS NOT DISTINCT FROM a.parent_id"
+				  " AND x.valid @> COALESCE(a.latest, 'infinity')"
+				  " LEFT JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.member_id"
+				  " LEFT JOIN " TS_SCHEMA ".member AS p ON p.dimension_id = $1 AND p.path = m.path[1:m.depth - 1]",
+				  args, false);
+	args->values[2] = ts_datum_copy(0, 1, CurrentMemoryContext);
+	args->values[3] = ts_datum_copy(0, 2, CurrentMemoryContext);
 }
 
 /*
@@ -773,6 +845,9 @@ read_dimension(const ts_source *src, const ts_source_level *levels, int n_levels
 		ts_arg(&args, TEXTARRAYOID, codes[i], false);
 		ts_arg(&args, INT8ARRAYOID, parents, false);
 		check_lengths(&args, dimension, level_names[i]);
+		ts_arg(&args, DATEARRAYOID, latest, false);
+		resolve_aliases(&args);
+		args.n = 4;
 		if (i > 0 && on_conflict <= CONFLICT_LATER &&
 			!check_conflicts(&args, dimension, level_names[i], src->metric,
 							 on_conflict == CONFLICT_LATER))
@@ -781,11 +856,11 @@ read_dimension(const ts_source *src, const ts_source_level *levels, int n_levels
 		ts_arg(&args, TEXTARRAYOID, shared, false);
 		ts_arg(&args, BOOLOID, BoolGetDatum(persons), false);
 		added[i] = add_members(&args, on_conflict);
+		args.n = 4;
+		if (i > 0 && on_conflict == CONFLICT_LATEST)
+			note_conflicts(&args);
 		if (i + 1 < n_levels)
-		{
-			args.n = 4;
 			parents = reached_members(&args);
-		}
 	}
 }
 
@@ -804,6 +879,7 @@ read_members(int32 metric_id, on_conflict_action on_conflict, ReturnSetInfo *res
 	int64	   *added;
 	ts_args		args = {0};
 
+	ts_members_lock(RowExclusiveLock);
 	(void) ts_source_load(metric_id, &src, false, cxt);
 
 	/* Rights on every column are checked although there may be no levels */

@@ -8,6 +8,7 @@
  *	silence		days in a row without a fact
  *	moment		the column that dates a fact; a date or a timestamp
  *	path		codes of a member from the top level down to its own
+ *	edge		a parent of a member in a stretch of days
  *
  * Method
  *	A source is kept by name and turned into SQL text here, every identifier
@@ -22,7 +23,15 @@
  *
  *	Members are held in one array, ordered by code in byte order, which makes
  *	results independent of ids and locale, with three hash tables of indexes
- *	beside it (open addressing, at most half full).
+ *	beside it (open addressing, at most half full).  Aliases are few, and found
+ *	by bisection.
+ *
+ *	A fact's day says which parent its member has where the member moved and
+ *	its history stayed.  The days on which anything of that kind changes cut
+ *	time into segments.  A member that has another parent in a segment, or one
+ *	above it has, gets a variant: a copy with that parent, behind the members.
+ *	Whoever goes up from a variant arrives at the ancestors of that segment and
+ *	needs to know nothing of all this.
  *
  * Limits
  *	2^30 members in one call.  float4 and float8 amounts are read with 15
@@ -37,6 +46,7 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -240,8 +250,9 @@ ts_source_load(int32 metric_id, ts_source *src, bool missing_ok,
 	}
 	MemoryContextSwitchTo(old);
 
-	n = ts_run("SELECT l.dimension_id, l.depth::pg_catalog.int4, l.column_name"
+	n = ts_run("SELECT l.dimension_id, l.depth::pg_catalog.int4, l.column_name, d.member_decides"
 			   " FROM " TS_SCHEMA ".source_level AS l"
+			   " JOIN " TS_SCHEMA ".dimension_level AS d ON d.dimension_id = l.dimension_id AND d.depth = l.depth"
 			   " WHERE l.metric_id = $1 ORDER BY l.dimension_id, l.depth",
 			   &args, false);
 	src->n_levels = (int) n;
@@ -253,6 +264,7 @@ ts_source_load(int32 metric_id, ts_source *src, bool missing_ok,
 		level->dimension_id = ts_int4(i, 1);
 		level->depth = ts_int4(i, 2);
 		level->column_name = ts_text(i, 3, cxt);
+		level->member_decides = ts_bool(i, 4);
 		(void) column_type(src, level->column_name);
 		old = MemoryContextSwitchTo(cxt);
 		level->column = psprintf("NULLIF((fact.%s)::pg_catalog.text COLLATE \"C\", '')",
@@ -288,8 +300,8 @@ ts_source_window(const ts_source *src, const char *from, const char *upto)
 }
 
 /*
- * The longest silence from the start of a window up to the source's last
- * fact, at least one day: a quiet last day is no gap.
+ * The longest silence between two facts from the start of a window up to the
+ * source's last fact, at least one day: a quiet last day is no gap.
  */
 static int32
 longest_silence(const ts_source *src, DateADT from, DateADT last)
@@ -299,7 +311,7 @@ longest_silence(const ts_source *src, DateADT from, DateADT last)
 	ts_arg_date(&args, from);
 	ts_arg_date(&args, last + 1);
 	(void) ts_run(psprintf("SELECT pg_catalog.max(d.day - d.before - 1) FROM ("
-						   "SELECT f.day, pg_catalog.lag(f.day, 1, $1 - 1) OVER (ORDER BY f.day) AS before"
+						   "SELECT f.day, pg_catalog.lag(f.day) OVER (ORDER BY f.day) AS before"
 						   " FROM (SELECT DISTINCT %s AS day FROM %s WHERE %s AND %s IS NOT NULL) AS f"
 						   ") AS d",
 						   src->day, src->from,
@@ -309,11 +321,13 @@ longest_silence(const ts_source *src, DateADT from, DateADT last)
 }
 
 /*
- * A window of the same length that the source does fill: up to the end of the
- * last fact's month if the facts reach it, else to the last fact.
+ * The hint with a window of the same length that the source does fill: up to
+ * the end of the last fact's month if the facts reach it, else to the last
+ * fact.  Where the source is younger than that, there is none.
  */
-static char *
-filled_window(const ts_source *src, DateADT from, DateADT upto, DateADT last)
+static int
+hint_filled_window(const ts_source *src, DateADT from, DateADT upto,
+				   const ts_window_state *found)
 {
 	int			year[2],
 				month[2],
@@ -321,20 +335,51 @@ filled_window(const ts_source *src, DateADT from, DateADT upto, DateADT last)
 	int			months = 0;
 	DateADT		next_month;
 	DateADT		start;
-	DateADT		end = last + 1;
+	DateADT		end = found->last + 1;
 
 	j2date(from + POSTGRES_EPOCH_JDATE, &year[0], &month[0], &mday[0]);
 	j2date(upto + POSTGRES_EPOCH_JDATE, &year[1], &month[1], &mday[1]);
 	if (mday[0] == mday[1])
 		months = (year[1] - year[0]) * 12 + month[1] - month[0];
 
-	j2date(last + POSTGRES_EPOCH_JDATE, &year[0], &month[0], &mday[0]);
+	j2date(found->last + POSTGRES_EPOCH_JDATE, &year[0], &month[0], &mday[0]);
 	next_month = ts_add_months(date2j(year[0], month[0], 1) - POSTGRES_EPOCH_JDATE, 1);
 	start = months > 0 ? ts_add_months(next_month, -months) : next_month - (upto - from);
-	if (next_month - 1 - last <= longest_silence(src, start, last))
+	if (next_month - 1 - found->last <= longest_silence(src, start, found->last))
 		end = next_month;
 	start = months > 0 ? ts_add_months(end, -months) : end - (upto - from);
-	return ts_window_text(start, end);
+	if (start < found->first && found->n_facts == 0)
+		return errhint("There are facts for basis => '%s'.", ts_window_text(found->first, found->last + 1));
+	if (start < found->first)
+		return errhint("The source is younger than the basis is long. Take it as it is: on_incomplete => 'accept'.");
+	if (found->n_facts == 0)
+		return errhint("Use a window with facts: basis => '%s'.", ts_window_text(start, end));
+	return errhint("Use a window that is filled: basis => '%s'; or take this one as it is: on_incomplete => 'accept'.",
+				   ts_window_text(start, end));
+}
+
+/*
+ * Looks for the first or the last ("min" or "max") day with a fact; false if
+ * there is none.  min() and max() of the bare column are read from an index
+ * where there is one.
+ */
+static bool
+outermost_day(const ts_source *src, const char *aggregate, DateADT *day)
+{
+	(void) ts_run(psprintf("SELECT %s FROM %s WHERE %s < 'infinity' AND %s > '-infinity' AND %s IS NOT NULL",
+						   day_of(src, psprintf("pg_catalog.%s(%s)", aggregate, src->moment)),
+						   src->from, src->moment, src->moment, src->amount),
+				  TS_NO_ARGS, false);
+	if (ts_isnull(0, 1))
+		return false;
+	*day = DatumGetDateADT(ts_datum(0, 1));
+	return true;
+}
+
+bool
+ts_source_first_day(const ts_source *src, DateADT *day)
+{
+	return outermost_day(src, "min", day);
 }
 
 void
@@ -357,7 +402,7 @@ ts_source_no_numbers(const ts_source *src, DateADT from, DateADT upto)
 }
 
 void
-ts_source_check_window(const ts_source *src, DateADT from, DateADT upto,
+ts_source_check_window(const ts_source *src, DateADT from, DateADT upto, bool from_start,
 					   const char *on_incomplete, ts_window_state *state)
 {
 	ts_window_state found = {0};
@@ -392,12 +437,7 @@ ts_source_check_window(const ts_source *src, DateADT from, DateADT upto,
 	if (ts_int8(0, 2) > 0)
 		ts_source_no_numbers(src, from, upto);
 
-	/* max() of the bare column is read from an index where there is one */
-	(void) ts_run(psprintf("SELECT %s FROM %s WHERE %s < 'infinity' AND %s > '-infinity' AND %s IS NOT NULL",
-						   day_of(src, psprintf("pg_catalog.max(%s)", src->moment)),
-						   src->from, src->moment, src->moment, src->amount),
-				  TS_NO_ARGS, false);
-	found.any = !ts_isnull(0, 1);
+	found.any = outermost_day(src, "max", &found.last);
 	if (!found.any)
 	{
 		if (!accept)
@@ -405,41 +445,47 @@ ts_source_check_window(const ts_source *src, DateADT from, DateADT upto,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("source of metric \"%s\" has no facts", src->metric),
 					 errdetail("The actuals of the metric are read from %s.", src->relation)));
-		if (state)
-			*state = found;
-		return;
 	}
-	found.last = DatumGetDateADT(ts_datum(0, 1));
-
-	if (found.n_facts == 0)
+	else
 	{
-		if (!accept)
+		int32		gap;
+		int32		longest;
+
+		(void) outermost_day(src, "min", &found.first);
+		found.complete = found.n_facts > 0 && found.last >= upto - 1 &&
+			(!from_start || found.first <= from);
+		if (found.n_facts == 0 && !accept)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("source of metric \"%s\" has no facts in the basis", src->metric),
-					 errdetail("The basis is %s; the last fact in %s is of %s.",
+					 errdetail("The basis is %s; the facts in %s are of %s to %s.",
 							   ts_window_text(from, upto), src->relation,
-							   ts_date_text(found.last)),
-					 errhint("Use a window with facts: basis => '%s'.",
-							 filled_window(src, from, upto, found.last))));
-	}
-	else if (found.last >= upto - 1)
-		found.complete = true;
-	else
-	{
-		int32		silence = upto - 1 - found.last;
-		int32		longest = longest_silence(src, from, found.last);
-
-		found.complete = silence <= longest;
-		if (!found.complete && !accept)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("source of metric \"%s\" ends before the basis does", src->metric),
-					 errdetail("The basis is %s; the last fact in %s is of %s. That leaves %d days without facts at its end; the longest such stretch before is %d.",
-							   ts_window_text(from, upto), src->relation,
-							   ts_date_text(found.last), silence, longest),
-					 errhint("Use a window that is filled: basis => '%s'; or take this one as it is: on_incomplete => 'accept'.",
-							 filled_window(src, from, upto, found.last))));
+							   ts_date_text(found.first), ts_date_text(found.last)),
+					 hint_filled_window(src, from, upto, &found)));
+		if (!found.complete && found.n_facts > 0)
+		{
+			longest = longest_silence(src, from, found.last);
+			gap = from_start ? found.first - from : 0;
+			if (gap > longest && !accept)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("source of metric \"%s\" begins after the basis does", src->metric),
+						 errdetail("The basis is %s; the first fact in %s is of %s. That leaves %d days without facts at its start; the longest such stretch after it is %d.",
+								   ts_window_text(from, upto), src->relation,
+								   ts_date_text(found.first), gap, longest),
+						 hint_filled_window(src, from, upto, &found)));
+			found.complete = gap <= longest;
+			gap = upto - 1 - found.last;
+			if (gap > longest && !accept)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("source of metric \"%s\" ends before the basis does", src->metric),
+						 errdetail("The basis is %s; the last fact in %s is of %s. That leaves %d days without facts at its end; the longest such stretch before is %d.",
+								   ts_window_text(from, upto), src->relation,
+								   ts_date_text(found.last), gap, longest),
+						 hint_filled_window(src, from, upto, &found)));
+			found.complete &= gap <= longest;
+		}
 	}
 	if (state)
 		*state = found;
@@ -522,6 +568,230 @@ path_codes(Datum path, int *n)
 	return codes;
 }
 
+void
+ts_members_lock(LOCKMODE mode)
+{
+	Oid			relid = get_relname_relid("member", get_namespace_oid(TS_SCHEMA, false));
+
+	if (!OidIsValid(relid))
+		elog(ERROR, "table member does not exist");
+	LockRelationOid(relid, mode);
+}
+
+/* A parent of a member, from a day on */
+typedef struct dated_edge
+{
+	int32		member;
+	int32		parent;
+	DateADT		from;
+	bool		follows;		/* facts of the edge before count here as well */
+} dated_edge;
+
+static int
+compare_days(const void *a, const void *b)
+{
+	DateADT		x = *(const DateADT *) a;
+	DateADT		y = *(const DateADT *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * The edges of the members that do not have one parent for all time, by member
+ * and day, as facts see them: where history follows, the edges before are the
+ * later one's.
+ */
+static dated_edge *
+load_dated_edges(const ts_members *m, const ts_args *dimensions, int *n_edges)
+{
+	uint64		n;
+	dated_edge *edges;
+	int			k = 0;
+
+	n = ts_run("SELECT p.member_id, p.parent_id, pg_catalog.lower(p.valid), p.history = 'follows'"
+			   " FROM " TS_SCHEMA ".member_parent AS p"
+			   " JOIN " TS_SCHEMA ".member AS m ON m.member_id = p.member_id"
+			   " WHERE m.dimension_id = ANY ($1) AND p.valid <> '(,)'"
+			   " ORDER BY p.member_id, p.valid", dimensions, false);
+	edges = palloc(Max(n, 1) * sizeof(dated_edge));
+	for (uint64 i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		edges[k].member = ts_members_by_id(m, ts_int8(i, 1));
+		edges[k].parent = ts_members_by_id(m, ts_int8(i, 2));
+		edges[k].from = ts_isnull(i, 3) ? DATEVAL_NOBEGIN : DatumGetDateADT(ts_datum(i, 3));
+		edges[k].follows = ts_bool(i, 4);
+		if (edges[k].member >= 0)
+			k++;
+	}
+	for (int i = k - 1; i > 0; i--)
+		if (edges[i].follows && edges[i - 1].member == edges[i].member)
+			edges[i - 1].parent = edges[i].parent;
+	*n_edges = k;
+	return edges;
+}
+
+/*
+ * The parent on a day by edges first to last - 1 of a member; days before the
+ * first edge are the first one's, and those of no edge the one's before.
+ */
+static int32
+parent_on(const dated_edge *edges, int first, int last, DateADT day)
+{
+	while (last - first > 1 && edges[last - 1].from > day)
+		last--;
+	return edges[last - 1].parent;
+}
+
+/* Reads the aliases of the dimensions and marks members found below another parent */
+static void
+load_aliases(ts_members *m, const ts_args *dimensions, MemoryContext cxt)
+{
+	uint64		n;
+
+	n = ts_run("SELECT a.parent_id, a.code, a.member_id,"
+			   " pg_catalog.lower(a.valid), pg_catalog.upper(a.valid)"
+			   " FROM pg_catalog.unnest($1) WITH ORDINALITY AS d(dimension_id, place)"
+			   " JOIN " TS_SCHEMA ".member_alias AS a ON a.dimension_id = d.dimension_id"
+			   " ORDER BY d.place, a.depth, a.code COLLATE \"C\", a.parent_id, a.valid",
+			   dimensions, false);
+	m->aliases = MemoryContextAllocExtended(cxt, Max(n, 1) * sizeof(ts_alias),
+											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (uint64 i = 0; i < n; i++)
+	{
+		ts_alias   *alias = &m->aliases[m->n_aliases];
+		ts_member  *member;
+
+		CHECK_FOR_INTERRUPTS();
+		alias->member = ts_members_by_id(m, ts_int8(i, 3));
+		if (alias->member < 0)
+			continue;
+		member = &m->members[alias->member];
+		alias->dim_no = member->dim_no;
+		alias->depth = member->depth;
+		alias->parent = ts_isnull(i, 1) ? -1 : ts_members_by_id(m, ts_int8(i, 1));
+		alias->code = ts_text(i, 2, cxt);
+		alias->valid_from = ts_isnull(i, 4) ? DATEVAL_NOBEGIN : DatumGetDateADT(ts_datum(i, 4));
+		alias->valid_upto = ts_isnull(i, 5) ? DATEVAL_NOEND : DatumGetDateADT(ts_datum(i, 5));
+		if (alias->parent != member->path_parent)
+			member->moved = true;
+		m->n_aliases++;
+	}
+}
+
+/* Adds the variant of a member below a parent, or finds it among those it has */
+static int32
+add_variant(ts_members *m, int32 index, int32 parent, int32 first, MemoryContext cxt)
+{
+	for (int32 v = first; v < m->n_all; v++)
+		if (m->members[v].parent == parent)
+			return v;
+	if (m->n_all == m->space)
+	{
+		if (m->space > PG_INT32_MAX / 4)
+			elog(ERROR, "too many members");
+		m->space *= 2;
+		m->members = repalloc_huge(m->members, m->space * sizeof(ts_member));
+	}
+	m->members[m->n_all] = m->members[index];
+	m->members[m->n_all].parent = parent;
+	m->members[m->n_all].by_segment = NULL;
+	return m->n_all++;
+}
+
+/*
+ * Cuts time into segments and gives members that move, and those below them,
+ * their variants.
+ */
+static void
+make_segments(ts_members *m, const dated_edge *edges, int n_edges, MemoryContext cxt)
+{
+	int		   *first_edge;
+	int			n = 0;
+
+	m->breaks = MemoryContextAlloc(cxt, (n_edges + 2 * m->n_aliases + 1) * sizeof(DateADT));
+	for (int i = 1; i < n_edges; i++)
+		if (edges[i].member == edges[i - 1].member && edges[i].parent != edges[i - 1].parent)
+			m->breaks[n++] = edges[i].from;
+	for (int i = 0; i < m->n_aliases; i++)
+	{
+		if (!DATE_IS_NOBEGIN(m->aliases[i].valid_from))
+			m->breaks[n++] = m->aliases[i].valid_from;
+		if (!DATE_IS_NOEND(m->aliases[i].valid_upto))
+			m->breaks[n++] = m->aliases[i].valid_upto;
+	}
+	qsort(m->breaks, n, sizeof(DateADT), compare_days);
+	for (int i = 0; i < n; i++)
+		if (i == 0 || m->breaks[i] != m->breaks[i - 1])
+			m->breaks[m->n_breaks++] = m->breaks[i];
+	if (m->n_breaks == 0 || n_edges == 0)
+		return;
+
+	/* per member its first edge + 1 */
+	first_edge = MemoryContextAllocExtended(CurrentMemoryContext, (Size) m->n * sizeof(int),
+											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = n_edges - 1; i >= 0; i--)
+		first_edge[edges[i].member] = i + 1;
+
+	/* upper levels come first, so the variants of parents are there already */
+	for (int32 i = 0; i < m->n; i++)
+	{
+		int32		parent = m->members[i].parent;
+		int			first = first_edge[i] - 1;
+		int			last = first;
+		int32		first_variant = m->n_all;
+		int32	   *by_segment;
+
+		CHECK_FOR_INTERRUPTS();
+		if (first < 0 && (parent < 0 || m->members[parent].by_segment == NULL))
+			continue;
+		while (first >= 0 && last < n_edges && edges[last].member == i)
+			last++;
+		by_segment = MemoryContextAlloc(cxt, (m->n_breaks + 1) * sizeof(int32));
+		for (int segment = 0; segment <= m->n_breaks; segment++)
+		{
+			int32		up = parent;
+
+			if (first >= 0)
+				up = parent_on(edges, first, last,
+							   segment == 0 ? DATEVAL_NOBEGIN : m->breaks[segment - 1]);
+			up = ts_members_in_segment(m, up, segment);
+			by_segment[segment] = up == parent ? i : add_variant(m, i, up, first_variant, cxt);
+		}
+		if (m->n_all > first_variant)
+			m->members[i].by_segment = by_segment;
+		else
+			pfree(by_segment);
+	}
+	pfree(first_edge);
+}
+
+int
+ts_members_segment(const ts_members *m, DateADT day)
+{
+	int			low = 0;
+	int			high = m->n_breaks;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (m->breaks[middle] <= day)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int32
+ts_members_in_segment(const ts_members *m, int32 index, int segment)
+{
+	if (index < 0 || m->members[index].by_segment == NULL)
+		return index;
+	return m->members[index].by_segment[segment];
+}
+
 ts_members *
 ts_members_load(int n_dims, const int32 *dimension_ids, DateADT on_day,
 				MemoryContext cxt)
@@ -531,6 +801,9 @@ ts_members_load(int n_dims, const int32 *dimension_ids, DateADT on_day,
 	ts_members *m = palloc0(sizeof(ts_members));
 	Datum	   *ids = palloc(Max(n_dims, 1) * sizeof(Datum));
 	int64	   *parent_ids;
+	dated_edge *edges;
+	int			n_edges;
+	ts_args		dimensions;
 	uint32		size = 8;
 	uint64		n;
 
@@ -555,6 +828,7 @@ ts_members_load(int n_dims, const int32 *dimension_ids, DateADT on_day,
 	for (uint64 i = 0; i < n; i++)
 		m->dimension_names[ts_int4(i, 1) - 1] = ts_text(i, 2, cxt);
 
+	dimensions = args;
 	ts_arg_date(&args, on_day);
 	n = ts_run("SELECT m.member_id, a.place::pg_catalog.int4, m.depth::pg_catalog.int4,"
 			   " m.code, m.path, m.slice_value, m.name, m.is_rest, m.person_id,"
@@ -569,7 +843,8 @@ ts_members_load(int n_dims, const int32 *dimension_ids, DateADT on_day,
 		elog(ERROR, "too many members");
 	while (size < 2 * n)
 		size *= 2;
-	m->n = (int32) n;
+	m->n = m->n_all = (int32) n;
+	m->space = (int32) Max(n, 1);
 	m->mask = size - 1;
 	m->members = MemoryContextAllocExtended(cxt, Max(n, 1) * sizeof(ts_member),
 											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -607,6 +882,7 @@ ts_members_load(int n_dims, const int32 *dimension_ids, DateADT on_day,
 		member->valid_from = ts_isnull(i, 10) ? DATEVAL_NOBEGIN : DatumGetDateADT(ts_datum(i, 10));
 		member->valid_upto = ts_isnull(i, 11) ? DATEVAL_NOEND : DatumGetDateADT(ts_datum(i, 11));
 		member->parent = -1;
+		member->itself = (int32) i;
 		parent_ids[i] = ts_isnull(i, 12) ? 0 : ts_int8(i, 12);
 		m->dim_start[member->dim_no + 1] = (int) i + 1;
 
@@ -634,12 +910,99 @@ ts_members_load(int n_dims, const int32 *dimension_ids, DateADT on_day,
 		if (parent_ids[i] != 0)
 			m->members[i].parent = *id_slot(m, parent_ids[i]) - 1;
 	pfree(parent_ids);
+
+	load_aliases(m, &dimensions, cxt);
+	edges = load_dated_edges(m, &dimensions, &n_edges);
+	for (int i = 0, first = 0; i < n_edges; i++)
+	{
+		ts_member  *member = &m->members[edges[i].member];
+
+		if (i > 0 && edges[i - 1].member != edges[i].member)
+			first = i;
+		if (i > first)
+			member->moved = true;
+		member->parent = parent_on(edges, first, i + 1, on_day);
+	}
+	make_segments(m, edges, n_edges, cxt);
+	m->moved_depth = MemoryContextAllocZero(cxt, Max(n_dims, 1) * sizeof(int));
+	for (int32 i = 0; i < m->n; i++)
+		if (m->members[i].moved)
+			m->moved_depth[m->members[i].dim_no] = Max(m->moved_depth[m->members[i].dim_no],
+													   m->members[i].depth);
+	pfree(edges);
 	return m;
 }
 
+/* The first alias of a code on a level; n_aliases if there is none after it */
+static int
+first_alias(const ts_members *m, int dim_no, int depth, const char *code)
+{
+	int			low = 0;
+	int			high = m->n_aliases;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		const ts_alias *alias = &m->aliases[middle];
+
+		if (alias->dim_no < dim_no ||
+			(alias->dim_no == dim_no &&
+			 (alias->depth < depth || (alias->depth == depth && strcmp(alias->code, code) < 0))))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * The member that a code stands for below a parent, -1 for none.  Without a
+ * segment the alias of the latest days decides.  any_parent: the only member
+ * that the code stands for on the level.
+ */
+static int32
+alias_member(const ts_members *m, int dim_no, int depth, int32 parent, const char *code,
+			 int segment, bool any_parent)
+{
+	DateADT		day = segment > 0 ? m->breaks[segment - 1] : DATEVAL_NOBEGIN;
+	int32		found = -1;
+
+	if (m->n_aliases == 0)
+		return -1;
+	for (int i = first_alias(m, dim_no, depth, code); i < m->n_aliases; i++)
+	{
+		const ts_alias *alias = &m->aliases[i];
+
+		if (alias->dim_no != dim_no || alias->depth != depth || strcmp(alias->code, code) != 0)
+			break;
+		if ((!any_parent && alias->parent != parent) ||
+			(segment != TS_NO_SEGMENT && (alias->valid_from > day || alias->valid_upto <= day)))
+			continue;
+		if (any_parent && found >= 0 && found != alias->member)
+			return -1;
+		found = alias->member;
+	}
+	return found;
+}
+
+/* The member of a code, or of an alias, below a parent; -1 for none */
+static int32
+find_below(const ts_members *m, int dim_no, int depth, int32 parent, const char *code, int segment)
+{
+	int32		found = -1;
+
+	if (segment != TS_NO_SEGMENT)
+		found = alias_member(m, dim_no, depth, parent, code, segment, false);
+	if (found < 0)
+		found = *path_slot(m, dim_no, parent, code) - 1;
+	if (found < 0 && segment == TS_NO_SEGMENT)
+		found = alias_member(m, dim_no, depth, parent, code, segment, false);
+	return found;
+}
+
 int32
-ts_members_find_fact(const ts_members *m, int dim_no, int depth,
-					 char *const *codes)
+ts_members_find_fact_in(const ts_members *m, int dim_no, int depth,
+						char *const *codes, int segment)
 {
 	const char *code = codes[depth - 1];
 	int32		parent = -1;
@@ -648,17 +1011,24 @@ ts_members_find_fact(const ts_members *m, int dim_no, int depth,
 	if (code == NULL)
 		return -1;
 	if (depth > 1)
-		parent = ts_members_find_fact(m, dim_no, depth - 1, codes);
+		parent = ts_members_find_fact_in(m, dim_no, depth - 1, codes, segment);
 	if (depth == 1 || parent >= 0)
 	{
-		found = *path_slot(m, dim_no, parent, code);
-		if (found != 0)
-			return found - 1;
+		found = find_below(m, dim_no, depth, parent, code, segment);
+		if (found >= 0)
+			return found;
 	}
 	found = *code_slot(m, dim_no, depth, code);
-	if (found != 0 && !m->shared_code[found - 1])
-		return found - 1;
-	return -1;
+	if (found != 0)
+		return m->shared_code[found - 1] ? -1 : found - 1;
+	return alias_member(m, dim_no, depth, -1, code, segment, true);
+}
+
+int32
+ts_members_find_fact(const ts_members *m, int dim_no, int depth,
+					 char *const *codes)
+{
+	return ts_members_find_fact_in(m, dim_no, depth, codes, TS_NO_SEGMENT);
 }
 
 int32
@@ -680,7 +1050,7 @@ ts_members_ancestor(const ts_members *m, int32 index, int depth)
 		index = m->members[index].parent;
 	if (index < 0 || m->members[index].depth != depth)
 		return -1;
-	return index;
+	return m->members[index].itself;
 }
 
 /* Codes as the text of a JSON array */
@@ -778,6 +1148,24 @@ ambiguous_member(const char *dimension, const char *code, const char *list,
 	return -1;
 }
 
+/* Does a code stand for a member somewhere? */
+static bool
+is_alias_of(const ts_members *m, int dim_no, const char *code, int32 member)
+{
+	int			depth = m->members[member].depth;
+
+	for (int i = first_alias(m, dim_no, depth, code); i < m->n_aliases; i++)
+	{
+		const ts_alias *alias = &m->aliases[i];
+
+		if (alias->dim_no != dim_no || alias->depth != depth || strcmp(alias->code, code) != 0)
+			break;
+		if (alias->member == member)
+			return true;
+	}
+	return false;
+}
+
 int32
 ts_members_resolve(const ts_members *m, int dim_no, Jsonb *value)
 {
@@ -786,6 +1174,7 @@ ts_members_resolve(const ts_members *m, int dim_no, Jsonb *value)
 	int			end = m->dim_start[dim_no + 1];
 	int			max_depth = end > first ? m->members[end - 1].depth : 0;
 	int32		found = -1;
+	int32		found_code = -1;
 	bool		several = false;
 	bool		is_path;
 	int			n;
@@ -798,7 +1187,7 @@ ts_members_resolve(const ts_members *m, int dim_no, Jsonb *value)
 	{
 		for (int i = 0; i < n; i++)
 		{
-			found = *path_slot(m, dim_no, found, codes[i]) - 1;
+			found = find_below(m, dim_no, i + 1, found, codes[i], TS_NO_SEGMENT);
 			if (found < 0)
 				break;
 		}
@@ -815,6 +1204,14 @@ ts_members_resolve(const ts_members *m, int dim_no, Jsonb *value)
 				several = true;
 			found = at;
 		}
+		found_code = found;
+		/* an alias, where no member has the code */
+		for (int32 i = first; i < end && found_code < 0; i++)
+			if (is_alias_of(m, dim_no, codes[0], i))
+			{
+				several |= found >= 0;
+				found = i;
+			}
 	}
 	if (found >= 0 && !several)
 		return found;
@@ -826,7 +1223,9 @@ ts_members_resolve(const ts_members *m, int dim_no, Jsonb *value)
 		const ts_member *member = &m->members[i];
 		char	   *text;
 
-		if (several ? strcmp(member->code, codes[0]) != 0 : member->depth != 1)
+		if (!several ? member->depth != 1 :
+			found_code >= 0 ? strcmp(member->code, codes[0]) != 0 :
+			!is_alias_of(m, dim_no, codes[0], i))
 			continue;
 		n_listed++;
 		if (n_listed > TS_LIST_MAX)
@@ -865,6 +1264,26 @@ ts_resolve_member(int32 dimension_id, const char *dimension, Jsonb *value,
 			   false);
 		found = ts_run("SELECT m.member_id, m.slice_value FROM " TS_SCHEMA ".member AS m"
 					   " WHERE m.dimension_id = $1 AND m.path = $2", &args, false);
+		/* step by step, at each a member or else the latest alias */
+		if (found == 0)
+			found = ts_run("WITH RECURSIVE way AS ("
+						   "SELECT 0 AS depth, NULL::pg_catalog.int8 AS member_id, '{}'::pg_catalog.text[] AS path"
+						   " UNION ALL SELECT w.depth + 1, n.member_id, n.path"
+						   " FROM way AS w CROSS JOIN LATERAL ("
+						   "SELECT c.member_id, c.path FROM ("
+						   "SELECT m.member_id, m.path, 0 AS place, NULL::pg_catalog.daterange AS valid"
+						   " FROM " TS_SCHEMA ".member AS m"
+						   " WHERE m.dimension_id = $1 AND m.path = w.path || $2[w.depth + 1]"
+						   " UNION ALL SELECT m.member_id, m.path, 1, a.valid"
+						   " FROM " TS_SCHEMA ".member_alias AS a"
+						   " JOIN " TS_SCHEMA ".member AS m ON m.member_id = a.member_id"
+						   " WHERE a.dimension_id = $1 AND a.code = $2[w.depth + 1] AND a.depth = w.depth + 1"
+						   " AND a.parent_id IS NOT DISTINCT FROM w.member_id) AS c"
+						   " ORDER BY c.place, c.valid DESC LIMIT 1) AS n"
+						   " WHERE w.depth < pg_catalog.cardinality($2)"
+						   ") SELECT m.member_id, m.slice_value FROM way AS w"
+						   " JOIN " TS_SCHEMA ".member AS m ON m.member_id = w.member_id"
+						   " WHERE w.depth = pg_catalog.cardinality($2)", &args, false);
 	}
 	else
 	{
@@ -873,6 +1292,12 @@ ts_resolve_member(int32 dimension_id, const char *dimension, Jsonb *value,
 					   " FROM " TS_SCHEMA ".member AS m"
 					   " WHERE m.dimension_id = $1 AND m.code = $2"
 					   " ORDER BY m.depth, m.path COLLATE \"C\"", &args, false);
+		if (found == 0)
+			found = ts_run("SELECT m.member_id, m.slice_value, pg_catalog.to_jsonb(m.path)"
+						   " FROM " TS_SCHEMA ".member AS m WHERE m.member_id IN"
+						   " (SELECT a.member_id FROM " TS_SCHEMA ".member_alias AS a"
+						   " WHERE a.dimension_id = $1 AND a.code = $2)"
+						   " ORDER BY m.depth, m.path COLLATE \"C\"", &args, false);
 	}
 	if (found > 1)
 		return ambiguous_member(dimension, codes[0], ts_list(3),

@@ -9,6 +9,12 @@
  *	window		days from (inclusive) to upto (exclusive) whose facts are read
  *	level		depth of a dimension, 1 at the top
  *	index		place of a member in ts_members.members, from 0
+ *	alias		a code, below a parent, by which facts and people name a
+ *				member of another code or parent
+ *	segment		days, between two on which some member moves or an alias
+ *				begins or ends, for which facts are looked up alike
+ *	variant		a member as it is in a segment in which it, or one above it,
+ *				has another parent than on the day asked for
  *
  * All functions run statements through SPI and are called between
  * ts_connect() and ts_finish().
@@ -20,6 +26,7 @@
 
 #include "postgres.h"
 
+#include "storage/lockdefs.h"
 #include "utils/date.h"
 #include "utils/jsonb.h"
 
@@ -31,6 +38,8 @@ typedef struct ts_source_level
 	char	   *column_name;	/* as the catalog has it, not quoted */
 	char	   *column;			/* SQL expression of type text COLLATE "C"; NULL
 								 * for NULL and '' */
+	bool		member_decides; /* facts count where their member of this level
+								 * is, whatever their upper codes say */
 } ts_source_level;
 
 /*
@@ -79,17 +88,23 @@ typedef struct ts_window_state
 	int64		n_facts;		/* facts with an amount in the window */
 	bool		complete;		/* the source fills the window */
 	bool		any;			/* the source has a dated fact at all */
-	DateADT		last;			/* day of the source's last fact, if any */
+	DateADT		first;			/* days of the source's first and last fact, if */
+	DateADT		last;			/* there is any */
 } ts_window_state;
 
 /*
  * Refuses a window that the source does not fill yet, and NaN or infinite
- * amounts in it.  on_incomplete: "error", or "accept", which leaves it to the
- * caller to look at *state (may be NULL).  Any other value is an error.
+ * amounts in it; from_start: also one that begins long before the source
+ * does.  on_incomplete: "error", or "accept", which leaves it to the caller to
+ * look at *state (may be NULL).  Any other value is an error.
  */
 extern void ts_source_check_window(const ts_source *src, DateADT from,
-								   DateADT upto, const char *on_incomplete,
+								   DateADT upto, bool from_start,
+								   const char *on_incomplete,
 								   ts_window_state *state);
+
+/* The day of the source's first fact; false if it has none */
+extern bool ts_source_first_day(const ts_source *src, DateADT *day);
 
 /*
  * The error for NaN or infinite amounts in a window, which lists them.  For
@@ -108,8 +123,6 @@ extern void ts_daterange_parts(Datum range, DateADT *from, DateADT *upto,
 							   bool *empty);
 extern Datum ts_daterange_make(DateADT from, DateADT upto);
 
-/* The day so many months later or earlier; a 31st becomes the month's last */
-
 /* A member, as ts_members_load read it */
 typedef struct ts_member
 {
@@ -121,6 +134,11 @@ typedef struct ts_member
 								 * at the top or without one on that day */
 	int32		path_parent;	/* index of the member with the path one level
 								 * up; -1 at the top */
+	int32		itself;			/* its own index; of a variant, the member's */
+	int32	   *by_segment;		/* per segment its index or a variant's; NULL if
+								 * that is itself in all of them */
+	bool		moved;			/* facts name it below other parents than its
+								 * own: they count where it is */
 	char	   *code;
 	char	  **path;			/* depth codes, the last one is code */
 	Jsonb	   *slice_value;
@@ -131,6 +149,19 @@ typedef struct ts_member
 	DateADT		valid_upto;		/* exclusive; DATEVAL_NOEND if unbounded */
 } ts_member;
 
+/* A code that stands for a member */
+typedef struct ts_alias
+{
+	int			dim_no;
+	int			depth;
+	int32		parent;			/* index of the member that the code is below; -1
+								 * at the top */
+	int32		member;			/* index of the member that is meant */
+	char	   *code;
+	DateADT		valid_from;		/* days of the facts that it is good for */
+	DateADT		valid_upto;
+} ts_alias;
+
 typedef struct ts_members
 {
 	int			n_dims;
@@ -139,8 +170,16 @@ typedef struct ts_members
 	int		   *dim_start;		/* n_dims + 1 entries: members of dim_no are
 								 * dim_start[dim_no] .. dim_start[dim_no + 1] - 1 */
 	int32		n;
-	ts_member  *members;		/* by dim_no, depth, code (strcmp), path */
+	ts_member  *members;		/* by dim_no, depth, code (strcmp), path; behind
+								 * the n of them their variants */
+	int			n_breaks;		/* segments less one */
+	DateADT    *breaks;			/* first days of all segments but the first */
+	int		   *moved_depth;	/* per dim_no: deepest level with a moved member */
 	/* the rest is source.c's own */
+	int32		n_all;			/* members and variants */
+	int32		space;
+	int			n_aliases;
+	ts_alias   *aliases;		/* by dim_no, depth, code, parent, first day */
 	uint32		mask;			/* size of the hash tables - 1 */
 	int32	   *by_path;		/* (path_parent, code) -> index + 1 */
 	int32	   *by_code;		/* (dim_no, depth, code) -> index + 1 of the
@@ -149,23 +188,47 @@ typedef struct ts_members
 	int32	   *by_id;			/* member_id -> index + 1 */
 } ts_members;
 
-/* All members of the dimensions, their parents as on the day, in cxt */
+/*
+ * Locks the members until the end of the transaction: RowShareLock by whoever
+ * writes slices, RowExclusiveLock to add members, ExclusiveLock to change what
+ * members are called and where they are.  Asks for no rights; to be taken before
+ * members are read, and before targets are locked.
+ */
+extern void ts_members_lock(LOCKMODE mode);
+
+/*
+ * All members of the dimensions, their parents as on the day, in cxt.  A member
+ * that moved and took its history along has its later parent on earlier days
+ * as well.
+ */
 extern ts_members *ts_members_load(int n_dims, const int32 *dimension_ids,
 								   DateADT on_day, MemoryContext cxt);
 
 /*
  * Index of the member that a fact with these codes belongs to on the level:
- * the child of that code of its member one level up (so, by path); without
- * one, the member of that code if the level has only one; else -1.  codes are
- * those of levels 1 to depth, NULL for a code that is NULL or unknown.
+ * the child of that code, or alias, of its member one level up (so, by path);
+ * without one, the member of that code if the level has only one; else -1.
+ * codes are those of levels 1 to depth, NULL for a code that is NULL or
+ * unknown.  An alias beats a member of the same path on the days it is for; the
+ * segment says which these are, TS_NO_SEGMENT that there is no day: the member
+ * beats then.
  *
  * A fact may be found by code alone although its upper codes name another
  * parent (a customer that changed its type).  It belongs to the deeper member
  * then, and on the upper levels to that member's ancestors: look up the
  * deepest level that a split uses, and go up by ts_members_ancestor.
  */
+#define TS_NO_SEGMENT (-1)
 extern int32 ts_members_find_fact(const ts_members *m, int dim_no, int depth,
 								  char *const *codes);
+extern int32 ts_members_find_fact_in(const ts_members *m, int dim_no, int depth,
+									 char *const *codes, int segment);
+
+/* The segment that a day is in, from 0 */
+extern int	ts_members_segment(const ts_members *m, DateADT day);
+
+/* The member, or the variant of it, that holds for facts of a segment */
+extern int32 ts_members_in_segment(const ts_members *m, int32 index, int segment);
 
 /* Index of the child of that code of a member (parent -1: at the top), or -1 */
 extern int32 ts_members_child(const ts_members *m, int dim_no, int32 parent,
@@ -175,15 +238,17 @@ extern int32 ts_members_child(const ts_members *m, int dim_no, int32 parent,
 extern int32 ts_members_by_id(const ts_members *m, int64 member_id);
 
 /*
- * Index of the ancestor of that depth on the day asked for (the member itself
- * at its own depth); -1 if there is none.
+ * Index of the ancestor of that depth on the day asked for, or of a variant in
+ * its segment (the member itself at its own depth); -1 if there is none.  Never
+ * that of a variant.
  */
 extern int32 ts_members_ancestor(const ts_members *m, int32 index, int depth);
 
 /*
  * Index of the member that a person names: a code, which must be unique in
- * the dimension, or an array with the path from the top.  An error if there
- * is no such member or the code names several.
+ * the dimension, or an array with the path from the top.  Where no member has
+ * that code or path, an alias will do.  An error if there is no such member or
+ * the code names several.
  */
 extern int32 ts_members_resolve(const ts_members *m, int dim_no,
 								Jsonb *value);

@@ -9,9 +9,17 @@
 #ifndef TARGET_SPLIT_H
 #define TARGET_SPLIT_H
 
+#include "postgres.h"
+
 #define TS_SCHEMA "target_split"
 
 /* setting target_split.reason, never NULL, "" when not set */
 extern char *ts_reason;
+
+/*
+ * Key in "split" of the call whose changes are being written, 0 for none: the
+ * guard keeps it with the revisions.  Reset when a transaction ends.
+ */
+extern int64 ts_split_in_progress;
 
 #endif							/* TARGET_SPLIT_H */

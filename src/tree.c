@@ -20,6 +20,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "plan.h"
@@ -27,6 +28,9 @@
 #include "tree.h"
 
 #define FETCH_ROWS 10000
+
+#define HINT_HIDDEN \
+	"A row-level security policy may hide it; if there is none: SELECT * FROM target_split.plan_check;"
 
 typedef struct edge_key
 {
@@ -105,7 +109,7 @@ load_nodes(ts_tree *tree, int64 target_id, bool with_slices, MemoryContext conte
 	if (tree->depth == 0)
 	{
 		ts_arg_int4(&args, tree->metric_id);
-		sql = "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice"
+		sql = "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.n_children"
 			" FROM target_split.target t"
 			" WHERE t.plan_id = $1 AND t.metric_id = $2"
 			" ORDER BY t.depth, t.target_id";
@@ -114,12 +118,12 @@ load_nodes(ts_tree *tree, int64 target_id, bool with_slices, MemoryContext conte
 	{
 		ts_arg_int8(&args, target_id);
 		sql = "WITH RECURSIVE sub AS ("
-			"SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.depth"
+			"SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.n_children, t.depth"
 			" FROM target_split.target t WHERE t.plan_id = $1 AND t.target_id = $2"
 			" UNION ALL "
-			"SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.depth"
+			"SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.n_children, t.depth"
 			" FROM sub JOIN target_split.target t ON t.plan_id = $1 AND t.parent_id = sub.target_id)"
-			" SELECT target_id, parent_id, member_id, period, amount, slice FROM sub"
+			" SELECT target_id, parent_id, member_id, period, amount, slice, n_children FROM sub"
 			" ORDER BY depth, target_id";
 	}
 	portal = SPI_cursor_open_with_args(NULL, sql, args.n, args.types, args.values,
@@ -160,15 +164,18 @@ load_nodes(ts_tree *tree, int64 target_id, bool with_slices, MemoryContext conte
 				entry = hash_search(index, &parent_id, HASH_FIND, NULL);
 				if (!entry)
 					ereport(ERROR,
-							(errcode(ERRCODE_DATA_CORRUPTED),
-							 errmsg("target %lld has no parent above it", (long long) id),
-							 errhint("SELECT * FROM target_split.plan_check;")));
+							(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+							 errmsg("role \"%s\" sees target %lld, but not the target above it",
+									GetUserNameFromId(GetUserId(), false), (long long) id),
+							 errhint(HINT_HIDDEN)));
 				node->parent = entry->node;
 			}
 			ts_daterange_parts(ts_datum(row, 4), &node->from, &node->upto, &empty);
 			node->amount = ts_datum_copy(row, 5, context);
 			if (with_slices)
 				node->slice = ts_datum_copy(row, 6, context);
+			/* compared in link_nodes with what has come */
+			node->n_children = ts_int4(row, 7);
 			entry = hash_search(index, &id, HASH_ENTER, &found);
 			entry->node = tree->n++;
 		}
@@ -343,10 +350,19 @@ link_nodes(ts_tree *tree, MemoryContext context)
 	tree->children = MemoryContextAllocHuge(context, sizeof(int32) * (tree->n + 1));
 	next = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * (tree->n + 1));
 
+	memset(next, 0, sizeof(int32) * tree->n);
 	for (int32 i = 1; i < tree->n; i++)
-		tree->nodes[tree->nodes[i].parent].n_children++;
+		next[tree->nodes[i].parent]++;
 	for (int32 i = 0, first = 0; i < tree->n; i++)
 	{
+		/* a part of the children would make wrong sums, none of them a leaf */
+		if (next[i] != tree->nodes[i].n_children)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("target %lld has %d children, of which role \"%s\" sees %d",
+							(long long) tree->nodes[i].target_id, tree->nodes[i].n_children,
+							GetUserNameFromId(GetUserId(), false), next[i]),
+					 errhint(HINT_HIDDEN)));
 		tree->nodes[i].first_child = next[i] = first;
 		first += tree->nodes[i].n_children;
 	}
@@ -417,6 +433,9 @@ ts_tree_load(int64 target_id, bool with_slices, int n_dims,
 	int64	   *way_parents;
 	int			n_way;
 
+	/* slices are read to be written: no member may change its name meanwhile */
+	if (with_slices)
+		ts_members_lock(RowShareLock);
 	load_start(tree, target_id, context);
 	load_nodes(tree, target_id, with_slices, context);
 	n_way = load_way(tree, &way, &way_parents, context);
@@ -443,6 +462,39 @@ ts_tree_load(int64 target_id, bool with_slices, int n_dims,
 	return tree;
 }
 
+/*
+ * The tree with more nodes below some of its leaves.  Nodes n ... of the new
+ * tree are the new ones, which follow their parents and name them by their place
+ * in the new tree; the old tree stays as it is.
+ */
+ts_tree *
+ts_tree_deepen(const ts_tree *tree, int32 n_new, const ts_node *new_nodes, MemoryContext context)
+{
+	ts_tree    *deeper = MemoryContextAlloc(context, sizeof(ts_tree));
+
+	*deeper = *tree;
+	if (n_new > PG_INT32_MAX / 2 - tree->n)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("plan \"%s\" would have too many targets", tree->plan)));
+	deeper->n = tree->n + n_new;
+	deeper->nodes = MemoryContextAllocHuge(context, sizeof(ts_node) * deeper->n);
+	memcpy(deeper->nodes, tree->nodes, sizeof(ts_node) * tree->n);
+	memcpy(deeper->nodes + tree->n, new_nodes, sizeof(ts_node) * n_new);
+	deeper->depths = MemoryContextAlloc(context, sizeof(int) * (tree->n_dims + 1));
+	memcpy(deeper->depths, tree->depths, sizeof(int) * tree->n_dims);
+	for (int32 i = tree->n; i < deeper->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		deeper->nodes[i].n_children = 0;
+		deeper->nodes[deeper->nodes[i].parent].n_children++;
+		if (deeper->nodes[i].member >= 0)
+			use_member(deeper, deeper->nodes[i].member);
+	}
+	link_nodes(deeper, context);
+	return deeper;
+}
+
 /* Position of a dimension in the tree's list, -1 if it is not in use */
 int
 ts_tree_dim(const ts_tree *tree, int32 dimension_id)
@@ -451,6 +503,13 @@ ts_tree_dim(const ts_tree *tree, int32 dimension_id)
 		if (tree->dimension_ids[dim] == dimension_id)
 			return dim;
 	return -1;
+}
+
+/* The parent of a member's ancestor of a depth, -1 for none */
+static int32
+parent_of(const ts_tree *tree, int32 member, int depth)
+{
+	return depth > 1 ? ts_members_ancestor(tree->members, member, depth - 1) : -1;
 }
 
 /*
@@ -473,8 +532,7 @@ ts_tree_in_scope(const ts_tree *tree, const int32 *member)
 		if (up == start)
 			continue;
 		/* the rest holds whatever shares its parent and has no target */
-		if (!m->is_rest || up < 0 ||
-			tree->members->members[up].parent != m->parent)
+		if (!m->is_rest || up < 0 || parent_of(tree, member[dim], m->depth) != m->parent)
 			return false;
 	}
 	for (int i = 0; i < tree->n_rests; i++)
@@ -513,6 +571,21 @@ ts_tree_child_by_day(const ts_tree *tree, int32 at, DateADT day)
 	return -1;
 }
 
+/* The child for a member below a parent, or the one that takes the rest there */
+static int32
+child_below(const ts_tree *tree, int32 at, int32 member, int32 parent)
+{
+	edge_key	key = {at, member};
+	edge_entry *entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
+
+	if (!entry && tree->nodes[at].has_rest)
+	{
+		key.member = REST_KEY(parent);
+		entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
+	}
+	return entry ? entry->child : -1;
+}
+
 /*
  * The child for a member of the level that sets the children apart, or the
  * one that takes the rest; -1 if there is neither.
@@ -520,15 +593,7 @@ ts_tree_child_by_day(const ts_tree *tree, int32 at, DateADT day)
 int32
 ts_tree_child_by_member(const ts_tree *tree, int32 at, int32 member)
 {
-	edge_key	key = {at, member};
-	edge_entry *entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
-
-	if (!entry && tree->nodes[at].has_rest)
-	{
-		key.member = REST_KEY(tree->members->members[member].parent);
-		entry = hash_search(tree->edges, &key, HASH_FIND, NULL);
-	}
-	return entry ? entry->child : -1;
+	return child_below(tree, at, member, tree->members->members[member].parent);
 }
 
 /* The member of a node's first child, which says what sets the children apart */
@@ -561,7 +626,8 @@ ts_tree_descend(const ts_tree *tree, int32 at, const int32 *member, DateADT day)
 			ts_members_ancestor(tree->members, member[sibling->dim_no], sibling->depth);
 
 			if (up >= 0)
-				child = ts_tree_child_by_member(tree, at, up);
+				child = child_below(tree, at, up,
+									parent_of(tree, member[sibling->dim_no], sibling->depth));
 		}
 		if (child < 0)
 			return at;
@@ -586,4 +652,31 @@ ts_tree_node_members(const ts_tree *tree, int32 node, int32 *member)
 			tree->members->members[member[m->dim_no]].depth < m->depth)
 			member[m->dim_no] = index;
 	}
+}
+
+/* {"dimension": value of the member} */
+Datum
+ts_tree_edge_slice(const ts_tree *tree, int32 member)
+{
+	const ts_member *m = &tree->members->members[member];
+	JsonbParseState *state = NULL;
+	JsonbValue	key;
+	JsonbValue	value;
+	char	   *name = tree->dimensions[m->dim_no];
+
+	key.type = jbvString;
+	key.val.string.val = name;
+	key.val.string.len = strlen(name);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&state, WJB_KEY, &key);
+	if (JB_ROOT_IS_SCALAR(m->slice_value))
+		JsonbExtractScalar(&m->slice_value->root, &value);
+	else
+	{
+		value.type = jbvBinary;
+		value.val.binary.data = &m->slice_value->root;
+		value.val.binary.len = VARSIZE(m->slice_value) - VARHDRSZ;
+	}
+	pushJsonbValue(&state, WJB_VALUE, &value);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }

@@ -114,6 +114,95 @@ SELECT * FROM plan_check;
 SELECT * FROM explain_target(999999);
 SELECT * FROM explain_target();
 
+
+-- ------------------------------------------------- windows not filled
+SELECT unsplit_target(root_target('Y', 'sales')) > 0 AS unsplit;
+CREATE TABLE all_orders AS SELECT * FROM orders WHERE seller <> 'Zed';
+CREATE FUNCTION only_orders(span daterange) RETURNS void LANGUAGE sql AS $$
+	DELETE FROM orders;
+	INSERT INTO orders SELECT * FROM all_orders WHERE day <@ span $$;
+-- a source that begins and ends inside the basis: four months are no year
+SELECT only_orders('[2023-07-01,2023-11-01)');
+SELECT set_target('Y', 'sales', growth => 0.2);
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{line}');
+SELECT only_orders('[2023-07-01,2024-01-01)');
+SELECT set_target('Y', 'sales', growth => 0.2);
+SELECT set_target('Y', 'sales', growth => 0.2, basis => '[2021-01-01,2022-01-01)');
+SELECT set_target('Y', 'sales', growth => 0.2, on_incomplete => 'accept') > 0 AS set;
+SELECT amount = round(1.2 * (SELECT sum(amount) FROM orders), 2) AS by_hand FROM target WHERE target_id = root_target('Y', 'sales');
+-- by time, the months before the source are missing
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{quarter}');
+-- rows without an amount, or of no day, do not make a source older
+INSERT INTO orders VALUES ('2010-01-01', 'Bikes', 'North', 'Ada', NULL), ('-infinity', 'Bikes', 'North', 'Ada', 5);
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{quarter}');
+-- a window without any fact says nothing, which is not zero
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{line}', basis => '[2020-01-01,2021-01-01)', on_incomplete => 'accept');
+SELECT slice, amount, fallback FROM preview_split(root_target('Y', 'sales'), '{line}', basis => '[2020-01-01,2021-01-01)', on_incomplete => 'accept', on_missing => 'equal');
+SELECT only_orders('[2020-01-01,2024-01-01)');
+
+-- --------------------------------------- members that come and go
+-- Kim begins in July 2023, Lee ends in May 2024
+SELECT add_member('region', 'Kim', parent => '{North}', valid => '[2023-07-01,)') > 0 AS added,
+	   add_member('region', 'Lee', parent => '{North}', valid => '(,2024-05-10)') > 0 AS added;
+INSERT INTO orders SELECT day, line, region, 'Kim', amount FROM orders WHERE seller = 'Ada' AND day >= '2023-07-01';
+INSERT INTO orders SELECT day, line, region, 'Lee', amount FROM orders WHERE seller = 'Ben' AND day >= '2023-01-01' AND day < '2023-04-01';
+-- of Kim's first half nothing is known; Lee has no second half
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{seller,half}');
+SELECT slice ->> 'region' AS seller, period, amount, weight, fallback
+FROM preview_split(root_target('Y', 'sales'), '{seller,half}', on_missing => 'equal') WHERE slice ->> 'region' IN ('Kim', 'Lee');
+SELECT slice ->> 'region' AS seller, period, amount, weight, fallback
+FROM preview_split(root_target('Y', 'sales'), '{half,seller}', on_missing => 'zero') WHERE slice ->> 'region' IN ('Kim', 'Lee');
+SELECT slice ->> 'region' AS seller, period, amount FROM preview_split(root_target('Y', 'sales'), '{seller,quarter}', method => 'equal') WHERE slice ->> 'region' IN ('Kim', 'Lee');
+-- what Lee sold in later months belongs to nobody who exists then
+INSERT INTO orders VALUES ('2023-08-08', 'Bikes', 'North', 'Lee', 500);
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{seller,half}', on_missing => 'zero');
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{half,seller}', on_missing => 'zero');
+SELECT slice, sum(amount), sum(weight) FROM preview_split(root_target('Y', 'sales'), '{seller,half}', on_missing => 'zero', on_unassigned => 'Others')
+WHERE n_children = 0 GROUP BY 1 ORDER BY 1;
+
+-- ------------------------------------------------------- the biggest by name
+-- the rest may have caught more than anybody sold; it takes no place of theirs
+INSERT INTO orders SELECT day, line, 'South', 'Nobody', 1000 FROM orders WHERE seller = 'Cem' AND day >= '2023-01-01';
+SELECT slice, amount FROM preview_split(find_target('Y', 'sales', '{}'), '{region,seller}', on_unassigned => 'Others', members => '{"seller": 1}', rest => 'Others');
+-- the same ones in every period
+SELECT count(DISTINCT slice) AS named, count(*) AS parts
+FROM preview_split(root_target('Y', 'sales'), '{month,seller}', on_missing => 'zero', on_unassigned => 'spread', members => '1', rest => 'Others')
+WHERE level = 'seller' AND NOT slice @> '{"region": ["North", "Others"]}' AND NOT slice @> '{"region": ["South", "Others"]}' AND slice <> '{"region": "Others"}';
+SELECT count(*) > 4 AS all_of_them FROM preview_split(root_target('Y', 'sales'), '{seller}', on_unassigned => 'spread', members => '99999999999', rest => 'Others');
+
+-- -------------------------------------------------- one rule for every depth
+-- seller Bea is under two regions: facts count where the member is, also for
+-- the region, whether the tree goes down to sellers or not
+SELECT only_orders('[2023-01-01,2024-01-01)');
+UPDATE orders SET seller = 'Bea' WHERE seller = 'Dai' OR (seller = 'Ben' AND day < '2023-06-01');
+SELECT * FROM import_members('sales');
+SELECT dimension, level, members_added FROM import_members('sales', on_conflict => 'latest');
+SELECT name, member_decides FROM dimension_level ORDER BY dimension_id, depth;
+SELECT slice, weight FROM preview_split(root_target('Y', 'sales'), '{region}');
+SELECT slice, weight FROM preview_split(root_target('Y', 'sales'), '{region,seller}', on_missing => 'zero') WHERE level = 'region';
+SELECT CASE WHEN seller = 'Bea' THEN 'South' ELSE region END AS region, sum(amount) FROM orders GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM split_target(root_target('Y', 'sales'), '{region}');
+SELECT cut, actual FROM kpi_cut('Y', 'sales', '{region}', as_of => '2024-12-31');
+UPDATE orders SET day = day + 365;
+SELECT cut, actual FROM kpi_cut('Y', 'sales', '{region}', as_of => '2024-12-31');
+SELECT count(*) FROM split_target(root_target('Y', 'sales'), '{seller}', basis => '[2024-01-01,2025-01-01)', on_missing => 'zero');
+SELECT cut, actual FROM kpi_cut('Y', 'sales', '{region}', as_of => '2024-12-31');
+
+-- ------------------------------------------- shares of parts that are gone
+SELECT unsplit_target(root_target('Y', 'sales')) > 0 AS unsplit;
+SELECT count(*) FROM split_target(root_target('Y', 'sales'), '{line}', method => 'weights', weights => '{"Bikes": 2, "Parts": 1}');
+SELECT exact_share, weight_sum, changed_since FROM explain_target(plan => 'Y', metric => 'sales', slice => '{"line": "Bikes"}') WHERE step = 1;
+WITH gone AS (DELETE FROM target WHERE slice = '{"line": "Parts"}' AND plan_id = 1 RETURNING amount)
+UPDATE target SET amount = target.amount + gone.amount FROM gone WHERE slice = '{"line": "Bikes"}' AND plan_id = 1;
+SELECT exact_share, weight_sum, changed_since FROM explain_target(plan => 'Y', metric => 'sales', slice => '{"line": "Bikes"}') WHERE step = 1;
+
+-- ------------------------------------------------------------- small things
+SELECT unsplit_target(root_target('Y', 'sales')) > 0 AS unsplit;
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{line}', method => 'amounts', weights => '{"Bikes": 99999999, "Parts": 0}', rest => 'Parts');
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{month}', method => 'weights', weights => '{"M1": 1, "M2": 1}');
+SELECT count(*) FROM split_target(root_target('Y', 'sales'), '{week}', method => 'equal');
+SELECT * FROM split_target(root_target('Y', 'sales'), '{month}', method => 'equal');
+
 SET client_min_messages = error;
 DROP SCHEMA basis_test CASCADE;
 DROP EXTENSION target_split CASCADE;
