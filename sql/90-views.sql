@@ -219,16 +219,24 @@ WITH RECURSIVE node AS (
 			   FROM @extschema@.target k WHERE k.parent_id IS NOT NULL
 			   GROUP BY k.plan_id, k.parent_id) c ON c.plan_id = t.plan_id AND c.parent_id = t.target_id
 ), above AS (
-	-- members and those above them, with the days on which that holds
-	SELECT mp.member_id, mp.parent_id AS ancestor_id, mp.valid
-	FROM @extschema@.member_parent mp
+	-- members and those above them, with the days on which that holds; one
+	-- that another was merged into is below the other's parent as well
+	(SELECT mp.member_id, mp.parent_id AS ancestor_id, mp.valid
+	 FROM @extschema@.member_parent mp
+	 UNION
+	 SELECT ma.member_id, ma.parent_id, ma.valid
+	 FROM @extschema@.member_alias ma WHERE ma.parent_id IS NOT NULL)
 	UNION
 	SELECT a.member_id, mp.parent_id, a.valid * mp.valid
 	FROM above a
 	JOIN @extschema@.member_parent mp ON mp.member_id = a.ancestor_id AND mp.valid && a.valid
-), reshaped AS (
-	-- splits of which a target was deleted, or more than its amount was changed
-	SELECT DISTINCT r.plan_id, (r.old_row ->> 'split_id')::bigint AS split_id
+), changed AS (
+	-- splits of which a target was changed, moved, merged or deleted since
+	SELECT t.plan_id, t.split_id
+	FROM @extschema@.revision r
+	JOIN @extschema@.target t ON t.plan_id = r.plan_id AND t.target_id = r.target_id
+	UNION
+	SELECT r.plan_id, (r.old_row ->> 'split_id')::bigint
 	FROM @extschema@.revision r WHERE r.old_row IS NOT NULL
 ), sibling AS (
 	SELECT t.plan_id, t.metric_id, t.target_id, t.parent_id, t.period,
@@ -245,9 +253,7 @@ WITH RECURSIVE node AS (
 	FROM @extschema@.target t
 	JOIN @extschema@.target pt ON pt.plan_id = t.plan_id AND pt.target_id = t.parent_id
 	WHERE t.split_id IS NOT NULL AND pt.split_id IS DISTINCT FROM t.split_id
-	  AND NOT EXISTS (SELECT FROM @extschema@.revision r
-					  JOIN @extschema@.target rt ON rt.plan_id = r.plan_id AND rt.target_id = r.target_id
-					  WHERE rt.plan_id = t.plan_id AND rt.split_id = t.split_id)
+	  AND NOT EXISTS (SELECT FROM changed x WHERE x.plan_id = t.plan_id AND x.split_id = t.split_id)
 	GROUP BY t.plan_id, t.split_id, t.parent_id
 ), fair AS (
 	SELECT t.plan_id, t.metric_id, t.target_id, t.split_id, t.amount, t.weight, b.weight AS block_weight, b.amount AS block_amount
@@ -313,7 +319,7 @@ WITH RECURSIVE node AS (
 	FROM node n
 	WHERE n.weight <> n.child_weight
 	  -- parts that were merged, moved or taken away since have left their weights behind
-	  AND NOT EXISTS (SELECT FROM reshaped r WHERE r.plan_id = n.plan_id AND r.split_id = n.split_id)
+	  AND NOT EXISTS (SELECT FROM changed x WHERE x.plan_id = n.plan_id AND x.split_id = n.split_id)
 	UNION ALL
 	SELECT n.plan_id, n.metric_id, n.target_id, 'period', pg_catalog.format('is for %s, its plan for %s', n.period, n.plan_period)
 	FROM node n WHERE n.parent_id IS NULL AND n.period <> n.plan_period
