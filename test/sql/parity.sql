@@ -5,8 +5,8 @@
 -- Oracle Essbase (@ALLOCATE, allocations), Oracle OLAP DML (ALLOCATE), Oracle EPM
 -- Planning (spread patterns), Microsoft SSAS (UPDATE CUBE), Anaplan (breakback),
 -- SAP BW-IP (distribution by reference data), Infor (splashing, phasing),
--- Salesforce (account targets), pg_int_split (README), and the cases 02, 50, 52
--- and 92 of the reference material.
+-- Salesforce (account targets), pg_int_split (README); and four cases: 02 divisor
+-- methods, 50 reconciliation, 52 top-down shares, 92 adjusting around locks.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 DROP EXTENSION target_split CASCADE;
