@@ -11,7 +11,7 @@ AS 'MODULE_PATHNAME', 'target_split_apportion'
 LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION @extschema@.apportion(numeric, numeric, numeric, numeric, numeric) IS
-'window function: this row''s share of the partition''s amount by weight, a multiple of quantum; shares add up to amount exactly, each is its exact share rounded down or up; the last units go to the largest remainders, then larger weights, then by ORDER BY; NULL weight: takes no part; NULL amount in the whole partition: NULL shares; the frame is ignored';
+'window function: this row''s share of the partition''s amount by weight, a multiple of quantum; shares add up to amount exactly, each is its exact share rounded down or up; the last units go to the largest remainders, then larger weights, then by ORDER BY; at_least and at_most bound the row''s share, brought inwards to multiples of quantum, and what they hold is shared among the others by weight; NULL: no bound, but a share does not change its sign; NULL weight: takes no part; NULL amount in the whole partition: NULL shares; the frame is ignored';
 
 CREATE FUNCTION @extschema@.apportion_tree(
 	amount numeric,

@@ -212,6 +212,7 @@ CREATE TABLE @extschema@.split (
 	arguments	jsonb NOT NULL,
 	basis		daterange,
 	fallbacks	jsonb NOT NULL DEFAULT '{}',
+	findings	jsonb,
 	n_split		bigint NOT NULL,
 	n_created	bigint NOT NULL,
 	called_by	name NOT NULL DEFAULT current_user,
@@ -229,6 +230,7 @@ COMMENT ON COLUMN @extschema@.split.method IS 'Method: history, equal, weights, 
 COMMENT ON COLUMN @extschema@.split.arguments IS 'All other arguments of the call';
 COMMENT ON COLUMN @extschema@.split.basis IS 'Days whose actuals were the basis, where the method reads any';
 COMMENT ON COLUMN @extschema@.split.fallbacks IS 'Fallbacks taken, each with the number of targets it was taken for';
+COMMENT ON COLUMN @extschema@.split.findings IS 'What the method found out: factors and errors of shrunk, for at most 20 targets; NULL for nothing';
 COMMENT ON COLUMN @extschema@.split.n_split IS 'Number of targets that were split';
 COMMENT ON COLUMN @extschema@.split.n_created IS 'Number of targets that were made';
 COMMENT ON COLUMN @extschema@.split.called_by IS 'Role that called';
@@ -364,7 +366,8 @@ CREATE TABLE @extschema@.evaluation_run (
 	last_fact	date,
 	n_targets	bigint NOT NULL,
 	evaluated_by name NOT NULL DEFAULT current_user,
-	evaluated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	-- not the start of the transaction: runs of a plan follow each other
+	evaluated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (plan_id, metric_id, as_of)
 );
 COMMENT ON TABLE @extschema@.evaluation_run IS 'One evaluation of a plan''s targets on a day';
@@ -374,7 +377,7 @@ COMMENT ON COLUMN @extschema@.evaluation_run.as_of IS 'Last day whose actuals co
 COMMENT ON COLUMN @extschema@.evaluation_run.last_fact IS 'Last day up to as_of on which the source has a fact';
 COMMENT ON COLUMN @extschema@.evaluation_run.n_targets IS 'Number of targets evaluated';
 COMMENT ON COLUMN @extschema@.evaluation_run.evaluated_by IS 'Role that evaluated';
-COMMENT ON COLUMN @extschema@.evaluation_run.evaluated_at IS 'When';
+COMMENT ON COLUMN @extschema@.evaluation_run.evaluated_at IS 'When it was made; the latest run is what kpi_variance shows';
 
 CREATE TABLE @extschema@.evaluation (
 	target_id	bigint NOT NULL,

@@ -11,7 +11,9 @@ CREATE TYPE @extschema@.new_target AS (
 	weight		numeric,
 	fallback	text,
 	member_id	bigint,
-	n_children	integer
+	n_children	integer,
+	at_least	numeric,
+	at_most		numeric
 );
 COMMENT ON TYPE @extschema@.new_target IS 'A target that a split makes';
 COMMENT ON COLUMN @extschema@.new_target.target_id IS 'Key; NULL in a preview';
@@ -25,6 +27,8 @@ COMMENT ON COLUMN @extschema@.new_target.weight IS 'What its parent was shared b
 COMMENT ON COLUMN @extschema@.new_target.fallback IS 'Fallback the weight was taken from; NULL for none';
 COMMENT ON COLUMN @extschema@.new_target.member_id IS 'Member that sets it apart from its siblings; 0 where the period does';
 COMMENT ON COLUMN @extschema@.new_target.n_children IS 'Number of its children';
+COMMENT ON COLUMN @extschema@.new_target.at_least IS 'Least amount that the call''s bounds allow, in the metric''s unit; NULL for none';
+COMMENT ON COLUMN @extschema@.new_target.at_most IS 'Most that they allow, in the metric''s unit; NULL for none';
 
 CREATE FUNCTION @extschema@.split_target(
 	target_id	bigint,
@@ -39,12 +43,19 @@ CREATE FUNCTION @extschema@.split_target(
 	on_zero		text DEFAULT 'error',
 	on_negative text DEFAULT 'error',
 	on_unassigned text DEFAULT 'error',
-	on_incomplete text DEFAULT 'error')
+	on_incomplete text DEFAULT 'error',
+	bases		jsonb DEFAULT NULL,
+	profile		jsonb DEFAULT NULL,
+	quantum		numeric DEFAULT NULL,
+	residual	text DEFAULT 'largest',
+	levels		jsonb DEFAULT NULL,
+	bounds		jsonb DEFAULT NULL,
+	bounds_from regclass DEFAULT NULL)
 RETURNS SETOF @extschema@.new_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_split_target';
-COMMENT ON FUNCTION @extschema@.split_target(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.split_target(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass) IS
 'Splits every leaf at or under a target by levels and grains, outermost first; children add up to the last unit on every level';
 
 CREATE FUNCTION @extschema@.preview_split(
@@ -60,12 +71,19 @@ CREATE FUNCTION @extschema@.preview_split(
 	on_zero		text DEFAULT 'error',
 	on_negative text DEFAULT 'error',
 	on_unassigned text DEFAULT 'error',
-	on_incomplete text DEFAULT 'error')
+	on_incomplete text DEFAULT 'error',
+	bases		jsonb DEFAULT NULL,
+	profile		jsonb DEFAULT NULL,
+	quantum		numeric DEFAULT NULL,
+	residual	text DEFAULT 'largest',
+	levels		jsonb DEFAULT NULL,
+	bounds		jsonb DEFAULT NULL,
+	bounds_from regclass DEFAULT NULL)
 RETURNS SETOF @extschema@.new_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_preview_split';
-COMMENT ON FUNCTION @extschema@.preview_split(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.preview_split(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass) IS
 'The rows that split_target would make, without ids; writes and locks nothing';
 
 CREATE FUNCTION @extschema@.unsplit_target(target_id bigint, reason text DEFAULT NULL)

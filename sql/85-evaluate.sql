@@ -9,7 +9,7 @@ LANGUAGE c VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_evaluate_plan';
 COMMENT ON FUNCTION @extschema@.evaluate_plan(text, date, text) IS
-'Records what every target of a plan has reached up to a day, that day included, and returns the number of targets; a second run for a day replaces the first';
+'Records what every target of a plan has reached up to a day, that day included, and returns the number of targets; a second run for a day replaces the first; runs of one plan wait for each other';
 
 CREATE FUNCTION @extschema@.kpi_cut_figures(
 	plan		text,
@@ -69,20 +69,22 @@ AS $$
 	FROM @extschema@.kpi_cut_figures(kpi_cut.plan, kpi_cut.metric, kpi_cut.by, kpi_cut.slice, kpi_cut.as_of) f
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_cut(text, text, text[], jsonb, date) IS
-'Amount, actual up to as_of, variance and attainment for any cut, whether the tree has such nodes or not: the May of the company, a region across all product lines';
+'Amount, actual up to as_of (today or the plan''s last day, whichever is earlier, unless given), variance and attainment for any cut, whether the tree has such nodes or not: the May of the company, a region across all product lines';
 
 CREATE VIEW @extschema@.kpi_variance WITH (security_invoker = true) AS
 WITH latest AS (
-	SELECT r.plan_id, r.metric_id, pg_catalog.max(r.as_of) AS as_of
+	-- the run that was made last, whatever day it is for: a day that was a
+	-- mistake is put right by the next run
+	SELECT DISTINCT ON (r.plan_id, r.metric_id) r.plan_id, r.metric_id, r.as_of, r.evaluated_at
 	FROM @extschema@.evaluation_run r
-	GROUP BY r.plan_id, r.metric_id
+	ORDER BY r.plan_id, r.metric_id, r.evaluated_at DESC, r.as_of DESC
 )
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, m.unit,
 	   t.target_id, t.parent_id, t.depth::integer AS depth, t.level, t.slice, t.period,
 	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
-	   e.as_of, e.amount, e.actual,
+	   e.as_of, l.evaluated_at, e.amount, e.actual,
 	   e.actual - e.amount AS variance,
 	   @extschema@.attainment(e.actual, e.amount) AS attainment,
 	   e.expected,
@@ -93,7 +95,7 @@ JOIN @extschema@.evaluation e ON e.plan_id = l.plan_id AND e.metric_id = l.metri
 JOIN @extschema@.target t ON t.plan_id = e.plan_id AND t.target_id = e.target_id
 JOIN @extschema@.plan p ON p.plan_id = t.plan_id
 JOIN @extschema@.metric m ON m.metric_id = t.metric_id;
-COMMENT ON VIEW @extschema@.kpi_variance IS 'Every target against what was reached, as of the latest evaluation of its plan';
+COMMENT ON VIEW @extschema@.kpi_variance IS 'Every target against what was reached, as the latest run of evaluate_plan for its plan and metric has it: the run made last, for whatever day; targets that came after it have no row';
 COMMENT ON COLUMN @extschema@.kpi_variance.plan IS 'Plan as calls name it';
 COMMENT ON COLUMN @extschema@.kpi_variance.plan_family IS 'Plan family';
 COMMENT ON COLUMN @extschema@.kpi_variance.plan_version IS 'Version within the family';
@@ -108,7 +110,8 @@ COMMENT ON COLUMN @extschema@.kpi_variance.slice IS 'What it is for: dimension -
 COMMENT ON COLUMN @extschema@.kpi_variance.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.kpi_variance.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.kpi_variance.period_end IS 'Last day, inclusive';
-COMMENT ON COLUMN @extschema@.kpi_variance.as_of IS 'Last day whose actuals count';
+COMMENT ON COLUMN @extschema@.kpi_variance.as_of IS 'Last day whose actuals count: the day that the run was for';
+COMMENT ON COLUMN @extschema@.kpi_variance.evaluated_at IS 'When the run was made';
 COMMENT ON COLUMN @extschema@.kpi_variance.amount IS 'Target when it was evaluated, in the unit';
 COMMENT ON COLUMN @extschema@.kpi_variance.actual IS 'Reached so far, in the unit; NULL: not measurable, or no facts since it began';
 COMMENT ON COLUMN @extschema@.kpi_variance.variance IS 'actual - amount, in the unit';

@@ -139,7 +139,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, s.split_id, s.target_id, s.by_levels, s.method, s.basis,
 	   pg_catalog.lower(s.basis) AS basis_start, pg_catalog.upper(s.basis) - 1 AS basis_end,
-	   s.arguments, s.fallbacks, s.n_split, s.n_created,
+	   s.arguments, s.fallbacks, s.findings, s.n_split, s.n_created,
 	   EXISTS (SELECT FROM @extschema@.target t WHERE t.plan_id = s.plan_id AND t.split_id = s.split_id) AS in_force,
 	   s.called_by, s.called_at, s.reason
 FROM @extschema@.split s
@@ -160,6 +160,7 @@ COMMENT ON COLUMN @extschema@.split_log.basis_start IS 'First day of the basis';
 COMMENT ON COLUMN @extschema@.split_log.basis_end IS 'Last day of the basis, inclusive';
 COMMENT ON COLUMN @extschema@.split_log.arguments IS 'All other arguments of the call';
 COMMENT ON COLUMN @extschema@.split_log.fallbacks IS 'Fallbacks taken, each with the number of targets (for unassigned: of facts)';
+COMMENT ON COLUMN @extschema@.split_log.findings IS 'What the method found out: factors and errors of shrunk, for at most 20 targets';
 COMMENT ON COLUMN @extschema@.split_log.n_split IS 'Number of targets that were split';
 COMMENT ON COLUMN @extschema@.split_log.n_created IS 'Number of targets that were made';
 COMMENT ON COLUMN @extschema@.split_log.in_force IS 'Does a target of it still exist?';
@@ -296,4 +297,4 @@ RETURNS regclass
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'target_split_create_flat_view';
 COMMENT ON FUNCTION @extschema@.create_flat_view(text, text) IS
-'Creates, in the caller''s current schema, a view of a plan''s targets without children, with one text column per dimension and level';
+'Creates, in the caller''s current schema, a view of a plan''s targets without children, with one text column per dimension and level; a level that is named like one of the view''s own columns gets the prefix level_';

@@ -26,8 +26,9 @@
  *
  * Memory, outside work_mem
  *	  apportion: 16 bytes a row at the peak and 8 afterwards; where weights do
- *	  not fit 64 bits 24 and 8; where shares do not 32 and 16.  One bit a row
- *	  if there is a NULL weight.  apportion_tree: about 75 bytes a node at the
+ *	  not fit 64 bits 24 and 8; where shares do not 32 and 16.  With bounds 53
+ *	  bytes a row at the peak, 69 where there are both kinds, and 16 afterwards.
+ *	  One bit a row if there is a NULL weight.  apportion_tree: about 75 bytes a node at the
  *	  peak (where siblings do not come in order a little more), 20 a node and 4 a row
  *	  afterwards.
  *
@@ -57,6 +58,7 @@
 #include "windowapi.h"
 
 #include "engine/apportion.h"
+#include "engine/bounded.h"
 #include "numeric_units.h"
 
 PG_FUNCTION_INFO_V1(target_split_apportion);
@@ -65,6 +67,9 @@ PG_FUNCTION_INFO_V1(target_split_apportion_array);
 
 /* rows between two resets of the context that arguments are evaluated in */
 #define RESET_ROWS		256
+
+/* rows of one argument that are read before the next one; see read_bounded_rows */
+#define BLOCK_ROWS		16
 
 /* argument numbers */
 #define ARG_AMOUNT		0
@@ -94,7 +99,6 @@ typedef struct partition_amount
 typedef struct apportion_state
 {
 	bool		loaded;
-	bool		bounds_vary;
 	partition_amount common;
 	int64	   *share64;		/* one of the two is set */
 	ts_int128  *share128;
@@ -377,6 +381,10 @@ check_status(ts_status status, int64 participants, const ts_quantum *quantum,
 			break;
 		case TS_NEGATIVE_WEIGHT:
 		case TS_BAD_TREE:
+		case TS_CROSSED_BOUNDS:
+		case TS_BELOW_BOUNDS:
+		case TS_ABOVE_BOUNDS:
+		case TS_ONLY_ZERO_WEIGHTS:
 			break;
 	}
 	elog(ERROR, "unexpected status %d of the engine", (int) status);
@@ -558,11 +566,30 @@ finish_reading(weight_reader *reader)
 	if (reader->scratch != NULL)
 		MemoryContextDelete(reader->scratch);
 	reader->scratch = NULL;
-	if (reader->wide != NULL)
+	if (reader->scale != NULL)
 	{
 		ts_weights_align(reader->nrows, reader->wide, reader->scale);
 		pfree(reader->scale);
 	}
+}
+
+/*
+ * Note that a row has a NULL weight
+ */
+static void
+exclude_row(apportion_state *state, MemoryContext context, int64 nrows,
+			int64 row)
+{
+	if (state->excluded == NULL)
+		state->excluded = MemoryContextAllocZero(context, nrows / 8 + 1);
+	state->excluded[row / 8] |= 1 << (row % 8);
+}
+
+static inline bool
+is_excluded(const apportion_state *state, int64 row)
+{
+	return state->excluded != NULL &&
+		(state->excluded[row / 8] & (1 << (row % 8))) != 0;
 }
 
 /*
@@ -584,11 +611,7 @@ load_shares(WindowObject winobj, apportion_state *state,
 	for (i = 0; i < nrows; i++)
 	{
 		if (unlikely(!read_weight(&reader, i)))
-		{
-			if (state->excluded == NULL)
-				state->excluded = MemoryContextAllocZero(context, nrows / 8 + 1);
-			state->excluded[i / 8] |= 1 << (i % 8);
-		}
+			exclude_row(state, context, nrows, i);
 	}
 	finish_reading(&reader);
 
@@ -625,24 +648,274 @@ load_shares(WindowObject winobj, apportion_state *state,
 }
 
 /*
- * Refuse bounds
+ * The lower or the upper bounds of a partition while they are read
+ */
+typedef struct bound_reader
+{
+	bool		upper;
+	bool		varies;			/* not a constant: read it in each row */
+	bool		isnull;			/* a constant: is there none? */
+	ts_int128	value;			/* a constant: units */
+	int64		n_bounds;		/* rows read that have one */
+	ts_int128  *values;			/* by row, units; NULL before the first bound */
+} bound_reader;
+
+static inline int
+bound_argument(const bound_reader *reader)
+{
+	return reader->upper ? ARG_AT_MOST : ARG_AT_LEAST;
+}
+
+/* the units of a bound; false if it bounds nothing */
+static inline bool
+bound_units(const bound_reader *reader, Datum bound, const ts_quantum *quantum,
+			ts_int128 *units)
+{
+	return ts_bound_from_numeric(bound, quantum, reader->upper,
+								 reader->upper ? "at_most" : "at_least", units);
+}
+
+/*
+ * Prepare to read bounds at the first row, which is current; false if no row
+ * can have one
+ */
+static bool
+start_bounds(FunctionCallInfo fcinfo, WindowObject winobj, bool upper,
+			 const ts_quantum *quantum, bound_reader *reader)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->upper = upper;
+	reader->varies = argument_varies(fcinfo, bound_argument(reader));
+	if (!reader->varies)
+	{
+		Datum		bound = WinGetFuncArgCurrent(winobj, bound_argument(reader),
+												 &reader->isnull);
+
+		if (!reader->isnull)
+			reader->isnull = !bound_units(reader, bound, quantum,
+										  &reader->value);
+	}
+	return reader->varies || !reader->isnull;
+}
+
+/*
+ * Read the bound of a row; one that takes no part has none
+ */
+static inline void
+read_bound(const apportion_state *state, const weight_reader *rows,
+		   bound_reader *reader, int64 row)
+{
+	bool		isnull = reader->isnull;
+	ts_int128	units = reader->value;
+	int64		i;
+
+	if (is_excluded(state, row))
+		return;
+	if (reader->varies)
+	{
+		Datum		bound = argument_of_row(rows->winobj, bound_argument(reader),
+											row, rows->scratch, &isnull);
+
+		if (!isnull)
+			isnull = !bound_units(reader, bound, &state->common.quantum, &units);
+	}
+	if (isnull)
+		return;
+	if (reader->n_bounds++ == 0)
+	{
+		reader->values = alloc_rows(rows->context, rows->nrows,
+									sizeof(ts_int128));
+		for (i = 0; i < rows->nrows; i++)
+			reader->values[i] = reader->upper ? TS_NO_UPPER : TS_NO_LOWER;
+	}
+	reader->values[row] = units;
+}
+
+/*
+ * Read weights and bounds
+ *
+ * Reading the row again that was read last makes the tuplestore step forth and
+ * back.  So the arguments take turns in blocks of rows: weights forwards,
+ * floors backwards, ceilings forwards.
  */
 static void
-check_bounds(WindowObject winobj)
+read_bounded_rows(apportion_state *state, weight_reader *rows,
+				  bound_reader *at_least, bound_reader *at_most)
 {
-	int			argno;
+	int64		start;
+	int64		end;
+	int64		i;
 
-	for (argno = ARG_AT_LEAST; argno <= ARG_AT_MOST; argno++)
+	for (start = 0; start < rows->nrows; start = end)
+	{
+		end = Min(start + BLOCK_ROWS, rows->nrows);
+		for (i = start; i < end; i++)
+		{
+			if (unlikely(!read_weight(rows, i)))
+				exclude_row(state, rows->context, rows->nrows, i);
+		}
+		for (i = end - 1; i >= start; i--)
+			read_bound(state, rows, at_least, i);
+		for (i = start; i < end; i++)
+			read_bound(state, rows, at_most, i);
+	}
+}
+
+/*
+ * Refuse a row between whose bounds there is nothing
+ */
+static void
+report_crossed(WindowObject winobj, int64 row, const ts_quantum *quantum)
+{
+	Datum		value[2];
+	int			i;
+
+	for (i = 0; i < 2; i++)
 	{
 		bool		isnull;
+		bool		isout;
 
-		WinGetFuncArgCurrent(winobj, argno, &isnull);
-		if (!isnull)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("at_least and at_most are not supported yet"),
-					 errhint("Leave them out or use NULL.")));
+		value[i] = WinGetFuncArgInPartition(winobj, ARG_AT_LEAST + i, (int) row,
+											WINDOW_SEEK_HEAD, false,
+											&isnull, &isout);
+		/* the tuple that it may point into is in a slot that is used again */
+		value[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(value[i]));
 	}
+	if (DatumGetBool(DirectFunctionCall2(numeric_gt, value[0], value[1])))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("at_least is greater than at_most"),
+				 errdetail("In row " INT64_FORMAT " at_least is %s and at_most is %s.",
+						   row + 1, numeric_text(value[0]), numeric_text(value[1])),
+				 errhint("Use at_least => least(at_least, at_most) where the ceiling counts, or at_most => greatest(at_least, at_most) where the floor does.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("no multiple of the quantum is between at_least and at_most"),
+			 errdetail("In row " INT64_FORMAT " at_least is %s and at_most is %s; the quantum is %s.",
+					   row + 1, numeric_text(value[0]), numeric_text(value[1]),
+					   numeric_text(ts_units_to_numeric(1, quantum))),
+			 errhint("Use a finer quantum, or bounds further apart.")));
+}
+
+/*
+ * Say why there are no shares within the bounds
+ *
+ * missing_bounds: some rows have no bound of the kind that status is about.
+ */
+static void
+report_infeasible(ts_status status, const ts_bounds_report *why,
+				  const ts_quantum *quantum, bool missing_bounds)
+{
+	char	   *amount = numeric_text(ts_units_to_numeric(why->total, quantum));
+	char	   *sum = numeric_text(ts_units_to_numeric(why->sum, quantum));
+	char	   *shortfall = numeric_text(ts_units_to_numeric(why->shortfall, quantum));
+
+	if (status == TS_ONLY_ZERO_WEIGHTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("only rows with weight zero could take the rest of the amount"),
+				 why->sum < why->total ?
+				 errdetail("The amount is %s; within their bounds the rows can take %s at most, and %s is left over.",
+						   amount, sum, shortfall) :
+				 errdetail("The amount is %s; within their bounds the rows must take %s at least, and %s is missing.",
+						   amount, sum, shortfall),
+				 errhint("Give these rows a weight above zero, for example greatest(weight, 0.01).")));
+	if (status == TS_BELOW_BOUNDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("amount is less than the sum of at_least"),
+				 missing_bounds ?
+				 errdetail("The amount is %s and the sum of at_least %s, which is %s more; a row without at_least counts as 0, or as its at_most below 0.",
+						   amount, sum, shortfall) :
+				 errdetail("The amount is %s and the sum of at_least %s, which is %s more.",
+						   amount, sum, shortfall),
+				 errhint("Lower at_least, or share out more, for example amount => %s.",
+						 sum)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("amount is greater than the sum of at_most"),
+			 missing_bounds ?
+			 errdetail("The amount is %s and the sum of at_most %s, which is %s less; a row without at_most counts as 0, or as its at_least above 0.",
+					   amount, sum, shortfall) :
+			 errdetail("The amount is %s and the sum of at_most %s, which is %s less.",
+					   amount, sum, shortfall),
+			 errhint("Raise at_most, or share out less, for example amount => %s.",
+					 sum)));
+}
+
+/*
+ * Read the partition's weights and bounds and share the amount by them
+ *
+ * Weights are read as load_shares reads them, so that they are the same
+ * numbers; then all is done in 128 bits.
+ */
+static void
+load_bounded_shares(WindowObject winobj, apportion_state *state,
+					MemoryContext context, bound_reader *at_least,
+					bound_reader *at_most)
+{
+	int64		nrows = count_rows(winobj);
+	const ts_quantum *quantum = &state->common.quantum;
+	weight_reader reader;
+	bool		has_weight = false;
+	uint8	   *held;
+	void	   *work;
+	ts_status	status;
+	ts_cut		cut = {0};
+	ts_bounds_report why = {0};
+	int64		i;
+
+	start_reading(&reader, winobj, context, nrows, true);
+	read_bounded_rows(state, &reader, at_least, at_most);
+	if (reader.narrow != NULL)
+	{
+		/* at one scale already */
+		widen(&reader, nrows);
+		pfree(reader.scale);
+		reader.scale = NULL;
+	}
+	finish_reading(&reader);
+
+	for (i = 0; i < nrows && !has_weight; i++)
+		has_weight = reader.wide[i] != 0;
+	state->share128 = alloc_rows(context, nrows, sizeof(ts_int128));
+	held = alloc_rows(context, nrows, sizeof(uint8));
+	work = alloc_rows(context, ts_bounded_work(nrows), 1);
+	status = ts_bounded(nrows, reader.wide, at_least->values, at_most->values,
+						state->common.units, state->share128, held, work,
+						&cut, &why, check_for_interrupts);
+	switch (status)
+	{
+		case TS_CROSSED_BOUNDS:
+			report_crossed(winobj, (int64) why.index, quantum);
+			break;
+		case TS_BELOW_BOUNDS:
+			report_infeasible(status, &why, quantum,
+							  at_least->n_bounds < reader.participants);
+			break;
+		case TS_ABOVE_BOUNDS:
+			report_infeasible(status, &why, quantum,
+							  at_most->n_bounds < reader.participants);
+			break;
+		case TS_ONLY_ZERO_WEIGHTS:
+			if (has_weight)
+				report_infeasible(status, &why, quantum, false);
+			status = TS_ALL_ZERO;
+			/* FALLTHROUGH */
+		default:
+			check_status(status, reader.participants, quantum,
+						 state->common.units);
+			break;
+	}
+	pfree(work);
+	pfree(held);
+	pfree(reader.wide);
+	if (at_least->values != NULL)
+		pfree(at_least->values);
+	if (at_most->values != NULL)
+		pfree(at_most->values);
+	if (cut.tied)
+		check_tie(winobj, cut.last_chosen, cut.first_not_chosen, quantum);
 }
 
 /*
@@ -666,24 +939,31 @@ target_split_apportion(PG_FUNCTION_ARGS)
 	{
 		MemoryContext context = GetMemoryChunkContext(state);
 
-		state->bounds_vary = argument_varies(fcinfo, ARG_AT_LEAST) ||
-			argument_varies(fcinfo, ARG_AT_MOST);
-		check_bounds(winobj);
 		load_amount(fcinfo, winobj, context, ARG_QUANTUM, &state->common);
 		if (!state->common.amount_isnull)
-			load_shares(winobj, state, context);
+		{
+			bound_reader at_least;
+			bound_reader at_most;
+			bool		bounded;
+
+			bounded = start_bounds(fcinfo, winobj, false,
+								   &state->common.quantum, &at_least);
+			bounded |= start_bounds(fcinfo, winobj, true,
+									&state->common.quantum, &at_most);
+			if (bounded)
+				load_bounded_shares(winobj, state, context, &at_least, &at_most);
+			else
+				load_shares(winobj, state, context);
+		}
 		state->loaded = true;
 	}
 
-	if (state->bounds_vary)
-		check_bounds(winobj);
 	check_amount(winobj, &state->common);
 	if (state->common.amount_isnull)
 		PG_RETURN_NULL();
 
 	row = WinGetCurrentPosition(winobj);
-	if (state->excluded != NULL &&
-		(state->excluded[row / 8] & (1 << (row % 8))) != 0)
+	if (is_excluded(state, row))
 		PG_RETURN_NULL();
 	if (likely(state->share64 != NULL))
 		return ts_units_to_numeric(state->share64[row], &state->common.quantum);

@@ -15,6 +15,7 @@
 #include "tree.h"
 
 #define TS_MAX_AXES 16
+#define TS_MAX_DIMENSIONS 64	/* that a call names */
 
 /* A member that the caller listed */
 typedef struct ts_named

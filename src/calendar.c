@@ -14,8 +14,9 @@
  *	  and under row-level security.  The plans are kept for the session.  All
  *	  counting of days is done by engine/calendar.c.
  *
- * Limits
- *	  periods() makes its rows in one go: a LIMIT above it saves no time.
+ *	  periods() makes a row a call, so that a LIMIT above the list of a SELECT
+ *	  ends it.  In FROM the server collects the rows of any function before it
+ *	  hands out the first, those of generate_series() too.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +24,7 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "executor/spi.h"
@@ -235,31 +237,31 @@ list_grains(void)
 }
 
 /*
- * periods(span daterange, grain text, calendar text)
- *	  RETURNS TABLE (period daterange, label text, period_start date,
- *					 period_end date, days integer)
- *
- * The periods of a grain that a span is made of, in order of time.  The first
- * and the last are clipped to the span; labels are those of whole periods.
+ * What periods() keeps between its rows: how far it has come, and the values
+ * of a row, which are filled anew for each.
  */
-Datum
-target_split_periods(PG_FUNCTION_ARGS)
+typedef struct periods_state
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	RangeType  *span;
-	char	   *grain_name;
-	char	   *calendar_name;
 	ts_grain	grain;
 	ts_calendar_rule rule;
-	int32		calendar_id;
-	DateADT		lower;
+	DateADT		lower;			/* the span */
 	DateADT		upper;
-	DateADT		day;
+	DateADT		day;			/* first day of the next period */
 	RangeType  *range;
-	char	   *range_dates;
 	text	   *label;
-	Datum		values[PERIODS_NCOLS];
-	bool		nulls[PERIODS_NCOLS] = {false};
+} periods_state;
+
+/*
+ * Reads the arguments of periods() into what it keeps, allocated in the
+ * current context.
+ */
+static periods_state *
+periods_start(FunctionCallInfo fcinfo)
+{
+	periods_state *state = palloc0(sizeof(periods_state));
+	RangeType  *span;
+	char	   *grain_name;
+	int32		calendar_id;
 
 	require_argument(fcinfo, 0, "span",
 					 "Give the days as a range, for example '[2024-01-01,2025-01-01)'.");
@@ -269,9 +271,8 @@ target_split_periods(PG_FUNCTION_ARGS)
 					 "Leave it out for the calendar 'gregorian'.");
 	span = PG_GETARG_RANGE_P(0);
 	grain_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	calendar_name = text_to_cstring(PG_GETARG_TEXT_PP(2));
 
-	switch (span_bounds(span, &lower, &upper))
+	switch (span_bounds(span, &state->lower, &state->upper))
 	{
 		case SPAN_EMPTY:
 			ereport(ERROR,
@@ -290,53 +291,78 @@ target_split_periods(PG_FUNCTION_ARGS)
 		case SPAN_FINITE:
 			break;
 	}
-	if (!ts_grain_from_name(grain_name, &grain))
+	if (!ts_grain_from_name(grain_name, &state->grain))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("grain \"%s\" does not exist", grain_name),
 				 errhint("Grains are %s.", list_grains())));
-	ts_calendar_load_by_name(calendar_name, &rule, &calendar_id);
+	ts_calendar_load_by_name(text_to_cstring(PG_GETARG_TEXT_PP(2)), &state->rule, &calendar_id);
 
-	ts_init_materialized_srf(fcinfo);
-	if (rsinfo->setDesc->natts != PERIODS_NCOLS)
-		elog(ERROR, "periods() is declared with %d columns instead of %d",
-			 rsinfo->setDesc->natts, PERIODS_NCOLS);
+	state->day = state->lower;
+	state->range = palloc0(PERIOD_RANGE_SIZE);
+	SET_VARSIZE(state->range, PERIOD_RANGE_SIZE);
+	state->range->rangetypid = RangeTypeGetOid(span);
+	((char *) state->range)[PERIOD_RANGE_SIZE - 1] = RANGE_LB_INC;
+	state->label = palloc(VARHDRSZ + TS_PERIOD_LABEL_SIZE);
+	return state;
+}
 
-	range = palloc0(PERIOD_RANGE_SIZE);
-	SET_VARSIZE(range, PERIOD_RANGE_SIZE);
-	range->rangetypid = RangeTypeGetOid(span);
-	range_dates = (char *) range + sizeof(RangeType);
-	range_dates[2 * sizeof(DateADT)] = RANGE_LB_INC;
-	label = palloc(VARHDRSZ + TS_PERIOD_LABEL_SIZE);
-	values[0] = RangeTypePGetDatum(range);
-	values[1] = PointerGetDatum(label);
+/*
+ * periods(span daterange, grain text, calendar text)
+ *	  RETURNS TABLE (period daterange, label text, period_start date,
+ *					 period_end date, days integer)
+ *
+ * The periods of a grain that a span is made of, in order of time.  The first
+ * and the last are clipped to the span; labels are those of whole periods.
+ */
+Datum
+target_split_periods(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *funcctx;
+	periods_state *state;
+	int32_t		start;
+	int32_t		end;
+	char	   *range_dates;
+	Datum		values[PERIODS_NCOLS];
+	bool		nulls[PERIODS_NCOLS] = {false};
 
-	day = lower;
-	while (day < upper)
+	if (SRF_IS_FIRSTCALL())
 	{
-		int32_t		start;
-		int32_t		end;
-		int			len;
+		MemoryContext old;
+		TupleDesc	desc;
 
-		CHECK_FOR_INTERRUPTS();
-
-		ts_period_bounds(&rule, grain, day, &start, &end);
-		len = ts_period_label(&rule, grain, start,
-							  VARDATA(label), TS_PERIOD_LABEL_SIZE);
-		SET_VARSIZE(label, VARHDRSZ + len);
-
-		start = Max(start, lower);
-		end = Min(end, upper);
-		memcpy(range_dates, &start, sizeof(DateADT));
-		memcpy(range_dates + sizeof(DateADT), &end, sizeof(DateADT));
-		values[2] = DateADTGetDatum(start);
-		values[3] = DateADTGetDatum(end - 1);
-		values[4] = Int32GetDatum(end - start);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		day = end;
+		funcctx = SRF_FIRSTCALL_INIT();
+		old = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+			desc->natts != PERIODS_NCOLS)
+			elog(ERROR, "periods() is not declared with %d columns", PERIODS_NCOLS);
+		funcctx->tuple_desc = BlessTupleDesc(desc);
+		funcctx->user_fctx = periods_start(fcinfo);
+		MemoryContextSwitchTo(old);
 	}
+	funcctx = SRF_PERCALL_SETUP();
+	state = funcctx->user_fctx;
 
-	return (Datum) 0;
+	CHECK_FOR_INTERRUPTS();
+	if (state->day >= state->upper)
+		SRF_RETURN_DONE(funcctx);
+
+	ts_period_bounds(&state->rule, state->grain, state->day, &start, &end);
+	SET_VARSIZE(state->label, VARHDRSZ +
+				ts_period_label(&state->rule, state->grain, start,
+								VARDATA(state->label), TS_PERIOD_LABEL_SIZE));
+	start = Max(start, state->lower);
+	end = Min(end, state->upper);
+	range_dates = (char *) state->range + sizeof(RangeType);
+	memcpy(range_dates, &start, sizeof(DateADT));
+	memcpy(range_dates + sizeof(DateADT), &end, sizeof(DateADT));
+	values[0] = RangeTypePGetDatum(state->range);
+	values[1] = PointerGetDatum(state->label);
+	values[2] = DateADTGetDatum(start);
+	values[3] = DateADTGetDatum(end - 1);
+	values[4] = Int32GetDatum(end - start);
+	state->day = end;
+	SRF_RETURN_NEXT(funcctx, HeapTupleGetDatum(heap_form_tuple(funcctx->tuple_desc, values, nulls)));
 }
 
 /*

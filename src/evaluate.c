@@ -21,6 +21,8 @@
  *	  An actual is NULL, not 0, where the source has no column for a level of
  *	  the slice, and where the source has no fact on or after the first day.
  *
+ *	  Runs of one plan are made one after the other; see lock_evaluation.
+ *
  * Limits: the tree is held in memory.
  *
  *-------------------------------------------------------------------------
@@ -35,6 +37,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
@@ -168,7 +171,14 @@ actual_side(evaluation *e, void (*visit) (evaluation *e, void *arg, int32 node, 
 	scan = ts_facts_open(&e->source, tree->members, tree->n_dims, tree->dimension_ids,
 						 tree->depths, true, tree->nodes[0].from, upto);
 	while (ts_facts_next(scan, &fact))
+	{
+		Numeric		sum = DatumGetNumeric(fact.amount);
+
+		/* one that is no number has made the sum of its group one that is none */
+		if (numeric_is_nan(sum) || numeric_is_inf(sum))
+			ts_source_no_numbers(&e->source, tree->nodes[0].from, upto);
 		visit(e, arg, ts_tree_descend(tree, 0, fact.member, fact.day), &fact);
+	}
 	ts_facts_close(scan);
 }
 
@@ -184,10 +194,7 @@ as_of_arg(FunctionCallInfo fcinfo, int n)
 {
 	DateADT		day;
 
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "as_of")));
+	ts_require(fcinfo, n, "as_of");
 	day = PG_GETARG_DATEADT(n);
 	if (DATE_NOT_FINITE(day))
 		ereport(ERROR,
@@ -267,10 +274,20 @@ evaluate_metric(int64 root, DateADT as_of, MemoryContext parent_context)
 		   &args, false);
 	ts_run("DELETE FROM target_split.evaluation WHERE plan_id = $1 AND metric_id = $2 AND as_of = $3",
 		   &args, false);
+
+	/*
+	 * ON CONFLICT because a REPEATABLE READ transaction cannot see, and so
+	 * not delete, a run that came after it began.  It then fails for
+	 * serialization, which callers retry, and not for a duplicate key.
+	 */
 	ts_arg(&args, DATEOID, DateADTGetDatum(e.last_fact), DATE_IS_NOBEGIN(e.last_fact));
 	ts_arg_int8(&args, tree->n);
-	ts_run("INSERT INTO target_split.evaluation_run (plan_id, metric_id, as_of, last_fact, n_targets)"
-		   " VALUES ($1, $2, $3, $4, $5)", &args, false);
+	if (ts_run("INSERT INTO target_split.evaluation_run (plan_id, metric_id, as_of, last_fact, n_targets)"
+			   " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING", &args, false) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent evaluation of plan \"%s\"", tree->plan),
+				 errhint("The transaction might succeed if retried.")));
 	args.n = 3;
 
 	memset(&enr, 0, sizeof(enr));
@@ -293,6 +310,24 @@ evaluate_metric(int64 root, DateADT as_of, MemoryContext parent_context)
 }
 
 /*
+ * Waits until no other transaction evaluates the plan.  Two runs for one day
+ * would both write its rows, and two calls for several metrics could wait for
+ * each other.  The key is (OID of the table evaluation_run, plan_id), which no
+ * application uses by chance; who holds it is in pg_locks, classid and objid.
+ * A row lock on the plan would need the right to update plans.
+ */
+static void
+lock_evaluation(int32 plan_id)
+{
+	ts_args		args = {0};
+
+	ts_arg_int4(&args, plan_id);
+	ts_run("SELECT pg_catalog.pg_advisory_xact_lock("
+		   "'target_split.evaluation_run'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.int4, $1)",
+		   &args, false);
+}
+
+/*
  * evaluate_plan(plan, as_of, metric)
  *
  * Records what every target of a plan has reached on a day, and returns the
@@ -312,6 +347,7 @@ target_split_evaluate_plan(PG_FUNCTION_ARGS)
 
 	ts_connect();
 	ts_plan_find(reference, &plan, context);
+	lock_evaluation(plan.plan_id);
 	ts_arg_int4(&args, plan.plan_id);
 	if (!PG_ARGISNULL(2))
 	{
@@ -620,10 +656,7 @@ target_split_kpi_cut(PG_FUNCTION_ARGS)
 	int64		root;
 	bool		measurable;
 
-	if (PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "by")));
+	ts_require(fcinfo, 2, "by");
 	ts_init_materialized_srf(fcinfo);
 	old = MemoryContextSwitchTo(context);
 	e.context = context;
@@ -631,7 +664,8 @@ target_split_kpi_cut(PG_FUNCTION_ARGS)
 	ts_plan_find(reference, &plan, context);
 	ts_metric_find(metric_name, &metric, context);
 	root = ts_root_target(&plan, &metric, false);
-	e.as_of = PG_ARGISNULL(4) ? plan.upto - 1 : as_of_arg(fcinfo, 4);
+	/* today, but a plan that is over is seen as it ended */
+	e.as_of = PG_ARGISNULL(4) ? Min(GetSQLCurrentDate(), plan.upto - 1) : as_of_arg(fcinfo, 4);
 	if (slice)
 		(void) ts_slice_resolve(slice, &member_ids, &n_members, context);
 	dimension_ids = MemoryContextAlloc(context, sizeof(int32) * (TS_MAX_AXES + n_members));

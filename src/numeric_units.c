@@ -270,9 +270,10 @@ ts_quantum_from_numeric(Datum quantum, ts_quantum *q)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("quantum has too many digits"),
-				 errdetail("The quantum is %s; it may have %d digits, %d of them decimals at most.",
+				 errdetail("The quantum is %s; it may have %d significant digits and %d decimals at most.",
 						   numeric_text(quantum), MAX_QUANTUM_DIGITS,
-						   MAX_QUANTUM_SCALE)));
+						   MAX_QUANTUM_SCALE),
+				 errhint("Use the smallest amount to give out, for example quantum => 0.01; or count in a larger or smaller unit.")));
 	q->mantissa = (ts_int128) mantissa;
 	q->scale = parts.scale;
 }
@@ -344,6 +345,93 @@ ts_units_from_numeric(Datum amount, const ts_quantum *q, const char *what)
 						   numeric_text(amount), MAX_UNIT_DIGITS,
 						   numeric_text(ts_units_to_numeric(1, q)))));
 	return parts.negative ? -(ts_int128) units : (ts_int128) units;
+}
+
+/*
+ * bound / quantum in whole units, brought inwards: an upper bound is rounded
+ * down, a lower one up
+ *
+ * False if it bounds nothing: an upper bound of infinity, a lower one of
+ * minus infinity.  what names it in messages ("at_most").  Errors: NaN, the
+ * other infinity, too large.
+ */
+bool
+ts_bound_from_numeric(Datum bound, const ts_quantum *q, bool upper,
+					  const char *what, ts_int128 *units)
+{
+	numeric_parts parts;
+	ts_uint128	size = 0;
+	bool		fraction = false;
+	bool		fits = true;
+	int			exponent;
+	int			i;
+
+	take_apart(bound, &parts);
+	if (unlikely(parts.special))
+	{
+		if (parts.nan)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s must not be NaN", what),
+					 errhint("Use NULL for no bound.")));
+		if (DatumGetBool(DirectFunctionCall2(numeric_gt, bound,
+											 ts_scaled_to_numeric(0, 0))) == upper)
+			return false;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be %s", what, numeric_text(bound)),
+				 errhint("Use NULL for no bound.")));
+	}
+
+	/* |bound| at the quantum's scale, cut off; acc < 10^38 all the time */
+	exponent = BASE_DECIMALS * (parts.weight + 1) + q->scale;
+	for (i = 0; i < parts.ndigits && fits; i++)
+	{
+		int			digit = digit_at(&parts, i);
+		int			decimals = BASE_DECIMALS;
+
+		exponent -= BASE_DECIMALS;
+		if (exponent < 0)
+		{
+			/* the last digit is not 0, so digits beyond are a fraction */
+			decimals = Max(BASE_DECIMALS + exponent, 0);
+			fraction = i < parts.ndigits - 1 ||
+				digit % (int) power64[BASE_DECIMALS - decimals] != 0;
+			digit /= (int) power64[BASE_DECIMALS - decimals];
+		}
+		fits = size < power128(38 - decimals);
+		if (fits)
+			size = size * power64[decimals] + digit;
+		if (exponent <= 0)
+		{
+			fraction = fraction || i < parts.ndigits - 1;
+			exponent = 0;
+			break;
+		}
+	}
+	if (fits && size != 0 && exponent > 0)
+	{
+		fits = exponent < 38 && size < power128(38 - exponent);
+		if (fits)
+			size *= power128(exponent);
+	}
+	if (fits && q->mantissa != 1)
+	{
+		fraction = fraction || size % (ts_uint128) q->mantissa != 0;
+		size /= (ts_uint128) q->mantissa;
+	}
+	if (!fits || size >= power128(MAX_UNIT_DIGITS))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s is too large", what),
+				 errdetail("%s is beyond 10^%d times the quantum %s, or has more than 38 digits.",
+						   numeric_text(bound), MAX_UNIT_DIGITS,
+						   numeric_text(ts_units_to_numeric(1, q))),
+				 errhint("Use NULL for no bound.")));
+	if (fraction && parts.negative == upper)
+		size++;
+	*units = parts.negative ? -(ts_int128) size : (ts_int128) size;
+	return true;
 }
 
 /*

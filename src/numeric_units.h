@@ -31,6 +31,8 @@ typedef struct ts_quantum
 extern void ts_quantum_from_numeric(Datum quantum, ts_quantum *q);
 extern ts_int128 ts_units_from_numeric(Datum amount, const ts_quantum *q,
 									   const char *what);
+extern bool ts_bound_from_numeric(Datum bound, const ts_quantum *q, bool upper,
+								  const char *what, ts_int128 *units);
 extern Datum ts_units_to_numeric(ts_int128 units, const ts_quantum *q);
 extern Datum ts_scaled_to_numeric(ts_int128 value, int scale);
 

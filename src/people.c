@@ -68,10 +68,7 @@ target_split_assign(PG_FUNCTION_ARGS)
 	int			n_members;
 
 	for (int i = 0; i < 4; i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" must not be null", names[i])));
+		ts_require(fcinfo, i, names[i]);
 	reference = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	role = text_to_cstring(PG_GETARG_TEXT_PP(3));
 	if (strlen(role) != 1 || !strchr("RACI", role[0]))

@@ -32,8 +32,9 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
+#include "calendar.h"
 #include "compat.h"
-#include "engine/calendar.h"
+#include "numeric_units.h"
 #include "plan.h"
 #include "query.h"
 #include "source.h"
@@ -288,18 +289,51 @@ members_on_the_way(const ts_plan *plan, int n, const int64 *member_ids)
 }
 
 /*
- * What a target has to be split by to reach the wanted members, as the text of
- * a text[]; months if they are reached already.
+ * The coarsest grain by which a target of the days [from, upto) can be split
+ * to have a part for exactly the wanted days; NULL if there is none.
+ */
+static const char *
+grain_to_go(const ts_plan *plan, DateADT from, DateADT upto,
+			DateADT wanted_from, DateADT wanted_upto)
+{
+	ts_calendar_rule rule;
+
+	ts_calendar_load_by_id(plan->calendar_id, &rule);
+	for (int grain = TS_GRAIN_YEAR; grain < TS_GRAIN_COUNT; grain++)
+	{
+		DateADT		start;
+		DateADT		end;
+
+		ts_period_bounds(&rule, (ts_grain) grain, wanted_from, &start, &end);
+		if (Max(start, from) == wanted_from && Min(end, upto) == wanted_upto)
+			return ts_grain_name((ts_grain) grain);
+	}
+	return NULL;
+}
+
+/*
+ * The statement that splits a target so far that the wanted members and days
+ * are reached; NULL if no split does that.
  */
 static char *
-levels_to_go(int32 plan_id, int64 target_id, int n, const int64 *member_ids)
+split_to_go(const ts_plan *plan, int64 target_id, DateADT from, DateADT upto,
+			int n, const int64 *member_ids, DateADT wanted_from, DateADT wanted_upto)
 {
+	const char *grain = NULL;
 	ts_args		args = {0};
 
-	ts_arg_int4(&args, plan_id);
+	if (from != wanted_from || upto != wanted_upto)
+	{
+		grain = grain_to_go(plan, from, upto, wanted_from, wanted_upto);
+		if (grain == NULL)
+			return NULL;
+	}
+	ts_arg_int4(&args, plan->plan_id);
 	ts_arg_int8(&args, target_id);
 	ts_arg(&args, INT8ARRAYOID, id_array(n, member_ids), false);
-	(void) ts_run("SELECT COALESCE(pg_catalog.array_agg(l.name ORDER BY l.dimension_id, l.depth), '{month}')"
+	ts_arg_text(&args, grain);
+	(void) ts_run("SELECT pg_catalog.array_agg(l.name ORDER BY l.dimension_id, l.depth)"
+				  " || CASE WHEN $4 IS NOT NULL THEN ARRAY[$4] END"
 				  " FROM " TS_SCHEMA ".target AS t"
 				  " CROSS JOIN pg_catalog.unnest($3) AS w(member_id)"
 				  " JOIN " TS_SCHEMA ".member AS m ON m.member_id = w.member_id"
@@ -309,7 +343,63 @@ levels_to_go(int32 plan_id, int64 target_id, int n, const int64 *member_ids)
 				  " JOIN " TS_SCHEMA ".dimension_level AS l ON l.dimension_id = d.dimension_id"
 				  " AND l.depth > COALESCE(h.depth, 0) AND l.depth <= m.depth"
 				  " WHERE t.plan_id = $1 AND t.target_id = $2", &args, false);
-	return ts_text(0, 1, CurrentMemoryContext);
+	if (ts_isnull(0, 1))
+		return NULL;
+	return psprintf("SELECT * FROM " TS_SCHEMA ".split_target(" INT64_FORMAT ", %s);", target_id,
+					quote_literal_cstr(ts_text(0, 1, CurrentMemoryContext)));
+}
+
+/*
+ * The error that a plan has no such target: says how far the tree reaches, and
+ * what to do to get there.
+ */
+static void
+no_such_slice(const ts_plan *plan, const ts_metric *metric, Jsonb *wanted, int64 nearest,
+			  int n, const int64 *member_ids, DateADT from, DateADT upto)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ts_args		args = {0};
+	DateADT		nearest_from;
+	DateADT		nearest_upto;
+	bool		empty;
+	char	   *nearest_slice;
+	char	   *split_by;
+	char	   *split = NULL;
+	char	   *hint;
+
+	ts_arg_int4(&args, plan->plan_id);
+	ts_arg_int8(&args, nearest);
+	if (ts_run("SELECT t.slice, t.period, (SELECT c.level FROM " TS_SCHEMA ".target AS c"
+			   " WHERE c.plan_id = t.plan_id AND c.parent_id = t.target_id"
+			   " ORDER BY c.target_id LIMIT 1)"
+			   " FROM " TS_SCHEMA ".target AS t WHERE t.plan_id = $1 AND t.target_id = $2",
+			   &args, false) == 0)
+		ts_no_target(nearest);
+	nearest_slice = ts_text(0, 1, cxt);
+	ts_daterange_parts(ts_datum(0, 2), &nearest_from, &nearest_upto, &empty);
+	split_by = ts_text(0, 3, cxt);
+	if (from < plan->from || upto > plan->upto)
+		hint = psprintf("The plan is for %s.", ts_window_text(plan->from, plan->upto));
+	else if (split_by)
+		hint = "Name a part of that split as well; a figure that is no target is a cut: kpi_cut().";
+	else
+	{
+		split = split_to_go(plan, nearest, nearest_from, nearest_upto, n, member_ids, from, upto);
+		hint = split ? psprintf("Split it that far: %s", split) :
+			"No grain has a period of exactly these days; see periods(). A figure that is no target is a cut: kpi_cut().";
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("plan \"%s\" has no target of metric \"%s\" for %s in %s",
+					plan->family, metric->name,
+					JsonbToCString(NULL, &wanted->root, VARSIZE(wanted)),
+					ts_window_text(from, upto)),
+			 split_by ?
+			 errdetail("The nearest on the way is target " INT64_FORMAT ", %s in %s; it is split by \"%s\".",
+					   nearest, nearest_slice, ts_window_text(nearest_from, nearest_upto), split_by) :
+			 errdetail("The nearest on the way is target " INT64_FORMAT ", %s in %s; it is not split.",
+					   nearest, nearest_slice, ts_window_text(nearest_from, nearest_upto)),
+			 errhint("%s", hint)));
 }
 
 int64
@@ -322,10 +412,6 @@ ts_find_target(const ts_plan *plan, const ts_metric *metric, Jsonb *slice,
 	int			n_members;
 	Jsonb	   *wanted = ts_slice_resolve(slice, &member_ids, &n_members, cxt);
 	ts_args		args = {0};
-	char	   *nearest_slice;
-	char	   *nearest_period;
-	char	   *split_by;
-	char	   *missing_levels = NULL;
 
 	ts_arg_int4(&args, plan->plan_id);
 	ts_arg(&args, INT8ARRAYOID, (Datum) 0, true);
@@ -356,36 +442,7 @@ ts_find_target(const ts_plan *plan, const ts_metric *metric, Jsonb *slice,
 			nearest = ts_int8(0, 3);
 	}
 
-	/* There is none: say how far the tree reaches */
-	args.n = 1;
-	ts_arg_int8(&args, nearest);
-	(void) ts_run("SELECT t.slice, t.period, (SELECT c.level FROM " TS_SCHEMA ".target AS c"
-				  " WHERE c.plan_id = t.plan_id AND c.parent_id = t.target_id"
-				  " ORDER BY c.target_id LIMIT 1)"
-				  " FROM " TS_SCHEMA ".target AS t WHERE t.plan_id = $1 AND t.target_id = $2",
-				  &args, false);
-	if (SPI_processed == 0)
-		elog(ERROR, "target " INT64_FORMAT " is gone", nearest);
-	nearest_slice = ts_text(0, 1, cxt);
-	nearest_period = range_text(ts_datum(0, 2));
-	split_by = ts_text(0, 3, cxt);
-	if (split_by == NULL)
-		missing_levels = levels_to_go(plan->plan_id, nearest, n_members, member_ids);
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("plan \"%s\" has no target of metric \"%s\" for %s in %s",
-					plan->family, metric->name,
-					JsonbToCString(NULL, &wanted->root, VARSIZE(wanted)),
-					ts_window_text(from, upto)),
-			 split_by ?
-			 errdetail("The nearest on the way is target " INT64_FORMAT ", %s in %s; it is split by \"%s\".",
-					   nearest, nearest_slice, nearest_period, split_by) :
-			 errdetail("The nearest on the way is target " INT64_FORMAT ", %s in %s; it is not split.",
-					   nearest, nearest_slice, nearest_period),
-			 split_by ?
-			 errhint("Name a part of that split as well; a figure that is no target is a cut: kpi_cut().") :
-			 errhint("Split it that far: SELECT * FROM " TS_SCHEMA ".split_target(" INT64_FORMAT ", %s);",
-					 nearest, quote_literal_cstr(missing_levels))));
+	no_such_slice(plan, metric, wanted, nearest, n_members, member_ids, from, upto);
 	return 0;					/* keep the compiler quiet */
 }
 
@@ -566,6 +623,28 @@ ts_next_target_id(void)
 }
 
 /*
+ * The error for a target that was seen and could not be locked: a policy lets
+ * the role see it and not change it, or it was deleted meanwhile.
+ */
+static void
+cannot_lock(int32 plan_id, int64 target_id)
+{
+	ts_args		args = {0};
+
+	ts_arg_int4(&args, plan_id);
+	ts_arg_int8(&args, target_id);
+	if (ts_run("SELECT FROM " TS_SCHEMA ".target AS t"
+			   " WHERE t.plan_id = $1 AND t.target_id = $2", &args, false) == 0)
+		ts_no_target(target_id);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to change target " INT64_FORMAT, target_id),
+			 errdetail("The row-level security policies of table " TS_SCHEMA ".target let role \"%s\" see the target but not change it.",
+					   GetUserNameFromId(GetUserId(), false)),
+			 errhint("Ask the owner of the table for a policy FOR UPDATE that covers it.")));
+}
+
+/*
  * set_target(plan, metric, amount, growth, basis, on_incomplete)
  */
 Datum
@@ -577,6 +656,7 @@ target_split_set_target(PG_FUNCTION_ARGS)
 	ts_plan		plan;
 	ts_metric	metric;
 	Datum		quantum;
+	ts_quantum	unit;
 	Datum		amount;
 	int64		target_id;
 	ts_args		args = {0};
@@ -617,6 +697,10 @@ target_split_set_target(PG_FUNCTION_ARGS)
 		amount = grown_amount(&metric, PG_GETARG_DATUM(3), from, upto, on_incomplete, quantum);
 	}
 
+	/* whatever is stored can be split: the engine's limits hold for it */
+	ts_quantum_from_numeric(quantum, &unit);
+	(void) ts_units_from_numeric(amount, &unit, "amount");
+
 	ts_arg(&args, NUMERICOID, quantum, false);
 	(void) ts_run("INSERT INTO " TS_SCHEMA ".plan_metric (plan_id, metric_id, quantum)"
 				  " VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", &args, false);
@@ -641,7 +725,7 @@ target_split_set_target(PG_FUNCTION_ARGS)
 		/* lock first, then look at its children under a fresh snapshot */
 		if (ts_run("SELECT t.locked FROM " TS_SCHEMA ".target AS t"
 				   " WHERE t.plan_id = $1 AND t.target_id = $2 FOR UPDATE", &args, false) == 0)
-			elog(ERROR, "target " INT64_FORMAT " is gone", target_id);
+			cannot_lock(plan.plan_id, target_id);
 		locked = ts_bool(0, 1);
 		if (ts_run("SELECT FROM " TS_SCHEMA ".target AS t"
 				   " WHERE t.plan_id = $1 AND t.parent_id = $2 LIMIT 1", &args, false) > 0)

@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 
@@ -135,6 +136,18 @@ ts_bool(uint64 row, int column)
 	return DatumGetBool(ts_datum(row, column));
 }
 
+/* Appends a value, but of a very long one only its beginning */
+static void
+append_cut(StringInfo to, const char *value)
+{
+	int			len = (int) strlen(value);
+	int			cut = pg_mbcharcliplen(value, len, TS_LIST_WIDTH);
+
+	appendBinaryStringInfo(to, value, cut);
+	if (cut < len)
+		appendStringInfoString(to, "...");
+}
+
 /*
  * The first values of a column as a message shows them: "a, b, c and 4 more".
  */
@@ -150,7 +163,10 @@ ts_list(int column)
 		char	   *value = SPI_getvalue(SPI_tuptable->vals[row],
 										 SPI_tuptable->tupdesc, column);
 
-		appendStringInfo(&list, "%s%s", row > 0 ? ", " : "", value ? value : "");
+		if (row > 0)
+			appendStringInfoString(&list, ", ");
+		if (value)
+			append_cut(&list, value);
 	}
 	if (n > TS_LIST_MAX)
 		appendStringInfo(&list, " and " UINT64_FORMAT " more", n - TS_LIST_MAX);

@@ -49,9 +49,11 @@ extern bool ts_bool(uint64 row, int column);
 
 /*
  * What a message lists: at most TS_LIST_MAX values of a column of the rows
- * just read, and how many more there are.
+ * just read, of each at most TS_LIST_WIDTH characters, and how many more there
+ * are.
  */
 #define TS_LIST_MAX 20
+#define TS_LIST_WIDTH 200
 extern char *ts_list(int column);
 
 /* Arguments of an SQL-callable function that must not be NULL */

@@ -27,7 +27,9 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -36,6 +38,7 @@
 #include "utils/numeric.h"
 
 #include "compat.h"
+#include "numeric_units.h"
 #include "plan.h"
 #include "query.h"
 #include "source.h"
@@ -47,6 +50,9 @@ PG_FUNCTION_INFO_V1(target_split_add_member);
 PG_FUNCTION_INFO_V1(target_split_add_person);
 PG_FUNCTION_INFO_V1(target_split_add_source);
 PG_FUNCTION_INFO_V1(target_split_import_members);
+
+/* How much of a code that is too long is shown */
+#define SHOWN_CODE_CHARS	40
 
 /* What to do about a code with several parents in the data */
 typedef enum on_conflict_action
@@ -85,6 +91,7 @@ target_split_add_metric(PG_FUNCTION_ARGS)
 	char	   *name = ts_text_argument(fcinfo, 0, "name");
 	char	   *unit = ts_text_argument(fcinfo, 1, "unit");
 	char	   *direction = ts_text_argument(fcinfo, 4, "direction");
+	ts_quantum	quantum;
 	int32		metric_id;
 	ts_args		args = {0};
 
@@ -120,6 +127,8 @@ target_split_add_metric(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("metric \"%s\" exists already", name)));
+	/* refuses what amounts could not be counted in */
+	ts_quantum_from_numeric(PG_GETARG_DATUM(2), &quantum);
 	(void) ts_run("INSERT INTO " TS_SCHEMA ".metric"
 				  " (name, unit, quantum, additive, direction, description)"
 				  " VALUES ($1, $2, $3, $4, $5, $6) RETURNING metric_id", &args, false);
@@ -391,9 +400,28 @@ target_split_add_member(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("code of a member must not be empty")));
+	if (pg_mbstrlen(code) > TS_MAX_CODE_CHARS)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("code of a member is too long"),
+				 errdetail("The code \"%.*s...\" has %d characters; a code has %d at most.",
+						   pg_mbcharcliplen(code, (int) strlen(code), SHOWN_CODE_CHARS), code,
+						   pg_mbstrlen(code), TS_MAX_CODE_CHARS),
+				 errhint("Use a shorter code; a long text can be the member's name.")));
 	if (parent)
 	{
-		(void) text_array(parent, "parent", &depth);
+		char	  **codes = text_array(parent, "parent", &depth);
+		size_t		bytes = strlen(code);
+
+		for (int i = 0; i < depth; i++)
+			bytes += strlen(codes[i]);
+		if (bytes > TS_MAX_PATH_BYTES)
+			ereport(ERROR,
+					(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+					 errmsg("path of a member is too long"),
+					 errdetail("The codes from the top level down have %zu bytes; they may have %d.",
+							   bytes, TS_MAX_PATH_BYTES),
+					 errhint("Use shorter codes.")));
 		depth++;
 	}
 
@@ -556,7 +584,8 @@ check_conflicts(const ts_args *args, const char *dimension, const char *level,
 			   " JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.parent_id"
 			   " WHERE x.dimension_id = $1 AND x.depth = $2"
 			   " AND x.code IN (SELECT pair.code FROM pair WHERE NOT pair.known))"
-			   " SELECT e.code || ' (' || pg_catalog.array_to_string((pg_catalog.array_agg("
+			   " SELECT CASE WHEN pg_catalog.char_length(e.code) > " CppAsString2(SHOWN_CODE_CHARS)
+			   " THEN pg_catalog.left(e.code, " CppAsString2(SHOWN_CODE_CHARS) ") || '...' ELSE e.code END || ' (' || pg_catalog.array_to_string((pg_catalog.array_agg("
 			   "pg_catalog.array_to_string(e.parent, ' > ') ORDER BY e.parent COLLATE \"C\"))[1:5], ', ')"
 			   " || CASE WHEN pg_catalog.count(*) > 5 THEN ', and ' || pg_catalog.count(*) - 5 || ' more' ELSE '' END || ')'"
 			   " FROM every_pair AS e GROUP BY e.code"
@@ -574,6 +603,37 @@ check_conflicts(const ts_args *args, const char *dimension, const char *level,
 						 quote_literal_cstr(metric)) :
 				 errhint("Take the parent of the newest fact: on_conflict => 'latest'; or make a member of each path: on_conflict => 'separate'.")));
 	return n == 0;
+}
+
+/*
+ * An error if a code that is not known yet, or the path that it ends, is too
+ * long for a key.  $1 to $4 as above.
+ */
+static void
+check_lengths(const ts_args *args, const char *dimension, const char *level)
+{
+	uint64		n;
+
+	n = ts_run("SELECT pg_catalog.left(f.code, " CppAsString2(SHOWN_CODE_CHARS) ") || '... (' || pg_catalog.char_length(f.code) || ')'"
+			   " FROM (SELECT DISTINCT a.code, a.parent_id"
+			   " FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS a(code, parent_id)"
+			   " WHERE a.code IS NOT NULL) AS f"
+			   " LEFT JOIN " TS_SCHEMA ".member AS p ON p.dimension_id = $1 AND p.member_id = f.parent_id"
+			   " WHERE ($2 = 1 OR p.member_id IS NOT NULL)"
+			   " AND (pg_catalog.char_length(f.code) > " CppAsString2(TS_MAX_CODE_CHARS)
+			   " OR pg_catalog.octet_length(f.code)"
+			   " + pg_catalog.octet_length(COALESCE(pg_catalog.array_to_string(p.path, ''), ''))"
+			   " > " CppAsString2(TS_MAX_PATH_BYTES) ")"
+			   " ORDER BY f.code COLLATE \"C\"", args, false);
+	if (n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg_plural("%d code of level \"%s\" of dimension \"%s\" is too long",
+							   "%d codes of level \"%s\" of dimension \"%s\" are too long",
+							   (unsigned long) n, (int) n, level, dimension),
+				 errdetail("With their numbers of characters: %s. A code has %d characters at most, a path %d bytes.",
+						   ts_list(1), TS_MAX_CODE_CHARS, TS_MAX_PATH_BYTES),
+				 errhint("Name a column of shorter codes, or a view that has one.")));
 }
 
 /*
@@ -777,6 +837,7 @@ read_dimension(const ts_source *src, const ts_source_level *levels, int n_levels
 		ts_arg(&args, DATEARRAYOID, latest, false);
 		resolve_aliases(&args);
 		args.n = 4;
+		check_lengths(&args, dimension, level_names[i]);
 		if (i > 0 && on_conflict <= CONFLICT_LATER &&
 			!check_conflicts(&args, dimension, level_names[i], src->metric,
 							 on_conflict == CONFLICT_LATER))
@@ -924,12 +985,45 @@ check_relation(Oid relid, const char *relation)
 				 errhint("Make a table or view that stays.")));
 }
 
-/* A name for a view over a relation, for hints */
+/*
+ * A name for a view over a relation, for hints: beside the relation, but no
+ * view of a user's belongs into the extension's schema.
+ */
 static char *
 view_name(Oid relid)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+
+	return quote_qualified_identifier(strcmp(schema, TS_SCHEMA) == 0 ? "public" : schema,
 									  psprintf("%s_source", get_rel_name(relid)));
+}
+
+/*
+ * What to do about a column of a wrong type: the text of a hint, with a
+ * statement only if it works.
+ */
+static char *
+cast_hint(Oid relid, const char *relation, const char *column, Oid type,
+		  Oid wanted, const char *as_name)
+{
+	const char *name = quote_identifier(column);
+	char	   *expression = NULL;
+
+	if (can_coerce_type(1, &type, &wanted, COERCION_EXPLICIT))
+		expression = psprintf("%s::%s", name, format_type_be(wanted));
+	else if (type_is_range(type))
+	{
+		Oid			subtype = get_range_subtype(type);
+
+		if (can_coerce_type(1, &subtype, &wanted, COERCION_EXPLICIT))
+			expression = psprintf("lower(%s)%s%s", name, subtype == wanted ? "" : "::",
+								  subtype == wanted ? "" : format_type_be(wanted));
+	}
+	if (expression == NULL)
+		return psprintf("Name another column, or a view that has one of type %s.",
+						format_type_be(wanted));
+	return psprintf("Make a view that converts it, and name the view: CREATE VIEW %s AS SELECT *, %s AS %s FROM %s;",
+					view_name(relid), expression, as_name, relation);
 }
 
 /* The date column: its type, and the time zone that goes with it */
@@ -960,8 +1054,7 @@ check_moment(Oid relid, const char *relation, const char *column, const char *ti
 				 errmsg("column %s of %s is no date", quote_identifier(column), relation),
 				 errdetail("It is of type %s; a date, timestamp or timestamp with time zone is needed.",
 						   format_type_be(type)),
-				 errhint("Make a view that casts it, and name the view: CREATE VIEW %s AS SELECT *, %s::date AS occurred_on FROM %s;",
-						 view_name(relid), quote_identifier(column), relation)));
+				 errhint("%s", cast_hint(relid, relation, column, type, DATEOID, "occurred_on"))));
 	else if (time_zone != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -1000,8 +1093,7 @@ check_amount(Oid relid, const char *relation, const char *column)
 							quote_identifier(column), relation),
 					 errdetail("It is of type %s; a numeric or integer type is needed.",
 							   format_type_be(type)),
-					 errhint("Make a view that casts it, and name the view: CREATE VIEW %s AS SELECT *, %s::numeric AS exact_amount FROM %s;",
-							 view_name(relid), quote_identifier(column), relation)));
+					 errhint("%s", cast_hint(relid, relation, column, type, NUMERICOID, "exact_amount"))));
 	}
 }
 

@@ -376,6 +376,31 @@ outermost_day(const ts_source *src, const char *aggregate, DateADT *day)
 	return true;
 }
 
+bool
+ts_source_first_day(const ts_source *src, DateADT *day)
+{
+	return outermost_day(src, "min", day);
+}
+
+void
+ts_source_no_numbers(const ts_source *src, DateADT from, DateADT upto)
+{
+	ts_args		args = {0};
+
+	ts_arg_date(&args, from);
+	ts_arg_date(&args, upto);
+	(void) ts_run(psprintf("SELECT pg_catalog.to_char(f.day, 'YYYY-MM-DD') || ': ' || f.amount FROM (SELECT %s AS day, %s AS amount"
+						   " FROM %s WHERE %s) AS f"
+						   " WHERE f.amount IN ('NaN', 'Infinity', '-Infinity') ORDER BY f.day, f.amount",
+						   src->day, src->amount, src->from, ts_source_window(src, "$1", "$2")),
+				  &args, false);
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("source of metric \"%s\" has amounts that are no numbers", src->metric),
+			 errdetail("Facts in %s of %s: %s.", src->relation,
+					   ts_window_text(from, upto), ts_list(1))));
+}
+
 void
 ts_source_check_window(const ts_source *src, DateADT from, DateADT upto, bool from_start,
 					   const char *on_incomplete, ts_window_state *state)
@@ -410,17 +435,7 @@ ts_source_check_window(const ts_source *src, DateADT from, DateADT upto, bool fr
 							   src->amount, src->from, window), &args, false);
 	found.n_facts = ts_int8(0, 1);
 	if (ts_int8(0, 2) > 0)
-	{
-		(void) ts_run(psprintf("SELECT pg_catalog.to_char(f.day, 'YYYY-MM-DD') || ': ' || f.amount FROM (SELECT %s AS day, %s AS amount"
-							   " FROM %s WHERE %s) AS f"
-							   " WHERE f.amount IN ('NaN', 'Infinity', '-Infinity') ORDER BY f.day, f.amount",
-							   src->day, src->amount, src->from, window), &args, false);
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("source of metric \"%s\" has amounts that are no numbers", src->metric),
-				 errdetail("Facts in %s of %s: %s.", src->relation,
-						   ts_window_text(from, upto), ts_list(1))));
-	}
+		ts_source_no_numbers(src, from, upto);
 
 	found.any = outermost_day(src, "max", &found.last);
 	if (!found.any)

@@ -30,6 +30,13 @@
 #include "utils/date.h"
 #include "utils/jsonb.h"
 
+/*
+ * Codes and paths are keys, and a key has to fit into an index page.  What is
+ * longer is a text, and no code.
+ */
+#define TS_MAX_CODE_CHARS	500
+#define TS_MAX_PATH_BYTES	2400
+
 /* One column of a source that holds a level of a dimension */
 typedef struct ts_source_level
 {
@@ -102,6 +109,17 @@ extern void ts_source_check_window(const ts_source *src, DateADT from,
 								   DateADT upto, bool from_start,
 								   const char *on_incomplete,
 								   ts_window_state *state);
+
+/* The day of the source's first fact; false if it has none */
+extern bool ts_source_first_day(const ts_source *src, DateADT *day);
+
+/*
+ * The error for NaN or infinite amounts in a window, which lists them.  For
+ * who reads the amounts anyway and has met one: such an amount makes a sum one
+ * of the three.
+ */
+extern void ts_source_no_numbers(const ts_source *src, DateADT from,
+								 DateADT upto) pg_attribute_noreturn();
 
 /* A date as YYYY-MM-DD and a window as [YYYY-MM-DD,YYYY-MM-DD), palloc'd */
 extern char *ts_date_text(DateADT day);

@@ -45,10 +45,14 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
 #include "engine/apportion.h"
+#include "engine/bounded.h"
+#include "engine/residual.h"
+#include "engine/wide.h"
 #include "plan.h"
 #include "query.h"
 #include "split.h"
@@ -83,24 +87,10 @@ enum
 	RES_FALLBACK,
 	RES_MEMBER_ID,
 	RES_N_CHILDREN,
+	RES_AT_LEAST,
+	RES_AT_MOST,
 	RES_COLUMNS
 };
-
-/* The new targets under all leaves, in preorder */
-typedef struct split_nodes
-{
-	int64		n;
-	int64		space;
-	int32	   *parent;			/* within its leaf's block, -1 at the top */
-	int32	   *key;
-	int32	   *n_children;
-	uint8	   *axis;
-	uint8	   *fallback;
-	bool	   *open;			/* something is expected of it, or of one below */
-	ts_int128  *weight;
-	ts_int128  *share;
-	int64	   *first;			/* per leaf: its first node; n_leaves + 1 */
-} split_nodes;
 
 static void
 check_interrupts(void)
@@ -157,6 +147,23 @@ ts_split_leaf_name(const ts_split *split, int32 leaf)
 	return psprintf("target %lld (%s, %s)", (long long) node->target_id,
 					JsonbToCString(NULL, &DatumGetJsonbP(node->slice)->root, 0),
 					ts_window_text(node->from, node->upto));
+}
+
+/* "market East, month 2024-01" for a new target, with the leaf's name where there are several */
+char *
+ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node)
+{
+	int64		first = nodes->first[leaf];
+	char	   *name = NULL;
+
+	for (int32 at = (int32) (node - first); at >= 0; at = nodes->parent[first + at])
+	{
+		const ts_axis *axis = &split->axes[nodes->axis[first + at]];
+		char	   *label = psprintf("%s %s", axis->name, key_label(split, axis, nodes->key[first + at]));
+
+		name = name ? psprintf("%s, %s", label, name) : label;
+	}
+	return split->n_leaves > 1 ? psprintf("%s of %s", name, ts_split_leaf_name(split, leaf)) : name;
 }
 
 /* "market East, month 2024-01", with the leaf's name where there are several */
@@ -343,15 +350,15 @@ ts_split_frame(ts_split *split)
 	pfree(member);
 }
 
-/* Have two cells the same leaf and keys? */
-static int
-compare_cells(const ts_split *split, int64 x, int64 y)
+/* The order of cells: by leaf, then by keys */
+int
+ts_cell_compare(const ts_split *split, const ts_cells *a, int64 x, const ts_cells *b, int64 y)
 {
-	const int32 *xk = split->cells.keys + x * split->n_axes;
-	const int32 *yk = split->cells.keys + y * split->n_axes;
+	const int32 *xk = a->keys + x * split->n_axes;
+	const int32 *yk = b->keys + y * split->n_axes;
 
-	if (split->cells.leaf[x] != split->cells.leaf[y])
-		return split->cells.leaf[x] < split->cells.leaf[y] ? -1 : 1;
+	if (a->leaf[x] != b->leaf[y])
+		return a->leaf[x] < b->leaf[y] ? -1 : 1;
 	for (int axis = 0; axis < split->n_axes; axis++)
 		if (xk[axis] != yk[axis])
 			return xk[axis] < yk[axis] ? -1 : 1;
@@ -401,7 +408,7 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	for (int64 i = 1; i < cells->n && in_order; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		in_order = compare_cells(split, i - 1, i) < 0;
+		in_order = ts_cell_compare(split, cells, i - 1, cells, i) < 0;
 	}
 	if (in_order)
 		return;
@@ -447,7 +454,7 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 		int64		to = sorted.n;
 
 		CHECK_FOR_INTERRUPTS();
-		if (i > 0 && compare_cells(split, order[i - 1], order[i]) == 0)
+		if (i > 0 && ts_cell_compare(split, cells, order[i - 1], cells, order[i]) == 0)
 		{
 			if (refuse_doubles)
 				ereport(ERROR,
@@ -459,6 +466,7 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 			sorted.weight[to - 1] += cells->weight[from];
 			sorted.missing[to - 1] &= cells->missing[from];
 			sorted.closed[to - 1] &= cells->closed[from];
+			sorted.fallback[to - 1] = Max(sorted.fallback[to - 1], cells->fallback[from]);
 			continue;
 		}
 		sorted.leaf[to] = cells->leaf[from];
@@ -513,7 +521,7 @@ is_given(const ts_split *split, int32 leaf)
 const char *
 ts_split_what(const ts_split *split)
 {
-	return split->method->gives_amounts ? "amounts" : "weights";
+	return split->term->method->gives_amounts ? "amounts" : "weights";
 }
 
 /* Weights below zero: refused, or what on_negative says */
@@ -544,7 +552,7 @@ settle_negative(ts_split *split)
 	if (list.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 split->method->takes_basis ?
+				 split->term->method->basis != TS_TAKES_NOT ?
 				 errmsg("basis is negative for %lld of %lld parts",
 						(long long) list.n, (long long) cells->n) :
 				 errmsg("weights are negative for %lld of %lld parts",
@@ -788,8 +796,7 @@ settle_missing_and_zero(ts_split *split)
 		sum = 0;
 		for (int64 i = first; i < last; i++)
 			sum += cells->weight[i];
-		if (sum != 0 || split->units[leaf] == 0 || split->equal_shape || missing.n > 0 ||
-			is_given(split, leaf))
+		if (sum != 0 || split->units[leaf] == 0 || missing.n > 0 || is_given(split, leaf))
 			continue;
 
 		/* an amount to share, and nothing to share it by */
@@ -1098,10 +1105,38 @@ keep_biggest(ts_split *split, int axis_no)
 	ts_split_sort(split, false);
 }
 
+/* Applies "members" to the cells of the whole call */
+void
+ts_split_limit_members(ts_split *split)
+{
+	for (int axis = 0; axis < split->n_axes; axis++)
+	{
+		if (split->axes[axis].limit < 0 && split->axes[axis].n_named < 0)
+			continue;
+		for (int deeper = axis + 1; deeper < split->n_axes; deeper++)
+			if (!split->axes[deeper].is_time && split->axes[deeper].above == axis && split->rest)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("level \"%s\" has a rest and cannot be split by \"%s\" in the same call",
+								split->axes[axis].name, split->axes[deeper].name)));
+		keep_biggest(split, axis);
+	}
+}
+
+/* Policies, once the weights are at one scale and in order */
+void
+ts_split_settle(ts_split *split)
+{
+	if (split->term->method->settle)
+		split->term->method->settle(split);
+	settle_negative(split);
+	settle_missing_and_zero(split);
+}
+
 /* ---------------------------------------------------------------- nodes */
 
 static int64
-add_node(split_nodes *nodes, MemoryContext context)
+add_node(ts_split_nodes *nodes, MemoryContext context)
 {
 	if (nodes->n == nodes->space)
 	{
@@ -1126,7 +1161,7 @@ add_node(split_nodes *nodes, MemoryContext context)
 
 /* Lays the nodes out in preorder: one for each prefix of keys, per leaf */
 static void
-lay_out_nodes(ts_split *split, split_nodes *nodes)
+lay_out_nodes(ts_split *split, ts_split_nodes *nodes)
 {
 	const ts_cells *cells = &split->cells;
 	int			width = split->n_axes;
@@ -1169,7 +1204,6 @@ lay_out_nodes(ts_split *split, split_nodes *nodes)
 		nodes->fallback[at[width - 1]] = cells->fallback[i];
 		for (axis = 0; axis < width && !cells->closed[i]; axis++)
 			nodes->open[at[axis]] = true;
-		split->fallbacks[cells->fallback[i]]++;
 	}
 	while (leaf < split->n_leaves)
 		nodes->first[++leaf] = nodes->n;
@@ -1204,7 +1238,7 @@ gcd128(ts_int128 a, ts_int128 b)
  * 10^28, rounded down.
  */
 static void
-weigh_by_shape(ts_split *split, split_nodes *nodes)
+weigh_by_shape(ts_split *split, ts_split_nodes *nodes)
 {
 	ts_int128	limit = largest_weight();
 	ts_int128  *ways;
@@ -1242,7 +1276,7 @@ weigh_by_shape(ts_split *split, split_nodes *nodes)
 				Min(ways[parent], limit) * n_open[parent];
 			if (nodes->n_children[first + i] == 0 && multiple <= limit)
 			{
-				ts_int128	factor = ways[i] / gcd128(multiple, ways[i]);
+				ts_int128	factor = ways[i] / Max(gcd128(multiple, ways[i]), 1);
 
 				multiple = factor > limit / multiple ? limit + 1 : multiple * factor;
 			}
@@ -1257,17 +1291,224 @@ weigh_by_shape(ts_split *split, split_nodes *nodes)
 	pfree(n_open);
 }
 
+static void
+free_nodes(ts_split_nodes *nodes)
+{
+	pfree(nodes->parent);
+	pfree(nodes->key);
+	pfree(nodes->n_children);
+	pfree(nodes->axis);
+	pfree(nodes->fallback);
+	pfree(nodes->open);
+	pfree(nodes->weight);
+	pfree(nodes->first);
+}
+
+/* Gives the cells the weights of siblings that share alike */
+void
+ts_split_weigh_by_shape(ts_split *split)
+{
+	ts_split_nodes nodes = {0};
+	int64		cell = 0;
+
+	lay_out_nodes(split, &nodes);
+	weigh_by_shape(split, &nodes);
+	/* nodes without children come in the order of the cells */
+	for (int64 node = 0; node < nodes.n; node++)
+		if (nodes.n_children[node] == 0)
+			split->cells.weight[cell++] = nodes.weight[node];
+	split->scale = 0;
+	free_nodes(&nodes);
+}
+
+/*
+ * Which child of a node, or at the top (-1), is the last to have got a unit by
+ * the largest remainder, -1 if none has.  Nodes first ... first + n - 1 are a
+ * leaf's block; ratio makes exact shares of weights.
+ */
+static int64
+last_to_get_a_unit(const ts_split_nodes *nodes, int64 first, int64 n, int64 above, const ts_ratio *ratio)
+{
+	int64		last = -1;
+	ts_uint128	least = 0;
+
+	for (int64 i = above + 1; i < n; i++)
+	{
+		ts_int128	weight = nodes->weight[first + i];
+		ts_int128	share = nodes->share[first + i];
+		ts_uint128	remainder;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nodes->parent[first + i] != above ||
+			ts_ratio_floor(ratio, weight, &remainder) == (ts_uint128) (share < 0 ? -share : share))
+			continue;
+		if (last < 0 || remainder < least ||
+			(remainder == least && weight <= nodes->weight[first + last]))
+		{
+			last = i;
+			least = remainder;
+		}
+	}
+	return last;
+}
+
+/*
+ * Rounds the tree under one leaf by the largest remainder, to multiples of the
+ * call's quantum.  What of the leaf is less than that makes one multiple more,
+ * and on every level the node that gets its last unit lacks what is too much:
+ * so every node is between the floor and the ceiling of its exact share, and
+ * all but those on that path are one of the two.
+ */
+static ts_status
+apportion_coarse(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
+{
+	int64		first = nodes->first[leaf];
+	int64		n = nodes->first[leaf + 1] - first;
+	ts_int128	units = split->units[leaf];
+	int			sign = units < 0 ? -1 : 1;
+	ts_int128	lacking = (split->coarse - sign * units % split->coarse) % split->coarse;
+	ts_status	status = ts_apportion_tree_in(n, nodes->parent + first, nodes->weight + first,
+											  units, split->coarse, nodes->share + first, work,
+											  NULL, NULL, check_interrupts);
+	int64		path[TS_MAX_AXES];
+	int			depth = 0;
+
+	if (status != TS_OK || split->coarse == 1)
+		return status;
+	if (lacking > 0)
+	{
+		ts_int128	whole = 0;
+		ts_ratio	ratio;
+		int64		at = -1;
+
+		for (int64 i = 0; i < n; i++)
+			if (nodes->parent[first + i] < 0)
+				whole += nodes->weight[first + i];
+		ts_ratio_init(&ratio, sign * units, whole * split->coarse);
+		while ((at = last_to_get_a_unit(nodes, first, n, at, &ratio)) >= 0)
+			path[depth++] = at;
+	}
+	for (int64 i = 0; i < n; i++)
+		nodes->share[first + i] *= split->coarse;
+	while (depth > 0)
+		nodes->share[first + path[--depth]] -= sign * lacking;
+	return status;
+}
+
+static char *
+units_text(const ts_split *split, ts_int128 units)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(units, &split->tree->quantum)));
+}
+
+/* Rounds the tree under one leaf within the bounds of its nodes */
+static ts_status
+apportion_bounded(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
+{
+	int64		first = nodes->first[leaf];
+	int64		n = nodes->first[leaf + 1] - first;
+	uint8	   *held = MemoryContextAllocHuge(split->context, n + 1);
+	/* the engine narrows its bounds by those above and below; ours are kept */
+	ts_int128  *lower = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
+	ts_int128  *upper = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
+	ts_bounds_report why;
+	ts_status	status;
+
+	memcpy(lower, nodes->lower + first, sizeof(ts_int128) * n);
+	memcpy(upper, nodes->upper + first, sizeof(ts_int128) * n);
+	status = ts_bounded_tree(n, nodes->parent + first, nodes->weight + first, lower, upper,
+							 split->units[leaf], nodes->share + first, held, work,
+							 NULL, NULL, &why, check_interrupts);
+	pfree(held);
+	pfree(lower);
+	pfree(upper);
+	if (status == TS_CROSSED_BOUNDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bounds of %s cross", ts_split_node_name(split, nodes, leaf, first + why.index)),
+				 errdetail("It must have at least %s and at most %s.",
+						   units_text(split, nodes->lower[first + why.index]),
+						   units_text(split, nodes->upper[first + why.index]))));
+	if (status == TS_BELOW_BOUNDS || status == TS_ABOVE_BOUNDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 status == TS_BELOW_BOUNDS ?
+				 errmsg("bounds of the parts ask for more than there is to share") :
+				 errmsg("bounds of the parts take less than there is to share"),
+				 errdetail("%s of %s are to be shared, its parts must have at %s %s, which is %s too %s.",
+						   units_text(split, why.total),
+						   why.index == SIZE_MAX ? ts_split_leaf_name(split, leaf) :
+						   ts_split_node_name(split, nodes, leaf, first + why.index),
+						   status == TS_BELOW_BOUNDS ? "least" : "most",
+						   units_text(split, why.sum), units_text(split, why.shortfall),
+						   status == TS_BELOW_BOUNDS ? "much" : "little"),
+				 errhint("Change the bounds, or the amount of the target.")));
+	return status;
+}
+
+static ts_status
+apportion_leaf(ts_split *split, ts_split_nodes *nodes, int32 leaf, int residual, bool *named, void *work)
+{
+	int64		first = nodes->first[leaf];
+	int64		n = nodes->first[leaf + 1] - first;
+
+	if (nodes->lower)
+		return apportion_bounded(split, nodes, leaf, work);
+	if (residual < 0)
+		return apportion_coarse(split, nodes, leaf, work);
+	for (int64 i = 0; i < n; i++)
+	{
+		const ts_axis *axis = &split->axes[nodes->axis[first + i]];
+
+		named[i] = !axis->is_time &&
+			strcmp(split->tree->members->members[nodes->key[first + i]].code, split->residual) == 0;
+	}
+	return ts_residual_tree(n, nodes->parent + first, nodes->weight + first, split->units[leaf],
+							(ts_residual) residual, named, nodes->share + first, work, check_interrupts);
+}
+
+/*
+ * What residual => means: -1 for the largest remainder, else a rule of the
+ * engine's.  What is no word is a member's code.
+ */
+static int
+residual_rule(const ts_split *split)
+{
+	static const char *const words[] = {"first", "last", "highest", "lowest", "carry"};
+	const ts_members *members = split->tree->members;
+
+	if (strcmp(split->residual, "largest") == 0)
+		return -1;
+	for (int i = 0; i < (int) lengthof(words); i++)
+		if (strcmp(split->residual, words[i]) == 0)
+			return i;
+	for (int i = 0; i < split->n_axes; i++)
+		if (!split->axes[i].is_time)
+			for (int32 m = split->axes[i].first; m < split->axes[i].last; m++)
+				if (strcmp(members->members[m].code, split->residual) == 0)
+					return TS_RESIDUAL_NAMED;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("member \"%s\" named by \"residual\" does not exist on a level of \"by\"", split->residual),
+			 errhint("residual => 'largest', 'first', 'last', 'highest', 'lowest', 'carry' or a member's code")));
+}
+
 /* Rounds the tree under each leaf */
 static void
-apportion_nodes(ts_split *split, split_nodes *nodes)
+apportion_nodes(ts_split *split, ts_split_nodes *nodes)
 {
 	int64		max_nodes = 0;
 	void	   *work;
+	bool	   *named;
+	int			residual = residual_rule(split);
 
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 		max_nodes = Max(max_nodes, nodes->first[leaf + 1] - nodes->first[leaf]);
 	nodes->share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
-	work = MemoryContextAllocHuge(split->context, ts_apportion_tree_work(max_nodes));
+	work = MemoryContextAllocHuge(split->context,
+								  nodes->lower ? ts_bounded_tree_work(max_nodes) :
+								  Max(ts_apportion_tree_work(max_nodes), ts_residual_tree_work(max_nodes)));
+	named = MemoryContextAllocHuge(split->context, max_nodes + 1);
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
 		int64		first = nodes->first[leaf];
@@ -1286,14 +1527,16 @@ apportion_nodes(ts_split *split, split_nodes *nodes)
 			}
 			continue;
 		}
-		status = ts_apportion_tree(nodes->first[leaf + 1] - first, nodes->parent + first,
-								   nodes->weight + first, split->units[leaf],
-								   nodes->share + first, work, NULL, NULL, check_interrupts);
+		status = apportion_leaf(split, nodes, leaf, residual, named, work);
 		if (status == TS_ALL_ZERO)
 			ereport(ERROR,
 					(errcode(ERRCODE_DIVISION_BY_ZERO),
 					 errmsg("all weights are zero for %s", ts_split_leaf_name(split, leaf)),
 					 errhint("on_zero => 'equal' or on_zero => 'parent'")));
+		if (status == TS_TOO_LARGE)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("weights of %s are too large for this quantum", ts_split_leaf_name(split, leaf))));
 		if (status != TS_OK)
 			elog(ERROR, "tree of %s could not be rounded: status %d",
 				 ts_split_leaf_name(split, leaf), status);
@@ -1304,8 +1547,8 @@ apportion_nodes(ts_split *split, split_nodes *nodes)
 /* --------------------------------------------------------------- writing */
 
 /* {"dimension": value of the member} */
-static Datum
-edge_slice(const ts_split *split, int32 member)
+Datum
+ts_split_edge_slice(const ts_split *split, int32 member)
 {
 	const ts_member *m = &split->tree->members->members[member];
 	JsonbParseState *state = NULL;
@@ -1359,7 +1602,7 @@ shared_period(HTAB *periods, DateADT from, DateADT upto, MemoryContext context)
  * ids unless this is a preview.
  */
 static void
-write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, TupleDesc desc)
+write_nodes(ts_split *split, const ts_split_nodes *nodes, Tuplestorestate *store, TupleDesc desc)
 {
 	const ts_tree *tree = split->tree;
 	MemoryContext row_context;
@@ -1431,7 +1674,7 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 			{
 				period[at] = period[at - 1];
 				slice[at] = DirectFunctionCall2(jsonb_concat, slice[at - 1],
-												edge_slice(split, nodes->key[node]));
+												ts_split_edge_slice(split, nodes->key[node]));
 			}
 			id[at] = split->preview ? 0 : ts_next_target_id();
 
@@ -1454,6 +1697,13 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 			values[RES_MEMBER_ID] = Int64GetDatum(axis->is_time ? 0 :
 												  tree->members->members[nodes->key[node]].member_id);
 			values[RES_N_CHILDREN] = Int32GetDatum(nodes->n_children[node]);
+			nulls[RES_AT_LEAST] = !nodes->lower || nodes->lower[node] == TS_NO_LOWER;
+			if (!nulls[RES_AT_LEAST])
+				values[RES_AT_LEAST] = ts_units_to_numeric(nodes->lower[node], &tree->quantum);
+			nulls[RES_AT_MOST] = !nodes->lower || nodes->upper[node] == TS_NO_UPPER;
+			if (!nulls[RES_AT_MOST])
+				values[RES_AT_MOST] = ts_units_to_numeric(nodes->upper[node], &tree->quantum);
+			split->fallbacks[nodes->fallback[node]]++;
 			tuplestore_putvalues(store, desc, values, nulls);
 			MemoryContextReset(row_context);
 		}
@@ -1461,6 +1711,18 @@ write_nodes(ts_split *split, const split_nodes *nodes, Tuplestorestate *store, T
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(row_context);
+}
+
+/* Adds to what is kept of the call: what a method found out */
+void
+ts_split_note(ts_split *split, Jsonb *finding)
+{
+	MemoryContext old = MemoryContextSwitchTo(split->context);
+	Datum		list = split->findings ? JsonbPGetDatum(split->findings) :
+		DirectFunctionCall1(jsonb_in, CStringGetDatum("[]"));
+
+	split->findings = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, list, JsonbPGetDatum(finding)));
+	MemoryContextSwitchTo(old);
 }
 
 /* The fallbacks taken, as {"zero: equal": 3} */
@@ -1498,24 +1760,25 @@ insert_targets(ts_split *split, Datum by, Datum arguments, int64 n_created,
 	EphemeralNamedRelationData enr;
 	ts_args		args = {0};
 	int64		split_id;
-	bool		has_basis = split->method->takes_basis;
+	bool		has_basis = split->term->has_basis;
 
 	ts_arg_int4(&args, split->tree->plan_id);
 	ts_arg_int4(&args, split->tree->metric_id);
 	ts_arg_int8(&args, split->target_id);
 	ts_arg(&args, TEXTARRAYOID, by, false);
-	ts_arg_text(&args, split->method->name);
+	ts_arg_text(&args, split->term->method->name);
 	ts_arg(&args, JSONBOID, arguments, false);
 	ts_arg(&args, DATERANGEOID,
-		   has_basis ? ts_daterange_make(split->basis_from, split->basis_upto) : (Datum) 0,
+		   has_basis ? ts_daterange_make(split->term->basis_from, split->term->basis_upto) : (Datum) 0,
 		   !has_basis);
 	ts_arg(&args, JSONBOID, fallbacks_json(split), false);
 	ts_arg_int8(&args, split->n_leaves);
 	ts_arg_int8(&args, n_created);
 	ts_arg_text(&args, ts_reason[0] ? ts_reason : NULL);
+	ts_arg(&args, JSONBOID, JsonbPGetDatum(split->findings), split->findings == NULL);
 	ts_run("INSERT INTO target_split.split (plan_id, metric_id, target_id, by_levels, method,"
-		   " arguments, basis, fallbacks, n_split, n_created, reason)"
-		   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING split_id",
+		   " arguments, basis, fallbacks, n_split, n_created, reason, findings)"
+		   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING split_id",
 		   &args, false);
 	split_id = ts_int8(0, 1);
 
@@ -1534,9 +1797,11 @@ insert_targets(ts_split *split, Datum by, Datum arguments, int64 n_created,
 	ts_arg_int4(&args, split->tree->metric_id);
 	ts_arg_int8(&args, split_id);
 	ts_run("INSERT INTO target_split.target (target_id, parent_id, split_id, member_id, lineage_id,"
-		   " plan_id, metric_id, n_children, depth, level, period, amount, weight, slice, fallback)"
+		   " plan_id, metric_id, n_children, depth, level, period, amount, weight, slice, fallback,"
+		   " at_least, at_most)"
 		   " SELECT target_id, parent_id, $3, member_id, target_id,"
-		   " $1, $2, n_children, depth, level, period, amount, weight, slice, fallback"
+		   " $1, $2, n_children, depth, level, period, amount, weight, slice, fallback,"
+		   " at_least, at_most"
 		   " FROM new_target", &args, false);
 	SPI_unregister_relation("new_target");
 
@@ -1613,10 +1878,10 @@ apply_members(ts_split *split, ts_axis *axis, JsonbValue *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"members\" names \"%s\", which has periods", axis->name)));
-	if (value->type == jbvNumeric && !split->method->takes_basis && !split->method->takes_weights)
+	if (value->type == jbvNumeric && strcmp(split->term->method->name, "equal") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("method \"%s\" knows no biggest members", split->method->name),
+				 errmsg("method \"%s\" knows no biggest members", split->term->method->name),
 				 errhint("List them: members => '[\"A\", \"B\"]'")));
 	if (value->type == jbvNumeric)
 	{
@@ -1664,10 +1929,10 @@ apply_members(ts_split *split, ts_axis *axis, JsonbValue *value)
 	else if (value->type == jbvString && value->val.string.len == 6 &&
 			 strncmp(value->val.string.val, "active", 6) == 0)
 	{
-		if (!split->method->takes_basis)
+		if (split->term->method->basis == TS_TAKES_NOT)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("method \"%s\" knows no active members", split->method->name),
+					 errmsg("method \"%s\" knows no active members", split->term->method->name),
 					 errdetail("Those that have facts in the basis are active; the method reads none.")));
 		split->active = true;
 	}
@@ -1930,6 +2195,42 @@ check_leaves(ts_split *split)
 				 finer_grain(split, first_time)));
 }
 
+/* How many of the plan's quanta the call's quantum is */
+static int64
+coarse_quantum(const ts_split *split, Datum quantum)
+{
+	const ts_quantum *fine = &split->tree->quantum;
+	Datum		zero = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
+	ts_int128	units = 0;
+
+	if (!numeric_is_nan(DatumGetNumeric(quantum)) && !numeric_is_inf(DatumGetNumeric(quantum)) &&
+		DatumGetBool(DirectFunctionCall2(numeric_gt, quantum, zero)) &&
+		DatumGetBool(DirectFunctionCall2(numeric_eq, zero,
+										 DirectFunctionCall2(numeric_mod, quantum, ts_units_to_numeric(1, fine)))))
+		units = ts_units_from_numeric(quantum, fine, "quantum");
+	if (units < 1 || units > PG_INT64_MAX / 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("quantum %s is not a multiple of the plan's %s",
+						DatumGetCString(DirectFunctionCall1(numeric_out, quantum)),
+						DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(1, fine))))));
+	return (int64) units;
+}
+
+/* The name of a target's metric; an error if there is no such target */
+static char *
+metric_of_target(int64 target_id, MemoryContext context)
+{
+	ts_args		args = {0};
+
+	ts_arg_int8(&args, target_id);
+	if (ts_run("SELECT m.name FROM target_split.target t JOIN target_split.metric m ON m.metric_id = t.metric_id"
+			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p)) AND t.target_id = $1",
+			   &args, true) == 0)
+		ts_no_target(target_id);
+	return ts_text(0, 1, context);
+}
+
 /* All other arguments, as JSON, for the record */
 static Datum
 arguments_json(FunctionCallInfo fcinfo)
@@ -1941,11 +2242,20 @@ arguments_json(FunctionCallInfo fcinfo)
 	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(6), PG_ARGISNULL(6));
 	for (int i = 7; i < 13; i++)
 		ts_arg(&args, TEXTOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i));
+	for (int i = 13; i < 15; i++)
+		ts_arg(&args, JSONBOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i));
+	ts_arg(&args, NUMERICOID, PG_GETARG_DATUM(15), PG_ARGISNULL(15));
+	ts_arg(&args, TEXTOID, PG_GETARG_DATUM(16), PG_ARGISNULL(16));
+	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(17), PG_ARGISNULL(17));
+	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(18), PG_ARGISNULL(18));
+	ts_arg(&args, REGCLASSOID, PG_GETARG_DATUM(19), PG_ARGISNULL(19));
 	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
 		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
 		   "'on_negative', NULLIF($7, 'error'), 'on_unassigned', NULLIF($8, 'error'),"
-		   "'on_incomplete', NULLIF($9, 'error')))", &args, true);
+		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11,"
+		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14,"
+		   "'bounds', $15, 'bounds_from', $16::text))", &args, true);
 	return ts_datum(0, 1);
 }
 
@@ -1960,8 +2270,8 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	MemoryContext context;
 	MemoryContext old;
 	ts_split   *split;
-	split_nodes nodes = {0};
-	int32		dimension_ids[TS_MAX_AXES];
+	ts_split_nodes nodes = {0};
+	int32		dimension_ids[TS_MAX_DIMENSIONS];
 	int			n_dims;
 	char	   *method;
 	Tuplestorestate *store;
@@ -1986,8 +2296,9 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	split->preview = preview;
 	split->target_id = PG_GETARG_INT64(0);
 	method = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	split->method = ts_split_method_find(method);
-	if (!split->method)
+	split->term = &split->main;
+	split->main.method = ts_split_method_find(method);
+	if (!split->main.method)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("split method \"%s\" does not exist", method),
@@ -1996,16 +2307,16 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	{
 		bool		empty;
 
-		ts_daterange_parts(PG_GETARG_DATUM(3), &split->basis_from, &split->basis_upto, &empty);
-		if (empty || DATE_NOT_FINITE(split->basis_from) || DATE_NOT_FINITE(split->basis_upto))
+		ts_daterange_parts(PG_GETARG_DATUM(3), &split->main.basis_from, &split->main.basis_upto, &empty);
+		if (empty || DATE_NOT_FINITE(split->main.basis_from) || DATE_NOT_FINITE(split->main.basis_upto))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("basis must have a first and a last day"),
 					 errhint("basis => '[2023-01-01,2024-01-01)'")));
-		split->has_basis = true;
+		split->main.has_basis = true;
 	}
-	split->weights = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	split->weights_from = PG_ARGISNULL(5) ? InvalidOid : PG_GETARG_OID(5);
+	split->main.weights = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	split->main.weights_from = PG_ARGISNULL(5) ? InvalidOid : PG_GETARG_OID(5);
 	split->members_arg = PG_ARGISNULL(6) ? NULL : PG_GETARG_JSONB_P(6);
 	split->rest = PG_ARGISNULL(7) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(7));
 	split->on_missing = option_arg(fcinfo, 8, "on_missing", missing_words);
@@ -2013,18 +2324,15 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	split->on_negative = option_arg(fcinfo, 10, "on_negative", negative_words);
 	split->on_unassigned = text_arg(fcinfo, 11, "on_unassigned");
 	split->on_incomplete = option_arg(fcinfo, 12, "on_incomplete", incomplete_words);
-	if (split->has_basis && !split->method->takes_basis)
+	split->main.bases = PG_ARGISNULL(13) ? NULL : PG_GETARG_JSONB_P(13);
+	split->residual = text_arg(fcinfo, 16, "residual");
+	split->levels = PG_ARGISNULL(17) ? NULL : PG_GETARG_JSONB_P(17);
+	split->bounds = PG_ARGISNULL(18) ? NULL : PG_GETARG_JSONB_P(18);
+	split->bounds_from = PG_ARGISNULL(19) ? InvalidOid : PG_GETARG_OID(19);
+	if (split->bounds && OidIsValid(split->bounds_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("method \"%s\" takes no basis", method)));
-	if ((split->weights || OidIsValid(split->weights_from)) != split->method->takes_weights ||
-		(split->weights && OidIsValid(split->weights_from)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 split->method->takes_weights ?
-				 errmsg("method \"%s\" needs either \"weights\" or \"weights_from\"", method) :
-				 errmsg("method \"%s\" takes no weights", method),
-				 errhint("method => 'weights', weights => '{\"A\": 3, \"B\": 2}'")));
+				 errmsg("bounds are given either by \"bounds\" or by \"bounds_from\", not by both")));
 
 	ts_connect();
 	n_dims = ts_axes_parse(PG_GETARG_ARRAYTYPE_P(1), split->axes, &split->n_axes,
@@ -2034,6 +2342,16 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"by\" names no level"),
 				 errhint("by => '{month}'")));
+	split->metric = metric_of_target(split->target_id, context);
+	if (!PG_ARGISNULL(14))
+		split->main.profile = ts_profile_parse(split, PG_GETARG_JSONB_P(14));
+	ts_term_check(&split->main, NULL);
+	ts_term_parse_bases(split, &split->main);
+	n_dims = ts_term_dimensions(&split->main, n_dims, dimension_ids);
+	ts_levels_parse(split);
+	for (int i = 0; i < split->n_axes; i++)
+		if (split->level_term[i])
+			n_dims = ts_term_dimensions(split->level_term[i], n_dims, dimension_ids);
 	if (!preview)
 	{
 		ts_args		args = {0};
@@ -2058,37 +2376,33 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 							(long long) split->target_id, GetUserNameFromId(GetUserId(), false)),
 					 errhint("A row-level security policy lets the role read targets that it must not change.")));
 	}
+	split->coarse = PG_ARGISNULL(15) ? 1 : coarse_quantum(split, PG_GETARG_DATUM(15));
+	if ((split->coarse != 1) + (strcmp(split->residual, "largest") != 0) +
+		(split->bounds || OidIsValid(split->bounds_from)) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a quantum of the call, a residual other than 'largest', and bounds exclude each other")));
+	if (split->main.method->gives_amounts && (split->bounds || OidIsValid(split->bounds_from)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" gives the amounts, which no bounds can change", split->main.method->name)));
 	prepare_axes(split);
 	check_leaves(split);
 	parse_members(split);
-	if (split->rest && !split->members_arg && !split->method->gives_amounts)
+	if (split->rest && !split->members_arg && !split->term->method->gives_amounts)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"rest\" needs \"members\", which says who is kept by name"),
 				 errhint("members => '80', rest => 'Others'")));
 
-	split->method->weigh(split);
-	split->scale = ts_weights_align(split->cells.n, split->cells.weight, split->cells.scale);
-	ts_split_sort(split, true);
-	for (int axis = 0; axis < split->n_axes; axis++)
-		if (split->axes[axis].limit >= 0 || split->axes[axis].n_named >= 0)
-		{
-			for (int deeper = axis + 1; deeper < split->n_axes; deeper++)
-				if (!split->axes[deeper].is_time && split->axes[deeper].above == axis && split->rest)
-					ereport(ERROR,
-							(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							 errmsg("level \"%s\" has a rest and cannot be split by \"%s\" in the same call",
-									split->axes[axis].name, split->axes[deeper].name)));
-			keep_biggest(split, axis);
-		}
-	if (split->method->settle)
-		split->method->settle(split);
-	settle_negative(split);
-	settle_missing_and_zero(split);
+	if (split->levels)
+		ts_levels_weigh(split);
+	else
+		ts_term_weigh(split, &split->main);
 
 	lay_out_nodes(split, &nodes);
-	if (split->equal_shape)
-		weigh_by_shape(split, &nodes);
+	if (split->bounds || OidIsValid(split->bounds_from))
+		ts_bounds_apply(split, &nodes);
 	apportion_nodes(split, &nodes);
 
 	/* the result outlives this call */

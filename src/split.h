@@ -53,12 +53,22 @@ typedef struct ts_cells
 
 typedef struct ts_split ts_split;
 
+/* Does a method take an argument? */
+typedef enum ts_takes
+{
+	TS_TAKES_NOT,
+	TS_MAY_TAKE,
+	TS_NEEDS
+} ts_takes;
+
 /* A way to find weights.  A new one is a row in split_method.c's table. */
 typedef struct ts_split_method
 {
 	const char *name;
-	bool		takes_basis;	/* basis => and the on_... options of a basis */
-	bool		takes_weights;	/* weights => or weights_from => */
+	ts_takes	basis;			/* basis =>, and the on_... options of one */
+	ts_takes	weights;		/* weights => or weights_from => */
+	ts_takes	bases;			/* bases => */
+	ts_takes	profile;		/* profile => */
 	bool		gives_amounts;	/* the weights are the amounts themselves */
 
 	/* fills the cells */
@@ -68,18 +78,50 @@ typedef struct ts_split_method
 	void		(*settle) (ts_split *split);
 } ts_split_method;
 
-struct ts_split
+/* What is like what: see split_history.c */
+typedef struct ts_profile
 {
-	/* arguments; strings are never NULL unless said */
-	int64		target_id;
-	int			n_axes;
-	ts_axis		axes[TS_MAX_AXES];
+	int32		metric_id;		/* whose facts or targets are read */
+	char	   *metric;
+	int32		plan_id;		/* of targets; 0: actuals are read */
+	char	   *plan;
+	int64		target_id;		/* the targets at and under this one */
+	int			n_slice;		/* members of the slice that is the pattern */
+	int64	   *slice;
+	int			lag;			/* months by which the pattern is earlier */
+	Datum		factor;			/* numeric; for copy */
+} ts_profile;
+
+/*
+ * Where weights come from: the call's own arguments, or an entry of "bases" or
+ * of "levels".
+ */
+typedef struct ts_term
+{
 	const ts_split_method *method;
 	bool		has_basis;
 	DateADT		basis_from;
 	DateADT		basis_upto;
 	Jsonb	   *weights;		/* NULL if not given */
 	Oid			weights_from;	/* InvalidOid if not given */
+	Jsonb	   *bases;			/* NULL if not given */
+	int			n_terms;		/* what "bases" says */
+	struct ts_term *terms;
+	ts_profile *profile;		/* NULL if not given */
+	Datum		factor;			/* numeric; of a base among several */
+} ts_term;
+
+struct ts_split
+{
+	/* arguments; strings are never NULL unless said */
+	int64		target_id;
+	int			n_axes;
+	ts_axis		axes[TS_MAX_AXES];
+	char	   *metric;			/* of the target */
+	ts_term		main;			/* the call's own term */
+	ts_term    *term;			/* the one that is being weighed */
+	Jsonb	   *levels;			/* NULL if not given */
+	ts_term    *level_term[TS_MAX_AXES];	/* what it says of an axis, or NULL */
 	Jsonb	   *members_arg;	/* NULL if not given */
 	bool		active;			/* only slices that the basis has */
 	HTAB	   *active_slices;	/* those, and what they begin with; NULL: all */
@@ -89,6 +131,11 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
+	Jsonb	   *bounds;			/* NULL if not given */
+	Oid			bounds_from;	/* InvalidOid if not given */
+	HTAB	   *labels[TS_MAX_AXES];	/* per time axis, once used: label -> first day */
+	int64		coarse;			/* plan's quanta in the call's quantum, 1 or more */
+	char	   *residual;		/* who gets what rounding leaves over */
 	bool		preview;
 
 	/* the targets that are split */
@@ -102,9 +149,9 @@ struct ts_split
 
 	ts_cells	cells;
 	int			scale;			/* common scale of the weights */
-	bool		equal_shape;	/* siblings share alike: weights by the shape */
 	int64		fallbacks[TS_N_FALLBACKS];
 	int64		n_unassigned;	/* facts that were spread or caught */
+	Jsonb	   *findings;		/* a list of what methods found, or NULL */
 
 	MemoryContext context;		/* lives as long as the call */
 };
@@ -123,12 +170,66 @@ extern bool ts_name_list_full(const ts_name_list *list);
 extern void ts_name_list_add(ts_name_list *list, const char *name);
 extern const char *ts_name_list_text(ts_name_list *list);
 
+/* terms */
+extern void ts_term_parse(ts_split *split, Jsonb *json, const char *what, ts_term *term);
+extern ts_term ts_term_history(const ts_term *term);
+extern void ts_term_check(const ts_term *term, const char *what);
+extern void ts_term_parse_bases(ts_split *split, ts_term *term);
+extern int	ts_term_dimensions(const ts_term *term, int n, int32 *dimension_ids);
+extern void ts_term_weigh(ts_split *split, ts_term *term);
+extern ts_profile *ts_profile_parse(ts_split *split, Jsonb *json);
+
+/* The new targets under all leaves, in preorder */
+typedef struct ts_split_nodes
+{
+	int64		n;
+	int64		space;
+	int32	   *parent;			/* within its leaf's block, -1 at the top */
+	int32	   *key;
+	int32	   *n_children;
+	uint8	   *axis;
+	uint8	   *fallback;
+	bool	   *open;			/* something is expected of it, or of one below */
+	ts_int128  *weight;
+	ts_int128  *share;
+	ts_int128  *lower;			/* bounds in units; NULL: none has any */
+	ts_int128  *upper;
+	int64	   *first;			/* per leaf: its first node; n_leaves + 1 */
+} ts_split_nodes;
+
+/* bounds */
+extern void ts_bounds_apply(ts_split *split, ts_split_nodes *nodes);
+
+/* levels */
+extern void ts_levels_parse(ts_split *split);
+extern void ts_levels_weigh(ts_split *split);
+
+/* methods */
+extern void ts_weigh_history(ts_split *split);
+extern void ts_weigh_given(ts_split *split);
+extern void ts_weigh_blend(ts_split *split);
+extern void ts_weigh_increment(ts_split *split);
+extern void ts_weigh_growth(ts_split *split);
+extern void ts_weigh_shrunk(ts_split *split);
+extern void ts_settle_copy(ts_split *split);
+extern void ts_refuse_gaps(ts_split *split);
+extern void ts_settle_amounts(ts_split *split);
+
 /* for methods */
 extern void ts_split_frame(ts_split *split);
 extern bool ts_split_active_slice(const ts_split *split, int32 leaf, const int32 *keys,
 								  int last_axis, HASHACTION action);
+extern int	ts_cell_compare(const ts_split *split, const ts_cells *a, int64 x,
+							const ts_cells *b, int64 y);
 extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
+extern void ts_split_settle(ts_split *split);
+extern void ts_split_weigh_by_shape(ts_split *split);
+extern void ts_split_limit_members(ts_split *split);
+extern Datum ts_split_edge_slice(const ts_split *split, int32 member);
+extern bool ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key);
+extern char *ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node);
+extern void ts_split_note(ts_split *split, Jsonb *finding);
 extern const char *ts_split_what(const ts_split *split);
 extern char *ts_split_cell_name(const ts_split *split, int64 cell);
 extern char *ts_split_leaf_name(const ts_split *split, int32 leaf);

@@ -11,1412 +11,201 @@
  *	  history	actuals of the corresponding days in a basis window
  *	  weights	a relation or a JSON object of the caller's
  *	  amounts	the same, but the numbers are the targets
- *
- * Corresponding days
- *	  A fact of the basis stands for every day of the target's period that is
- *	  a number of whole years away, so a January is compared with a January
- *	  whatever the window.  Only where the window is exactly as long as the
- *	  period are several years kept in their order.  29 February stands for
- *	  28 February where the year has none.
- *
- *	  A window of a year and a half has some months twice.  Each fact counts
- *	  L / k then, where k is how many days of the basis stand for the same day
- *	  of the period, and L the least common multiple of all k: every day of the
- *	  period has the average of the days that stand for it, times L.
+ *	  percent	the same, and they must add up to 100
+ *	  blend		several of these with factors (split_term.c)
+ *	  increment	everybody keeps the basis, what is more is shared (split_term.c)
+ *	  growth	everybody's basis grows by a rate of its own (split_term.c)
+ *	  shrunk	history, pulled towards the product of its margins (split_shrunk.c)
+ *	  profile	like other targets or actuals, with a lag (split_history.c)
+ *	  copy		the same, and their amounts times a factor must be the target
+ *	  straight_line, growth_curve
+ *				from period to period by equal steps, or by a rate
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/ruleutils.h"
+#include "utils/numeric.h"
 
-#include "facts.h"
-#include "query.h"
 #include "split.h"
-
-#define FETCH_ROWS 10000
 
 /* ---------------------------------------------------------------- equal */
 
+/* How many siblings there are is known when all cells are there */
 static void
-weigh_equal(ts_split *split)
+settle_equal(ts_split *split)
 {
-	ts_split_frame(split);
-	/* how many siblings there are is known when the nodes are laid out */
-	split->equal_shape = true;
+	ts_split_weigh_by_shape(split);
 }
 
-/* -------------------------------------------------------------- history */
+/* --------------------------------------------------------------- percent */
 
-typedef struct cell_sum
-{
-	int32		key[TS_MAX_AXES + 1];	/* leaf, then the keys */
-	Datum		sum;			/* numeric */
-	bool		used;
-} cell_sum;
-
-/* Facts that belong to no member, by the level that lacks one */
-typedef struct unassigned_key
-{
-	int32		dim;
-	int32		depth;
-	char		code[64];		/* cut if longer; empty for NULL */
-} unassigned_key;
-
-typedef struct unassigned_entry
-{
-	unassigned_key key;
-	int64		count;
-	Datum		sum;
-	bool		retired;		/* the member exists, but not in the period */
-} unassigned_entry;
-
-typedef struct history
-{
-	ts_split   *split;
-	ts_source	source;
-	bool		with_day;		/* does the day of a fact matter */
-	int			shift;			/* months from the basis to the period, 0: by
-								 * the year */
-	DateADT		first_fact;		/* of the source */
-	/* per day of the period, if the day matters */
-	int		   *factor;			/* what a fact that stands for it counts; 0 if
-								 * the basis has no day that does */
-	int		   *covered;		/* days before it that have a factor */
-	HTAB	   *sums;
-	HTAB	   *unassigned;
-	bool		caught;			/* the facts at hand are counted as caught */
-	bool		refused;		/* or as refused */
-	int64		n_refused;		/* facts of no member that nobody catches */
-	Datum		sum_refused;
-	const char *catcher;		/* code of the member that catches, or NULL */
-} history;
-
-static Datum
-zero_numeric(void)
-{
-	return DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
-}
-
+/* Percentages must be whole: 100 under each target */
 static void
-add_to(Datum *sum, Datum amount, MemoryContext context)
-{
-	MemoryContext old = MemoryContextSwitchTo(context);
-	Datum		before = *sum;
-
-	*sum = DirectFunctionCall2(numeric_add, before, amount);
-	if (DatumGetPointer(before))
-		pfree(DatumGetPointer(before));
-	MemoryContextSwitchTo(old);
-}
-
-/* Whole months between two days, if there is a whole number of them */
-static bool
-months_between(DateADT from, DateADT upto, int *months)
-{
-	int			y1,
-				m1,
-				d1,
-				y2,
-				m2,
-				d2;
-
-	ts_day_to_ymd(from, &y1, &m1, &d1);
-	ts_day_to_ymd(upto, &y2, &m2, &d2);
-	*months = (y2 - y1) * 12 + m2 - m1;
-	return d1 == d2;
-}
-
-/* The basis window and how its days correspond to the period's */
-static void
-prepare_basis(history *h)
-{
-	ts_split   *split = h->split;
-	const ts_node *start = &split->tree->nodes[0];
-	int			basis_months;
-	int			period_months;
-	int			shift;
-
-	if (!split->has_basis)
-	{
-		split->basis_from = ts_add_months(start->from, -12);
-		split->basis_upto = ts_add_months(start->upto, -12);
-	}
-	/* the day matters if leaves, or their parts, differ by time */
-	for (int i = 0; i < split->n_axes; i++)
-		h->with_day |= split->axes[i].is_time;
-	for (int32 leaf = 0; leaf < split->n_leaves && !h->with_day; leaf++)
-	{
-		const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
-
-		h->with_day = node->from != start->from || node->upto != start->upto;
-	}
-	if (months_between(split->basis_from, split->basis_upto, &basis_months) &&
-		months_between(start->from, start->upto, &period_months) &&
-		basis_months == period_months &&
-		months_between(split->basis_from, start->from, &shift) && shift % 12 == 0)
-		h->shift = shift;
-}
-
-static int
-year_of(DateADT day)
-{
-	int			y,
-				m,
-				d;
-
-	ts_day_to_ymd(day, &y, &m, &d);
-	return y;
-}
-
-/*
- * The day of the period that a day of the basis stands for, so many years
- * later; false if that is none.
- */
-static bool
-corresponding_day(const history *h, DateADT day, int years, DateADT *plan_day)
-{
-	const ts_node *start = &h->split->tree->nodes[0];
-
-	*plan_day = ts_add_months(day, h->shift != 0 ? h->shift : 12 * years);
-	return *plan_day >= start->from && *plan_day < start->upto;
-}
-
-/*
- * How many days of a part of the basis, from the source's first fact on, stand
- * for a day of the period
- */
-static int
-count_corresponding(const history *h, DateADT plan_day, DateADT basis_from, DateADT basis_upto)
-{
-	int			year = year_of(plan_day);
-	int			n = 0;
-
-	for (int y = year_of(basis_from); y <= year_of(basis_upto); y++)
-	{
-		int			months = h->shift != 0 ? h->shift : (year - y) * 12;
-		DateADT		day = ts_add_months(plan_day, -months);
-
-		if (day >= basis_from && day < basis_upto && day >= h->first_fact &&
-			ts_add_months(day, months) == plan_day)
-			n++;
-		if (h->shift != 0)
-			break;
-	}
-	return n;
-}
-
-/* Finds what a fact counts that stands for a day of the period; see the header */
-static void
-weigh_days(history *h)
-{
-	const ts_node *start = &h->split->tree->nodes[0];
-	int			n_days = start->upto - start->from;
-	int64		multiple = 1;
-
-	h->factor = MemoryContextAllocHuge(h->split->context, sizeof(int) * n_days);
-	h->covered = MemoryContextAllocHuge(h->split->context, sizeof(int) * (n_days + 1));
-	h->covered[0] = 0;
-	for (int i = 0; i < n_days; i++)
-	{
-		int64		a = multiple;
-		int64		b;
-
-		CHECK_FOR_INTERRUPTS();
-		h->factor[i] = count_corresponding(h, start->from + i,
-										   h->split->basis_from, h->split->basis_upto);
-		h->covered[i + 1] = h->covered[i] + (h->factor[i] > 0);
-		for (b = Max(h->factor[i], 1); b != 0;)
-		{
-			int64		rest = a % b;
-
-			a = b;
-			b = rest;
-		}
-		multiple = multiple / a * Max(h->factor[i], 1);
-		if (multiple > PG_INT32_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("basis %s has too many years for a period of this length",
-							ts_window_text(h->split->basis_from, h->split->basis_upto)),
-					 errhint("Take whole years: every month is there equally often then.")));
-	}
-	for (int i = 0; i < n_days; i++)
-		if (h->factor[i] > 0)
-			h->factor[i] = multiple / h->factor[i];
-}
-
-/*
- * Notes facts that belong to no member of a level and that nobody catches;
- * once, on how many days they may stand.
- */
-static void
-refuse_fact(history *h, int dim, int depth, const ts_fact *fact, const char *code, bool retired)
-{
-	unassigned_key key;
-	unassigned_entry *entry;
-	bool		found;
-
-	if (h->refused)
-		return;
-	h->refused = true;
-	memset(&key, 0, sizeof(key));
-	key.dim = dim;
-	key.depth = depth;
-	if (code)
-		memcpy(key.code, code, pg_mbcliplen(code, strlen(code), sizeof(key.code) - 1));
-	entry = hash_search(h->unassigned, &key, HASH_ENTER, &found);
-	if (!found)
-	{
-		MemoryContext old = MemoryContextSwitchTo(h->split->context);
-
-		entry->count = 0;
-		entry->sum = zero_numeric();
-		entry->retired = retired;
-		MemoryContextSwitchTo(old);
-	}
-	entry->count += fact->count;
-	add_to(&entry->sum, fact->amount, h->split->context);
-	h->n_refused += fact->count;
-	add_to(&h->sum_refused, fact->amount, h->split->context);
-}
-
-/*
- * The member that catches a fact which has none on a level: the one of the
- * caller's code below the deepest member that the fact does have above it; -1
- * if there is no such member, or more than one.
- */
-static int32
-find_catcher(const history *h, int dim, int depth, int32 known)
-{
-	const ts_members *members = h->split->tree->members;
-	int			above = 0;
-	int32		up = -1;
-	int32		catcher = -1;
-
-	if (!h->catcher)
-		return -1;
-	/* the catcher is one of them */
-	if (members->members == NULL)
-		pg_unreachable();
-	if (known >= 0 && depth > 1)
-	{
-		above = Min(members->members[known].depth, depth - 1);
-		up = ts_members_ancestor(members, known, above);
-	}
-	if (above == depth - 1)
-		return ts_members_child(members, dim, up, h->catcher);
-	for (int32 m = members->dim_start[dim]; m < members->dim_start[dim + 1]; m++)
-	{
-		if (members->members[m].depth != depth || strcmp(members->members[m].code, h->catcher) != 0 ||
-			(above > 0 && ts_members_ancestor(members, m, above) != up))
-			continue;
-		if (catcher >= 0)
-			return -1;
-		catcher = m;
-	}
-	return catcher;
-}
-
-/* The same for facts at hand, which are noted as unassigned, and once */
-static int32
-catch_fact(history *h, int dim, int depth, const ts_fact *fact)
-{
-	if (!h->caught)
-		h->split->n_unassigned += fact->count;
-	h->caught = true;
-	return find_catcher(h, dim, depth, fact->member[dim]);
-}
-
-/*
- * Finds the leaf that facts belong to on a day of the period, -1 for none.  On
- * the way down a fact without a member is the catcher's; a fact of a member
- * that has no target there is of no leaf: the targets beside it say so.
- */
-static int32
-find_leaf(history *h, const ts_fact *fact, DateADT day)
-{
-	const ts_tree *tree = h->split->tree;
-	int32		at = ts_tree_descend(tree, 0, fact->member, day);
-
-	while (h->split->leaf_of_node[at] < 0)
-	{
-		const ts_member *sibling;
-		int32		known;
-		int32		child = -1;
-
-		if (tree->nodes[at].by_time)
-			return -1;
-		sibling = ts_tree_child_member(tree, at);
-		known = fact->member[sibling->dim_no];
-		if (known >= 0 && ts_members_ancestor(tree->members, known, sibling->depth) >= 0)
-			return -1;
-		known = catch_fact(h, sibling->dim_no, sibling->depth, fact);
-		if (known >= 0)
-			child = ts_tree_child_by_member(tree, at, known);
-		if (child < 0)
-		{
-			refuse_fact(h, sibling->dim_no, sibling->depth, fact, fact->code[sibling->dim_no], false);
-			return -1;
-		}
-		at = ts_tree_descend(tree, child, fact->member, day);
-	}
-	return h->split->leaf_of_node[at];
-}
-
-/* Adds a group of facts to its cell on a day of the period */
-static void
-add_fact_on(history *h, const ts_fact *fact, DateADT day)
-{
-	ts_split   *split = h->split;
-	const ts_tree *tree = split->tree;
-	const ts_node *node;
-	DateADT		from;
-	DateADT		upto;
-	int32		leaf = find_leaf(h, fact, day);
-	int			factor = 1;
-	cell_sum   *cell;
-	int32		key[TS_MAX_AXES + 1] = {0};
-	bool		found;
-
-	if (leaf < 0)
-		return;
-	key[0] = leaf;
-	node = &tree->nodes[split->leaves[leaf]];
-	from = node->from;
-	upto = node->upto;
-	/* a member must be valid in the finest period, wherever it stands in "by" */
-	for (int i = 0; i < split->n_axes; i++)
-		if (split->axes[i].is_time)
-		{
-			ts_axis_bucket(split->tree, &split->axes[i], day, &from, &upto);
-			key[i + 1] = from;
-		}
-	for (int i = 0; i < split->n_axes; i++)
-	{
-		const ts_axis *axis = &split->axes[i];
-		const ts_member *m;
-		int32		member;
-
-		if (axis->is_time)
-			continue;
-		member = fact->member[axis->dim] < 0 ? -1 :
-			ts_members_ancestor(tree->members, fact->member[axis->dim], axis->depth);
-		m = member < 0 ? NULL : &tree->members->members[member];
-		if (!m || m->valid_from >= upto || m->valid_upto <= from)
-		{
-			member = catch_fact(h, axis->dim, axis->depth, fact);
-			if (member < 0)
-			{
-				refuse_fact(h, axis->dim, axis->depth, fact, m ? m->code : fact->code[axis->dim], m != NULL);
-				return;
-			}
-			axis->caught[member - axis->first] = true;
-		}
-		key[i + 1] = member;
-	}
-	cell = hash_search(h->sums, key, HASH_ENTER, &found);
-	if (!found)
-	{
-		MemoryContext old = MemoryContextSwitchTo(split->context);
-
-		cell->sum = zero_numeric();
-		cell->used = false;
-		MemoryContextSwitchTo(old);
-	}
-	if (h->with_day)
-		factor = Max(h->factor[day - tree->nodes[0].from], 1);
-	if (factor == 1)
-		add_to(&cell->sum, fact->amount, split->context);
-	else
-	{
-		Datum		times = DirectFunctionCall1(int4_numeric, Int32GetDatum(factor));
-		Datum		product = DirectFunctionCall2(numeric_mul, fact->amount, times);
-
-		add_to(&cell->sum, product, split->context);
-		pfree(DatumGetPointer(product));
-		pfree(DatumGetPointer(times));
-	}
-}
-
-/* Adds a group of facts to the cells of all days that it stands for */
-static void
-add_fact(history *h, const ts_fact *fact)
-{
-	const ts_node *start = &h->split->tree->nodes[0];
-	DateADT		day;
-	int			year;
-
-	if (!ts_tree_in_scope(h->split->tree, fact->member))
-		return;
-	h->caught = h->refused = false;
-	if (!h->with_day)
-	{
-		add_fact_on(h, fact, start->from);
-		return;
-	}
-	year = year_of(fact->day);
-	for (int y = year_of(start->from); y <= year_of(start->upto); y++)
-	{
-		if (corresponding_day(h, fact->day, y - year, &day))
-			add_fact_on(h, fact, day);
-		if (h->shift != 0)
-			break;
-	}
-}
-
-/* By level and code: an order that does not depend on the hash */
-static int
-compare_unassigned(const void *a, const void *b)
-{
-	const unassigned_entry *x = *(unassigned_entry *const *) a;
-	const unassigned_entry *y = *(unassigned_entry *const *) b;
-
-	if (x->key.dim != y->key.dim)
-		return x->key.dim < y->key.dim ? -1 : 1;
-	if (x->key.depth != y->key.depth)
-		return x->key.depth < y->key.depth ? -1 : 1;
-	return strcmp(x->key.code, y->key.code);
-}
-
-/* The name of a level of a dimension */
-static char *
-level_name(const ts_split *split, int dim, int depth)
-{
-	ts_args		args = {0};
-
-	ts_arg_int4(&args, split->tree->dimension_ids[dim]);
-	ts_arg_int4(&args, depth);
-	ts_run("SELECT l.name FROM target_split.dimension_level l"
-		   " WHERE l.dimension_id = $1 AND l.depth = $2", &args, true);
-	return ts_text(0, 1, split->context);
-}
-
-/* Refuses facts that belong to no member and that nobody catches */
-static void
-refuse_unassigned(history *h)
-{
-	HASH_SEQ_STATUS status;
-	unassigned_entry *entry;
-	unassigned_entry **sorted;
-	int64		n = hash_get_num_entries(h->unassigned);
-	int64		i = 0;
-	ts_name_list list = {0};
-
-	sorted = MemoryContextAllocHuge(h->split->context, sizeof(*sorted) * (n + 1));
-	hash_seq_init(&status, h->unassigned);
-	while ((entry = hash_seq_search(&status)) != NULL)
-		sorted[i++] = entry;
-	qsort(sorted, n, sizeof(*sorted), compare_unassigned);
-	for (i = 0; i < n; i++)
-		ts_name_list_add(&list, ts_name_list_full(&list) ? "" : psprintf("%s %s%s: %lld rows, %s",
-								  level_name(h->split, sorted[i]->key.dim, sorted[i]->key.depth),
-								  sorted[i]->key.code[0] ? quote_literal_cstr(sorted[i]->key.code) : "NULL",
-								  sorted[i]->retired ? " (not valid in the target's period)" : "",
-								  (long long) sorted[i]->count,
-								  DatumGetCString(DirectFunctionCall1(numeric_out, sorted[i]->sum))));
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_EXCEPTION),
-			 errmsg("%lld facts of the basis, %s in all, belong to no member",
-					(long long) h->n_refused,
-					DatumGetCString(DirectFunctionCall1(numeric_out, h->sum_refused))),
-			 h->catcher ?
-			 errdetail("There is no one member \"%s\" that could take them: %s.",
-					   h->catcher, ts_name_list_text(&list)) :
-			 errdetail_internal("%s.", ts_name_list_text(&list)),
-			 errhint("on_unassigned => 'spread' leaves them out, on_unassigned => 'MEMBER' gives them to a member;"
-					 " SELECT target_split.import_members(%s) adds new members.",
-					 quote_literal_cstr(h->split->tree->metric))));
-}
-
-/* What is done with facts of no member: on_unassigned is a word or a code */
-static void
-prepare_catcher(history *h)
-{
-	ts_split   *split = h->split;
-	const ts_members *members = split->tree->members;
-	bool		found = false;
-
-	if (strcmp(split->on_unassigned, "error") == 0 || strcmp(split->on_unassigned, "spread") == 0)
-		return;
-	h->catcher = split->on_unassigned;
-	for (int32 m = 0; m < members->n && !found; m++)
-		found = strcmp(members->members[m].code, h->catcher) == 0;
-	if (!found)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("member \"%s\" named by \"on_unassigned\" does not exist on a level of \"by\"",
-						split->on_unassigned),
-				 errhint("on_unassigned => 'error', on_unassigned => 'spread' or a member's code")));
-	for (int i = 0; i < split->n_axes; i++)
-		if (!split->axes[i].is_time)
-			split->axes[i].caught = MemoryContextAllocZero(split->context,
-														   split->axes[i].last - split->axes[i].first);
-}
-
-/* A source must have a column for each level that tells facts apart */
-static void
-check_measurable(history *h)
-{
-	ts_split   *split = h->split;
-	const ts_tree *tree = split->tree;
-
-	for (int dim = 0; dim < tree->n_dims; dim++)
-	{
-		int			depth = tree->depths[dim];
-		int			has = ts_source_depth(&h->source, tree->dimension_ids[dim]);
-
-		for (int i = 0; i < split->n_axes; i++)
-			if (!split->axes[i].is_time && split->axes[i].dim == dim)
-				depth = Max(depth, split->axes[i].depth);
-		tree->depths[dim] = depth;
-		if (depth > has)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("source of metric \"%s\" does not have level %d of dimension \"%s\"",
-							tree->metric, depth, tree->dimensions[dim]),
-					 errdetail("A history cannot be read for it."),
-					 errhint("method => 'weights', weights_from => 'my_weights'")));
-	}
-}
-
-/* The days on which all members of a part exist */
-typedef struct validity
-{
-	DateADT		from;
-	DateADT		upto;
-} validity;
-
-static void
-narrow_validity(validity *valid, const ts_member *m)
-{
-	valid->from = Max(valid->from, m->valid_from);
-	valid->upto = Min(valid->upto, m->valid_upto);
-}
-
-/* Per leaf: the validity of its members */
-static validity *
-find_leaf_validity(const ts_split *split)
-{
-	const ts_tree *tree = split->tree;
-	validity   *valid = MemoryContextAllocHuge(split->context, sizeof(validity) * (split->n_leaves + 1));
-	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
-
-	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		valid[leaf].from = DATEVAL_NOBEGIN;
-		valid[leaf].upto = DATEVAL_NOEND;
-		ts_tree_node_members(tree, split->leaves[leaf], member);
-		for (int dim = 0; dim < tree->n_dims; dim++)
-			if (member[dim] >= 0)
-				narrow_validity(&valid[leaf], &tree->members->members[member[dim]]);
-	}
-	pfree(member);
-	return valid;
-}
-
-/*
- * Does the basis say nothing about days of the period for members of this
- * validity?  Either the source has no days that stand for them, or the members
- * did not exist on those.
- */
-static bool
-is_missing(const history *h, DateADT from, DateADT upto, const validity *valid)
-{
-	DateADT		basis_from = Max(h->split->basis_from, valid->from);
-	DateADT		basis_upto = Min(h->split->basis_upto, valid->upto);
-	DateADT		first = h->split->tree->nodes[0].from;
-
-	if (basis_from >= basis_upto)
-		return true;
-	if (!h->with_day)
-		return false;
-	if (basis_from == h->split->basis_from && basis_upto == h->split->basis_upto)
-		return h->covered[upto - first] == h->covered[from - first];
-	for (DateADT day = from; day < upto; day++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (count_corresponding(h, day, basis_from, basis_upto) > 0)
-			return false;
-	}
-	return true;
-}
-
-static void
-weigh_history(ts_split *split)
-{
-	history		h = {0};
-	ts_tree    *tree = split->tree;
-	ts_window_state window;
-	ts_fact_scan *scan;
-	ts_fact		fact;
-	HASHCTL		ctl = {0};
-	HASH_SEQ_STATUS status;
-	cell_sum   *cell;
-	validity   *leaf_valid;
-
-	h.split = split;
-	ts_source_load(tree->metric_id, &h.source, false, split->context);
-	check_measurable(&h);
-	prepare_catcher(&h);
-	prepare_basis(&h);
-	/* where the day matters, what lies before the source is missing, cell by cell */
-	ts_source_check_window(&h.source, split->basis_from, split->basis_upto, !h.with_day,
-						   split->on_incomplete, &window);
-	h.first_fact = window.any ? window.first : DATEVAL_NOEND;
-	if (h.with_day)
-		weigh_days(&h);
-	h.sum_refused = zero_numeric();
-
-	ctl.keysize = sizeof(int32) * (split->n_axes + 1);
-	ctl.entrysize = sizeof(cell_sum);
-	ctl.hcxt = split->context;
-	h.sums = hash_create("target_split basis", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	ctl.keysize = sizeof(unassigned_key);
-	ctl.entrysize = sizeof(unassigned_entry);
-	h.unassigned = hash_create("target_split unassigned", 64, &ctl,
-							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-
-	scan = ts_facts_open(&h.source, tree->members, tree->n_dims, tree->dimension_ids,
-						 tree->depths, h.with_day, split->basis_from, split->basis_upto);
-	while (ts_facts_next(scan, &fact))
-		add_fact(&h, &fact);
-	ts_facts_close(scan);
-	if (h.n_refused > 0 && strcmp(split->on_unassigned, "spread") != 0)
-		refuse_unassigned(&h);
-
-	/* only slices with facts, but all of their periods */
-	if (split->active)
-	{
-		ctl.keysize = sizeof(int32) * (split->n_axes + 1);
-		ctl.entrysize = sizeof(int32) * (TS_MAX_AXES + 1);
-		split->active_slices = hash_create("target_split active slices", 1024, &ctl,
-										   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		hash_seq_init(&status, h.sums);
-		while ((cell = hash_seq_search(&status)) != NULL)
-			for (int axis = 0; axis < split->n_axes; axis++)
-				if (!split->axes[axis].is_time)
-					ts_split_active_slice(split, cell->key[0], cell->key + 1, axis, HASH_ENTER);
-	}
-
-	/* the frame, and what the basis says of each of its cells */
-	leaf_valid = find_leaf_validity(split);
-	ts_split_frame(split);
-	for (int64 i = 0; i < split->cells.n; i++)
-	{
-		int32		key[TS_MAX_AXES + 1] = {0};
-		int			scale;
-
-		CHECK_FOR_INTERRUPTS();
-		key[0] = split->cells.leaf[i];
-		memcpy(key + 1, split->cells.keys + i * split->n_axes, sizeof(int32) * split->n_axes);
-		cell = hash_search(h.sums, key, HASH_FIND, NULL);
-		if (cell)
-		{
-			cell->used = true;
-			split->cells.closed[i] = false;
-			ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
-			split->cells.scale[i] = scale;
-		}
-		else if (!split->cells.closed[i])
-		{
-			const ts_node *node = &tree->nodes[split->leaves[key[0]]];
-			DateADT		from = node->from;
-			DateADT		upto = node->upto;
-			validity	valid = leaf_valid[key[0]];
-
-			for (int axis = 0; axis < split->n_axes; axis++)
-				if (split->axes[axis].is_time)
-					ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
-				else
-					narrow_validity(&valid, &tree->members->members[key[axis + 1]]);
-			split->cells.missing[i] = window.n_facts == 0 || is_missing(&h, from, upto, &valid);
-		}
-	}
-
-	/*
-	 * Cells outside the frame are those of a member that caught facts and is
-	 * not valid in the period itself.
-	 */
-	hash_seq_init(&status, h.sums);
-	while ((cell = hash_seq_search(&status)) != NULL)
-		if (!cell->used)
-		{
-			int64		i = ts_split_add_cell(split, cell->key[0], cell->key + 1);
-			int			scale;
-
-			ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
-			split->cells.scale[i] = scale;
-		}
-	if (split->cells.n == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("basis %s has no facts for %s",
-						ts_window_text(split->basis_from, split->basis_upto),
-						ts_split_leaf_name(split, 0)),
-				 errhint("method => 'equal'")));
-	hash_destroy(h.sums);
-}
-
-/* ------------------------------------------------------ weights, amounts */
-
-typedef struct weight_rows
-{
-	int64		n;
-	int64		space;
-	int32	   *keys;			/* n_axes a row */
-	ts_int128  *weight;
-	int16	   *scale;
-	HTAB	   *labels[TS_MAX_AXES];	/* per time axis: label -> first day */
-	ts_name_list unknown;
-	int			unknown_period; /* axis of the first unknown one, if a period, -1 */
-} weight_rows;
-
-typedef struct label_entry
-{
-	char		label[TS_PERIOD_LABEL_SIZE];
-	int32		start;
-} label_entry;
-
-/* Labels of all periods of a time axis within the target */
-static HTAB *
-make_labels(const ts_split *split, const ts_axis *axis)
-{
-	const ts_node *start = &split->tree->nodes[0];
-	HASHCTL		ctl = {0};
-	HTAB	   *labels;
-
-	ctl.keysize = TS_PERIOD_LABEL_SIZE;
-	ctl.entrysize = sizeof(label_entry);
-	ctl.hcxt = split->context;
-	labels = hash_create("target_split labels", 128, &ctl,
-						 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	for (DateADT day = start->from; day < start->upto;)
-	{
-		char		label[TS_PERIOD_LABEL_SIZE];
-		DateADT		from = start->from;
-		DateADT		upto = start->upto;
-		label_entry *entry;
-		bool		found;
-
-		CHECK_FOR_INTERRUPTS();
-		ts_axis_bucket(split->tree, axis, day, &from, &upto);
-		ts_period_label(&split->tree->calendar, axis->grain, from, label, sizeof(label));
-		entry = hash_search(labels, label, HASH_ENTER, &found);
-		if (!found)
-			entry->start = from;
-		day = upto;
-	}
-	return labels;
-}
-
-/* YYYY-MM-DD as a day; false if it is not one */
-static bool
-parse_day(const char *text, DateADT *day)
-{
-	int			part[3] = {0};	/* year, month, day */
-	int			n = 0;
-	int			y,
-				m,
-				d;
-
-	for (int i = 0; i < 10; i++)
-	{
-		if (i == 4 || i == 7)
-		{
-			if (text[i] != '-')
-				return false;
-			n++;
-		}
-		else if (text[i] >= '0' && text[i] <= '9')
-			part[n] = part[n] * 10 + text[i] - '0';
-		else
-			return false;		/* the end of the text is no digit either */
-	}
-	if (text[10] != '\0')
-		return false;
-	*day = ts_ymd_to_day(part[0], part[1], part[2]);
-	ts_day_to_ymd(*day, &y, &m, &d);
-	return y == part[0] && m == part[1] && d == part[2];
-}
-
-/* The key of a text on an axis; false if there is no such member or period */
-static bool
-find_key(const ts_split *split, weight_rows *rows, int axis_no, char *const *texts, int32 *key)
-{
-	const ts_axis *axis = &split->axes[axis_no];
-	const ts_node *start = &split->tree->nodes[0];
-	char	   *codes[TS_MAX_AXES + 64] = {0};
-
-	if (axis->is_time)
-	{
-		label_entry *entry = NULL;
-		DateADT		day;
-
-		if (!rows->labels[axis_no])
-			rows->labels[axis_no] = make_labels(split, axis);
-		if (strlen(texts[axis_no]) < TS_PERIOD_LABEL_SIZE)
-			entry = hash_search(rows->labels[axis_no], texts[axis_no], HASH_FIND, NULL);
-		if (entry)
-			*key = entry->start;
-		else if (parse_day(texts[axis_no], &day) && day >= start->from && day < start->upto)
-		{
-			DateADT		from = start->from;
-			DateADT		upto = start->upto;
-
-			ts_axis_bucket(split->tree, axis, day, &from, &upto);
-			*key = from;
-		}
-		else
-			return false;
-		return true;
-	}
-	/* codes of the upper levels, as far as the row has them */
-	for (int i = axis_no; i >= 0; i = split->axes[i].above)
-		codes[split->axes[i].depth - 1] = texts[i];
-	*key = ts_members_find_fact(split->tree->members, axis->dim, axis->depth, codes);
-	return *key >= 0;
-}
-
-/* Takes one row of texts and a weight */
-static void
-take_row(const ts_split *split, weight_rows *rows, char *const *texts, Datum weight)
-{
-	int			width = split->n_axes;
-	int			scale;
-
-	if (rows->n == rows->space)
-	{
-		bool		first = rows->space == 0;
-
-		rows->space = first ? 1024 : rows->space * 2;
-#define GROW(array, width) \
-		(array) = first ? \
-			MemoryContextAllocHuge(split->context, sizeof(*(array)) * (width) * rows->space) : \
-			repalloc_huge((array), sizeof(*(array)) * (width) * rows->space)
-		GROW(rows->keys, width);
-		GROW(rows->weight, 1);
-		GROW(rows->scale, 1);
-#undef GROW
-	}
-	for (int i = 0; i < width; i++)
-		if (!texts[i] || !find_key(split, rows, i, texts, &rows->keys[rows->n * width + i]))
-		{
-			/* the list outlives the row */
-			MemoryContext old = MemoryContextSwitchTo(split->context);
-
-			if (rows->unknown.n == 0 && split->axes[i].is_time)
-				rows->unknown_period = i;
-			ts_name_list_add(&rows->unknown, psprintf("%s %s", split->axes[i].name,
-													  texts[i] ? quote_literal_cstr(texts[i]) : "NULL"));
-			MemoryContextSwitchTo(old);
-			return;
-		}
-	ts_weight_from_numeric(weight, &rows->weight[rows->n], &scale);
-	rows->scale[rows->n++] = scale;
-}
-
-/* Reads weights => '{"A": 3, "B": 2}' */
-static void
-read_json(const ts_split *split, weight_rows *rows)
-{
-	JsonbIterator *it;
-	JsonbValue	key;
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	if (split->n_axes != 1 || !JB_ROOT_IS_OBJECT(split->weights))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"weights\" must be an object of weights for the members of one level"),
-				 errhint("by => '{market}', weights => '{\"East\": 3, \"West\": 2}';"
-						 " for several levels use weights_from.")));
-	it = JsonbIteratorInit(&split->weights->root);
-	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
-	{
-		char	   *text;
-
-		if (token != WJB_KEY)
-			continue;
-		text = pnstrdup(key.val.string.val, key.val.string.len);
-		JsonbIteratorNext(&it, &value, true);
-		if (value.type == jbvNull)
-			continue;			/* takes no part */
-		if (value.type != jbvNumeric)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("weight of \"%s\" is not a number", text)));
-		take_row(split, rows, &text, NumericGetDatum(value.val.numeric));
-	}
-}
-
-/* Reads weights_from: a column per entry of "by" and a column with the weight */
-static void
-read_relation(const ts_split *split, weight_rows *rows)
-{
-	StringInfoData sql;
-	ts_args		args = {0};
-	Portal		portal;
-	char	   *weight_column = NULL;
-	MemoryContext row_context = AllocSetContextCreate(split->context, "target_split weight row",
-													  ALLOCSET_DEFAULT_SIZES);
-	char	   *relation;
-
-	ts_arg(&args, OIDOID, ObjectIdGetDatum(split->weights_from), false);
-	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
-			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"weights_from\" must be a table or a view")));
-	relation = ts_text(0, 1, split->context);
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	for (int i = 0; i <= split->n_axes; i++)
-	{
-		/* "amount" is as good a name as "weight" for what amounts => reads */
-		const char *name = i < split->n_axes ? split->axes[i].name : "weight";
-		AttrNumber	attno = get_attnum(split->weights_from, name);
-		Oid			type;
-
-		if (attno == InvalidAttrNumber && i == split->n_axes)
-			attno = get_attnum(split->weights_from, name = "amount");
-		if (attno == InvalidAttrNumber)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("relation %s has no column \"%s\"", relation,
-							i < split->n_axes ? name : "weight"),
-					 errdetail("It must have a column for each entry of \"by\", and a column \"weight\".")));
-		type = getBaseType(get_atttype(split->weights_from, attno));
-		if (i == split->n_axes)
-		{
-			if (type != NUMERICOID && type != INT2OID && type != INT4OID && type != INT8OID)
-				ereport(ERROR,
-						(errcode(ERRCODE_DATATYPE_MISMATCH),
-						 errmsg("column \"%s\" of relation %s must be numeric or an integer, not %s",
-								name, relation, format_type_be(type))));
-			weight_column = pstrdup(quote_identifier(name));
-			appendStringInfo(&sql, "w.%s::pg_catalog.numeric", weight_column);
-		}
-		else if (split->axes[i].is_time && type == TIMESTAMPTZOID)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of relation %s must be a date, a timestamp or a period's label, not %s",
-							name, relation, format_type_be(type)),
-					 errdetail("Which day a %s is depends on the time zone.", format_type_be(type)),
-					 errhint("Cast it in a view: %s::date", quote_identifier(name))));
-		else if (split->axes[i].is_time && (type == TIMESTAMPOID || type == DATEOID))
-			appendStringInfo(&sql, "pg_catalog.to_char(w.%s, 'YYYY-MM-DD'), ", quote_identifier(name));
-		else
-			appendStringInfo(&sql, "w.%s::pg_catalog.text, ", quote_identifier(name));
-	}
-	appendStringInfo(&sql, " FROM %s w WHERE w.%s IS NOT NULL", relation, weight_column);
-
-	portal = SPI_cursor_open_with_args(NULL, sql.data, 0, NULL, NULL, NULL, false, 0);
-	for (;;)
-	{
-		MemoryContext old;
-
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		old = MemoryContextSwitchTo(row_context);
-		for (uint64 row = 0; row < SPI_processed; row++)
-		{
-			HeapTuple	tuple = SPI_tuptable->vals[row];
-			char	   *texts[TS_MAX_AXES];
-			bool		isnull;
-			Datum		value;
-
-			CHECK_FOR_INTERRUPTS();
-			for (int i = 0; i < split->n_axes; i++)
-			{
-				value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, i + 1, &isnull);
-				texts[i] = isnull ? NULL : TextDatumGetCString(value);
-			}
-			value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, split->n_axes + 1, &isnull);
-			take_row(split, rows, texts, value);
-			if ((row & 255) == 255)
-				MemoryContextReset(row_context);
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(row_context);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
-	MemoryContextDelete(row_context);
-}
-
-/*
- * Which leaves a row of weights belongs under.  Leaves of the same period
- * whose members are on the same levels are a class; within a class the row's
- * own members, taken up to those levels, are the key.  So a row costs one look-up
- * a class, and not one comparison a leaf.
- */
-typedef struct leaf_key
-{
-	int32		class;
-	int32		member[TS_MAX_AXES];	/* of each axis' dimension, -1 for none */
-} leaf_key;
-
-typedef struct leaf_class
-{
-	DateADT		from;			/* of the leaves, where the rows have periods */
-	DateADT		upto;
-	int			depth[TS_MAX_AXES]; /* of the members in the key, 0 for none */
-} leaf_class;
-
-typedef struct leaf_entry
-{
-	leaf_key	key;
-	int32		first;			/* of the chain of leaves */
-} leaf_entry;
-
-typedef struct leaf_index
-{
-	int			n_classes;
-	int			space;
-	leaf_class *classes;
-	HTAB	   *class_numbers;
-	HTAB	   *leaves;
-	int32	   *next;			/* per leaf: the next one of its key, -1 */
-} leaf_index;
-
-typedef struct class_entry
-{
-	leaf_class	class;
-	int			number;
-} class_entry;
-
-static void
-index_leaves(const ts_split *split, leaf_index *index)
-{
-	const ts_tree *tree = split->tree;
-	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
-	HASHCTL		ctl = {0};
-	bool		by_time = false;
-
-	for (int i = 0; i < split->n_axes; i++)
-		by_time |= split->axes[i].is_time;
-	ctl.keysize = sizeof(leaf_class);
-	ctl.entrysize = sizeof(class_entry);
-	ctl.hcxt = split->context;
-	index->class_numbers = hash_create("target_split leaf classes", 64, &ctl,
-									   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	ctl.keysize = sizeof(leaf_key);
-	ctl.entrysize = sizeof(leaf_entry);
-	index->leaves = hash_create("target_split leaves by member", Max(split->n_leaves, 16), &ctl,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	index->next = MemoryContextAllocHuge(split->context, sizeof(int32) * (split->n_leaves + 1));
-	index->space = 16;
-	index->classes = MemoryContextAllocHuge(split->context, sizeof(leaf_class) * index->space);
-
-	/* from the last to the first, so that chains run in the order of leaves */
-	for (int32 leaf = split->n_leaves - 1; leaf >= 0; leaf--)
-	{
-		const ts_node *node = &tree->nodes[split->leaves[leaf]];
-		leaf_class	class;
-		leaf_key	key;
-		class_entry *number;
-		leaf_entry *entry;
-		bool		found;
-
-		CHECK_FOR_INTERRUPTS();
-		memset(&class, 0, sizeof(class));
-		memset(&key, 0, sizeof(key));
-		ts_tree_node_members(tree, split->leaves[leaf], member);
-		if (by_time)
-		{
-			class.from = node->from;
-			class.upto = node->upto;
-		}
-		for (int i = 0; i < split->n_axes; i++)
-		{
-			int			dim = split->axes[i].dim;
-
-			key.member[i] = split->axes[i].is_time ? -1 : member[dim];
-			if (key.member[i] >= 0)
-				class.depth[i] = tree->members->members[key.member[i]].depth;
-		}
-		number = hash_search(index->class_numbers, &class, HASH_ENTER, &found);
-		if (!found)
-		{
-			if (index->n_classes == index->space)
-			{
-				index->space *= 2;
-				index->classes = repalloc_huge(index->classes, sizeof(leaf_class) * index->space);
-			}
-			number->number = index->n_classes;
-			index->classes[index->n_classes++] = class;
-		}
-		key.class = number->number;
-		entry = hash_search(index->leaves, &key, HASH_ENTER, &found);
-		index->next[leaf] = found ? entry->first : -1;
-		entry->first = leaf;
-	}
-	pfree(member);
-}
-
-/* The first leaf of a class that a row belongs under, -1 for none */
-static int32
-first_leaf(const ts_split *split, const leaf_index *index, int class_no, const int32 *keys)
-{
-	const leaf_class *class = &index->classes[class_no];
-	leaf_key	key;
-	leaf_entry *entry;
-
-	memset(&key, 0, sizeof(key));
-	key.class = class_no;
-	for (int i = 0; i < split->n_axes; i++)
-	{
-		key.member[i] = -1;
-		if (split->axes[i].is_time)
-		{
-			if (keys[i] < class->from || keys[i] >= class->upto)
-				return -1;
-		}
-		else if (class->depth[i] > 0)
-			key.member[i] = ts_members_ancestor(split->tree->members, keys[i], class->depth[i]);
-	}
-	entry = hash_search(index->leaves, &key, HASH_FIND, NULL);
-	return entry ? entry->first : -1;
-}
-
-/* Periods that a set of siblings lacks would be days without a target */
-static void
-refuse_gaps(ts_split *split)
+settle_percent(ts_split *split)
 {
 	ts_cells   *cells = &split->cells;
-	int			width = split->n_axes;
-	ts_name_list gaps = {0};
+	Datum		whole = DirectFunctionCall1(int8_numeric, Int64GetDatum(100));
+	ts_name_list wrong = {0};
 
-	for (int axis_no = 0; axis_no < width; axis_no++)
-	{
-		if (!split->axes[axis_no].is_time)
-			continue;
-		for (int64 first = 0, last; first < cells->n; first = last)
-		{
-			const int32 *keys = cells->keys + first * width;
-			const ts_node *node = &split->tree->nodes[split->leaves[cells->leaf[first]]];
-			DateADT		from = node->from;
-			DateADT		upto = node->upto;
-			DateADT		day;
-
-			CHECK_FOR_INTERRUPTS();
-			for (int i = 0; i < axis_no; i++)
-				if (split->axes[i].is_time)
-					ts_axis_bucket(split->tree, &split->axes[i], keys[i], &from, &upto);
-			day = from;
-			for (last = first; last < cells->n && cells->leaf[last] == cells->leaf[first] &&
-				 memcmp(cells->keys + last * width, keys, sizeof(int32) * axis_no) == 0; last++)
-			{
-				int32		start = cells->keys[last * width + axis_no];
-				DateADT		bucket_from = from;
-				DateADT		bucket_upto = upto;
-
-				if (last > first && start == cells->keys[(last - 1) * width + axis_no])
-					continue;
-				if (start > day)
-					ts_name_list_add(&gaps, psprintf("%s of %s", ts_window_text(day, start),
-											  ts_split_leaf_name(split, cells->leaf[first])));
-				ts_axis_bucket(split->tree, &split->axes[axis_no], start, &bucket_from, &bucket_upto);
-				day = bucket_upto;
-			}
-			if (day < upto)
-				ts_name_list_add(&gaps, psprintf("%s of %s", ts_window_text(day, upto),
-										  ts_split_leaf_name(split, cells->leaf[first])));
-		}
-	}
-	if (gaps.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("the weights leave out %lld periods", (long long) gaps.n),
-				 errdetail_internal("%s.", ts_name_list_text(&gaps)),
-				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods; a weight of 0 is allowed.",
-						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
-						 split->axes[split->n_axes - 1].is_time ?
-						 split->axes[split->n_axes - 1].name : "month")));
-}
-
-static void
-weigh_given(ts_split *split)
-{
-	weight_rows rows = {0};
-	leaf_index	index = {0};
-	bool	   *used;
-	bool	   *leaf_used;
-	ts_name_list unused = {0};
-	ts_name_list without = {0};
-
-	rows.unknown_period = -1;
-	if (split->weights)
-		read_json(split, &rows);
-	else
-		read_relation(split, &rows);
-	if (rows.unknown.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("the weights name %lld members or periods that the target does not have",
-						(long long) rows.unknown.n),
-				 errdetail_internal("%s.", ts_name_list_text(&rows.unknown)),
-				 rows.unknown_period >= 0 ?
-				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods, which a date or a label names.",
-						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
-						 split->axes[rows.unknown_period].name) :
-				 errhint("SELECT d.name, m.path FROM target_split.member m JOIN target_split.dimension d USING (dimension_id);")));
-	if (rows.n == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("there are no weights")));
-
-	used = MemoryContextAllocHuge(split->context, rows.n);
-	memset(used, 0, rows.n);
-	leaf_used = MemoryContextAllocZero(split->context, split->n_leaves + 1);
-	index_leaves(split, &index);
-	for (int64 i = 0; i < rows.n; i++)
-	{
-		const int32 *keys = rows.keys + i * split->n_axes;
-
-		for (int class_no = 0; class_no < index.n_classes; class_no++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			for (int32 leaf = first_leaf(split, &index, class_no, keys); leaf >= 0; leaf = index.next[leaf])
-			{
-				int64		cell = ts_split_add_cell(split, leaf, keys);
-
-				CHECK_FOR_INTERRUPTS();
-				used[i] = leaf_used[leaf] = true;
-				split->cells.weight[cell] = rows.weight[i];
-				split->cells.scale[cell] = rows.scale[i];
-			}
-		}
-	}
-	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
-		if (!leaf_used[leaf])
-			ts_name_list_add(&without, ts_name_list_full(&without) ? "" : ts_split_leaf_name(split, leaf));
-	if (without.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("there are no weights for %lld of %d targets",
-						(long long) without.n, split->n_leaves),
-				 errdetail_internal("%s.", ts_name_list_text(&without))));
-	for (int64 i = 0; i < rows.n; i++)
-		if (!used[i])
-		{
-			const int32 *keys = rows.keys + i * split->n_axes;
-			const ts_axis *last = &split->axes[split->n_axes - 1];
-
-			ts_name_list_add(&unused, psprintf("%s %s", last->name,
-										last->is_time ? ts_date_text(keys[split->n_axes - 1]) :
-										split->tree->members->members[keys[split->n_axes - 1]].code));
-		}
-	if (unused.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%lld weights belong to no target that is split", (long long) unused.n),
-				 errdetail_internal("%s.", ts_name_list_text(&unused))));
-	pfree(rows.keys);
-	pfree(rows.weight);
-	pfree(rows.scale);
-	pfree(used);
-	pfree(leaf_used);
-	pfree(index.classes);
-	pfree(index.next);
-	hash_destroy(index.class_numbers);
-	hash_destroy(index.leaves);
-}
-
-static char *
-units_text(ts_int128 units, const ts_quantum *quantum)
-{
-	return DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(units, quantum)));
-}
-
-/* amounts that are given must add up, or rest => names who takes the difference */
-static void
-settle_amounts(ts_split *split)
-{
-	ts_cells   *cells = &split->cells;
-	ts_quantum *quantum = &split->tree->quantum;
-
-	refuse_gaps(split);
-	split->given = MemoryContextAllocZero(split->context, sizeof(bool) * split->n_leaves);
+	ts_refuse_gaps(split);
 	for (int64 first = 0, last; first < cells->n; first = last)
 	{
-		int32		leaf = cells->leaf[first];
-		ts_int128	left = split->units[leaf];
-		int64		rest = -1;
+		ts_int128	sum = 0;
+		Datum		percent;
 
-		split->given[leaf] = true;
-
-		for (last = first; last < cells->n && cells->leaf[last] == leaf; last++)
+		for (last = first; last < cells->n && cells->leaf[last] == cells->leaf[first]; last++)
 		{
-			ts_int128	units = ts_units_from_numeric(ts_scaled_to_numeric(cells->weight[last], split->scale),
-													  quantum, "amount");
+			CHECK_FOR_INTERRUPTS();
+			sum += cells->weight[last];
+		}
+		percent = ts_scaled_to_numeric(sum, split->scale);
+		if (DatumGetBool(DirectFunctionCall2(numeric_ne, percent, whole)))
+			ts_name_list_add(&wrong, ts_name_list_full(&wrong) ? "" :
+							 psprintf("%s: %s", ts_split_leaf_name(split, cells->leaf[first]),
+									  DatumGetCString(DirectFunctionCall1(numeric_out, percent))));
+	}
+	if (wrong.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("the percentages do not add up to 100"),
+				 errdetail_internal("%s.", ts_name_list_text(&wrong)),
+				 errhint("method => 'weights' takes weights of any sum.")));
+}
+
+/* ------------------------------------------------ straight_line, growth_curve */
+
+/* A number of weights => {"first": 100, "last": 150}, an error without it */
+static Datum
+number_of(const ts_split *split, const char *name)
+{
+	JsonbValue	value;
+	Jsonb	   *json = split->term->weights;
+
+	if (!json || !JB_ROOT_IS_OBJECT(json) ||
+		!getKeyJsonValueFromContainer(&json->root, name, strlen(name), &value) ||
+		value.type != jbvNumeric)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" needs the number \"%s\" in \"weights\"",
+						split->term->method->name, name),
+				 errhint("method => 'straight_line', weights => '{\"first\": 100, \"last\": 150}';"
+						 " method => 'growth_curve', weights => '{\"rate\": 0.02}'")));
+	return NumericGetDatum(value.val.numeric);
+}
+
+/* The frame of periods; there is no order among members */
+static void
+frame_of_periods(ts_split *split)
+{
+	for (int i = 0; i < split->n_axes; i++)
+		if (!split->axes[i].is_time)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("method \"%s\" goes from period to period, and \"%s\" is none",
+							split->term->method->name, split->axes[i].name),
+					 errhint("Split by it in another call, or name its method in \"levels\".")));
+	ts_split_frame(split);
+}
+
+static void
+set_weight(ts_split *split, int64 cell, Datum weight)
+{
+	int			scale;
+
+	ts_weight_from_numeric(weight, &split->cells.weight[cell], &scale);
+	split->cells.scale[cell] = scale;
+}
+
+/* How many cells a leaf has from one on */
+static int64
+cells_of_leaf(const ts_split *split, int64 first)
+{
+	int64		last = first;
+
+	while (last < split->cells.n && split->cells.leaf[last] == split->cells.leaf[first])
+		last++;
+	return last - first;
+}
+
+/*
+ * From the first period to the last by equal steps: the weight of period k of
+ * n, from 0, is first + (last - first) k / (n - 1), here times n - 1.
+ */
+static void
+weigh_straight_line(ts_split *split)
+{
+	Datum		first = number_of(split, "first");
+	Datum		step = DirectFunctionCall2(numeric_sub, number_of(split, "last"), first);
+
+	frame_of_periods(split);
+	for (int64 start = 0; start < split->cells.n;)
+	{
+		int64		n = cells_of_leaf(split, start);
+
+		for (int64 k = 0; k < n; k++)
+		{
+			Datum		steps = DirectFunctionCall1(int8_numeric, Int64GetDatum(k));
+			Datum		last = DirectFunctionCall1(int8_numeric, Int64GetDatum(Max(n - 1, 1)));
 
 			CHECK_FOR_INTERRUPTS();
-			left -= units;
-			cells->weight[last] = units;
-			if (split->rest && !split->axes[split->n_axes - 1].is_time &&
-				strcmp(split->tree->members->members[cells->keys[last * split->n_axes + split->n_axes - 1]].code,
-					   split->rest) == 0)
-			{
-				if (rest >= 0)
-					ereport(ERROR,
-							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							 errmsg("rest \"%s\" is the name of several parts of %s",
-									split->rest, ts_split_leaf_name(split, leaf))));
-				rest = last;
-			}
+			set_weight(split, start + k,
+					   DirectFunctionCall2(numeric_add, DirectFunctionCall2(numeric_mul, first, last),
+										   DirectFunctionCall2(numeric_mul, step, steps)));
 		}
-		if (left == 0)
-			continue;
-		if (split->rest && rest < 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("rest \"%s\" is not among the parts of %s",
-							split->rest, ts_split_leaf_name(split, leaf)),
-					 errhint("Give it the amount 0, and it receives the difference.")));
-		if (!split->rest)
-			ereport(ERROR,
-					(errcode(ERRCODE_CHECK_VIOLATION),
-					 errmsg("the amounts do not add up to %s", ts_split_leaf_name(split, leaf)),
-					 errdetail("The target is %s, the amounts add up to %s, the difference is %s.",
-							   units_text(split->units[leaf], quantum),
-							   units_text(split->units[leaf] - left, quantum),
-							   units_text(left, quantum)),
-					 errhint("rest => 'MEMBER' names who takes the difference.")));
-		cells->weight[rest] += left;
-		if ((cells->weight[rest] < 0) != (split->units[leaf] < 0) && cells->weight[rest] != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_CHECK_VIOLATION),
-					 errmsg("the amounts leave less than nothing to rest \"%s\" of %s",
-							split->rest, ts_split_leaf_name(split, leaf)),
-					 errdetail("The target is %s, the other amounts add up to %s, which leaves %s.",
-							   units_text(split->units[leaf], quantum),
-							   units_text(split->units[leaf] - cells->weight[rest], quantum),
-							   units_text(cells->weight[rest], quantum))));
+		start += n;
+	}
+}
+
+/* Each period is 1 + rate times the one before it; 20 decimals are kept */
+static void
+weigh_growth_curve(ts_split *split)
+{
+	Datum		one = DirectFunctionCall1(int8_numeric, Int64GetDatum(1));
+	Datum		times = DirectFunctionCall2(numeric_add, one, number_of(split, "rate"));
+
+	if (DatumGetInt32(DirectFunctionCall2(numeric_cmp, times, DirectFunctionCall1(int8_numeric, Int64GetDatum(0)))) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("rate must be more than -1"),
+				 errhint("2 %% more in each period is weights => '{\"rate\": 0.02}'.")));
+	frame_of_periods(split);
+	for (int64 start = 0; start < split->cells.n;)
+	{
+		int64		n = cells_of_leaf(split, start);
+		Datum		weight = one;
+
+		for (int64 k = 0; k < n; k++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			set_weight(split, start + k, weight);
+			weight = DirectFunctionCall2(numeric_round, DirectFunctionCall2(numeric_mul, weight, times),
+										 Int32GetDatum(20));
+		}
+		start += n;
 	}
 }
 
 /* ------------------------------------------------------------ the table */
 
 static const ts_split_method methods[] = {
-	{"equal", false, false, false, weigh_equal, NULL},
-	{"history", true, false, false, weigh_history, NULL},
-	{"weights", false, true, false, weigh_given, refuse_gaps},
-	{"amounts", false, true, true, weigh_given, settle_amounts},
+	{"equal", TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, false, ts_split_frame, settle_equal},
+	{"history", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, false, ts_weigh_history, NULL},
+	{"weights", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, ts_weigh_given, ts_refuse_gaps},
+	{"amounts", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, true, ts_weigh_given, ts_settle_amounts},
+	{"percent", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, ts_weigh_given, settle_percent},
+	{"blend", TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, false, ts_weigh_blend, NULL},
+	{"increment", TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, false, ts_weigh_increment, NULL},
+	{"growth", TS_MAY_TAKE, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, ts_weigh_growth, NULL},
+	{"shrunk", TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, false, ts_weigh_shrunk, NULL},
+	{"profile", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, ts_weigh_history, NULL},
+	{"copy", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, ts_weigh_history, ts_settle_copy},
+	{"straight_line", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, weigh_straight_line, NULL},
+	{"growth_curve", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, weigh_growth_curve, NULL},
 };
 
 const ts_split_method *
@@ -1436,6 +225,7 @@ ts_split_method_names(void)
 
 	initStringInfo(&buf);
 	for (int i = 0; i < (int) lengthof(methods); i++)
-		appendStringInfo(&buf, "%s'%s'", i > 0 ? " or " : "", methods[i].name);
+		appendStringInfo(&buf, "%s'%s'", i == 0 ? "" :
+						 i + 1 < (int) lengthof(methods) ? ", " : " or ", methods[i].name);
 	return buf.data;
 }

@@ -461,6 +461,39 @@ ts_tree_load(int64 target_id, bool with_slices, int n_dims,
 	return tree;
 }
 
+/*
+ * The tree with more nodes below some of its leaves.  Nodes n ... of the new
+ * tree are the new ones, which follow their parents and name them by their place
+ * in the new tree; the old tree stays as it is.
+ */
+ts_tree *
+ts_tree_deepen(const ts_tree *tree, int32 n_new, const ts_node *new_nodes, MemoryContext context)
+{
+	ts_tree    *deeper = MemoryContextAlloc(context, sizeof(ts_tree));
+
+	*deeper = *tree;
+	if (n_new > PG_INT32_MAX / 2 - tree->n)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("plan \"%s\" would have too many targets", tree->plan)));
+	deeper->n = tree->n + n_new;
+	deeper->nodes = MemoryContextAllocHuge(context, sizeof(ts_node) * deeper->n);
+	memcpy(deeper->nodes, tree->nodes, sizeof(ts_node) * tree->n);
+	memcpy(deeper->nodes + tree->n, new_nodes, sizeof(ts_node) * n_new);
+	deeper->depths = MemoryContextAlloc(context, sizeof(int) * (tree->n_dims + 1));
+	memcpy(deeper->depths, tree->depths, sizeof(int) * tree->n_dims);
+	for (int32 i = tree->n; i < deeper->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		deeper->nodes[i].n_children = 0;
+		deeper->nodes[deeper->nodes[i].parent].n_children++;
+		if (deeper->nodes[i].member >= 0)
+			use_member(deeper, deeper->nodes[i].member);
+	}
+	link_nodes(deeper, context);
+	return deeper;
+}
+
 /* Position of a dimension in the tree's list, -1 if it is not in use */
 int
 ts_tree_dim(const ts_tree *tree, int32 dimension_id)

@@ -527,11 +527,11 @@ ts_apportion_tree_work(size_t n)
 /*
  * Check the tree and list the siblings: the children of node p are
  * member[start[p + 1]] .. member[start[p + 2] - 1] in order of index; those of
- * the total have p = -1.
+ * the total have p = -1.  member: n elements, start: n + 2.
  */
-static ts_status
-list_siblings(size_t n, const int32_t *parent, int32_t *member, int32_t *start,
-			  ts_check check)
+ts_status
+ts_list_siblings(size_t n, const int32_t *parent, int32_t *member,
+				 int32_t *start, ts_check check)
 {
 	size_t		i;
 
@@ -575,11 +575,25 @@ ts_apportion_tree(size_t n, const int32_t *parent, ts_int128 *weight,
 				  ts_int128 total, ts_int128 *share, void *work,
 				  ts_tie tie, void *tie_arg, ts_check check)
 {
+	return ts_apportion_tree_in(n, parent, weight, total, 1, share, work,
+								tie, tie_arg, check);
+}
+
+/*
+ * The same in multiples of so many units, above 0: share[] counts multiples.
+ * The nodes at the top add up to total / multiple, rounded away from zero.
+ */
+ts_status
+ts_apportion_tree_in(size_t n, const int32_t *parent, ts_int128 *weight,
+					 ts_int128 total, ts_int128 multiple, ts_int128 *share,
+					 void *work, ts_tie tie, void *tie_arg, ts_check check)
+{
 	ts_uint128 *remainder = work;
 	int32_t    *member = (int32_t *) (remainder + n);
 	int32_t    *start = member + n;
 	ts_uint128	size = total < 0 ? -(ts_uint128) total : (ts_uint128) total;
 	ts_int128	whole = 0;
+	ts_int128	divisor;
 	ts_ratio	ratio;
 	ts_list		list;
 	ts_status	status;
@@ -587,7 +601,7 @@ ts_apportion_tree(size_t n, const int32_t *parent, ts_int128 *weight,
 
 	if (n > INT32_MAX - 1 || size >> 127 != 0)
 		return TS_TOO_LARGE;
-	status = list_siblings(n, parent, member, start, check);
+	status = ts_list_siblings(n, parent, member, start, check);
 	if (status != TS_OK)
 		return status;
 
@@ -621,7 +635,9 @@ ts_apportion_tree(size_t n, const int32_t *parent, ts_int128 *weight,
 	list.narrow_share = false;
 	list.check = check;
 
-	ts_ratio_init(&ratio, size, (ts_uint128) whole);
+	if (__builtin_mul_overflow(whole, multiple, &divisor))
+		return TS_TOO_LARGE;
+	ts_ratio_init(&ratio, size, (ts_uint128) divisor);
 	for (i = 0; i < n; i++)
 	{
 		share[i] = (ts_int128) ts_ratio_floor(&ratio, (ts_uint128) weight[i],
@@ -644,7 +660,8 @@ ts_apportion_tree(size_t n, const int32_t *parent, ts_int128 *weight,
 			continue;
 		list.n = count;
 		list.member = member + start[i];
-		left = i == 0 ? (ts_int128) size : share[i - 1];
+		left = i > 0 ? share[i - 1] :
+			(ts_int128) (size / (ts_uint128) multiple) + (size % (ts_uint128) multiple != 0);
 		for (j = 0; j < count; j++)
 			left -= share[list.member[j]];
 		give_left_over(&list, (size_t) left, &cut);

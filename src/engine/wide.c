@@ -121,23 +121,12 @@ ts_uint128
 ts_ratio_floor_wide(const ts_ratio *ratio, ts_uint128 weight,
 					ts_uint128 *remainder)
 {
-	uint64_t	t1 = TS_HIGH(ratio->total);
-	uint64_t	t0 = TS_LOW(ratio->total);
-	uint64_t	w1 = TS_HIGH(weight);
-	uint64_t	w0 = TS_LOW(weight);
-	ts_uint128	low = (ts_uint128) t0 * w0;
-	ts_uint128	cross = (ts_uint128) t0 * w1;
-	ts_uint128	cross2 = (ts_uint128) t1 * w0;
-	ts_uint128	high = (ts_uint128) t1 * w1;
-	ts_uint128	middle;
+	ts_uint128	high;
+	ts_uint128	low;
 	uint64_t	q1;
 	uint64_t	q0;
 
-	/* three numbers below 2^64 and two of low halves: no overflow */
-	middle = (ts_uint128) TS_HIGH(low) + TS_LOW(cross) + TS_LOW(cross2);
-	high += (ts_uint128) TS_HIGH(cross) + TS_HIGH(cross2) + TS_HIGH(middle);
-	low = TS_JOIN(TS_LOW(middle), TS_LOW(low));
-
+	ts_multiply(ratio->total, weight, &high, &low);
 	if (ratio->shift > 0)
 	{
 		high = (high << ratio->shift) | (low >> (128 - ratio->shift));

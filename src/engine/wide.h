@@ -54,6 +54,24 @@ extern ts_uint128 ts_ratio_floor_wide(const ts_ratio *ratio, ts_uint128 weight,
 #define TS_JOIN(h, l)	(((ts_uint128) (h) << 64) | (l))
 
 /*
+ * a * b in 256 bits
+ */
+static inline void
+ts_multiply(ts_uint128 a, ts_uint128 b, ts_uint128 *high, ts_uint128 *low)
+{
+	ts_uint128	bottom = (ts_uint128) TS_LOW(a) * TS_LOW(b);
+	ts_uint128	cross = (ts_uint128) TS_LOW(a) * TS_HIGH(b);
+	ts_uint128	cross2 = (ts_uint128) TS_HIGH(a) * TS_LOW(b);
+	ts_uint128	middle;
+
+	/* three numbers below 2^64 and two of low halves: no overflow */
+	middle = (ts_uint128) TS_HIGH(bottom) + TS_LOW(cross) + TS_LOW(cross2);
+	*high = (ts_uint128) TS_HIGH(a) * TS_HIGH(b) + TS_HIGH(cross) +
+		TS_HIGH(cross2) + TS_HIGH(middle);
+	*low = TS_JOIN(TS_LOW(middle), TS_LOW(bottom));
+}
+
+/*
  * floor(total * weight / whole) and the remainder, for a narrow ratio
  */
 static inline uint64_t

@@ -30,7 +30,12 @@ CREATE TABLE bench_weight AS
 SELECT i::bigint AS id, round((random() * 100000)::numeric, 2)::numeric(18,2) AS w,
 	   (i / 10000)::int AS a, (i / 50)::int AS b
 FROM generate_series(1, $rows) i;
-VACUUM (FREEZE, ANALYZE) bench_weight;
+-- a floor and a ceiling for every second row, about the same number of them hold
+CREATE TABLE bench_bound AS
+SELECT id, w, CASE WHEN id % 2 = 0 THEN round(12345678.90 / $rows * (random() * 0.4)::numeric, 2)::numeric(18,2) END AS floor,
+	   CASE WHEN id % 2 = 1 THEN round(12345678.90 / $rows * (1 + random())::numeric, 2)::numeric(18,2) END AS ceiling
+FROM bench_weight;
+VACUUM (FREEZE, ANALYZE) bench_weight, bench_bound;
 CHECKPOINT;
 SQL
 
@@ -73,6 +78,14 @@ compare apportion "five rows a partition, against sum() OVER" 256MB \
 compare apportion "weights beyond 64 bits, against sum() OVER" 256MB \
 	"SELECT target_split.apportion(12345678.90, w / 3) OVER () FROM bench_weight" \
 	"SELECT sum(w / 3) OVER () FROM bench_weight" "" "$runs"
+for work_mem in 256MB 4MB; do
+	compare apportion "bounded, against the same without bounds" $work_mem \
+		"SELECT target_split.apportion(12345678.90, w, 0.01, floor, ceiling) OVER () FROM bench_bound" \
+		"SELECT $call OVER () FROM bench_bound" "<= 2" "$runs"
+	compare apportion "at_most alone, against the same without bounds" $work_mem \
+		"SELECT target_split.apportion(12345678.90, w, at_most => 20000000.00 / $rows) OVER () FROM bench_bound" \
+		"SELECT $call OVER () FROM bench_bound" "<= 2" "$runs"
+done
 for work_mem in 256MB 4MB; do
 	compare apportion_tree "three levels, against sum() OVER" $work_mem \
 		"SELECT target_split.apportion_tree(12345678.90, w, ARRAY[a, b, id]) OVER (ORDER BY a, b, id) FROM bench_weight" \

@@ -3,6 +3,10 @@
 SET client_min_messages = warning;
 SET search_path = public, target_split;
 
+-- on_conflict => 'latest' has put 海南 into one region: there its orders count
+CREATE VIEW placed AS
+SELECT o.*, m.path[1] AS region FROM orders o
+JOIN member m ON m.code = o."省/自治区" AND m.depth = 2 JOIN dimension d ON d.dimension_id = m.dimension_id AND d.name = 'market';
 SELECT tap.ok(create_plan('FY2023', period => '[2023-01-01,2024-01-01)') > 0, 'plan');
 SELECT tap.ok(set_target('FY2023', 'sales', growth => 0.20) > 0, 'overall target');
 SELECT tap.same((SELECT amount FROM target WHERE target_id = root_target('FY2023', 'sales')),
@@ -29,8 +33,8 @@ SELECT tap.same((SELECT count(*) FROM kpi_variance WHERE plan = 'FY2023' AND dep
 -- no order of a slice in a month that is over is an observed 0; a month to come is unknown
 SELECT tap.none($$SELECT v.slice, v.period, v.actual, o.actual
 	FROM kpi_variance v
-	LEFT JOIN (SELECT "类别" AS l, "细分" AS c, "区域" AS m, tap.month("订单日期") AS period, sum("销售额") AS actual
-			   FROM orders WHERE "订单日期" <= '2023-05-31' GROUP BY 1, 2, 3, 4) o
+	LEFT JOIN (SELECT "类别" AS l, "细分" AS c, region AS m, tap.month("订单日期") AS period, sum("销售额") AS actual
+			   FROM placed WHERE "订单日期" <= '2023-05-31' GROUP BY 1, 2, 3, 4) o
 	  ON o.period = v.period AND v.slice = jsonb_build_object('product_line', l, 'customer_type', c, 'market', m)
 	WHERE v.plan = 'FY2023' AND v.level = 'month'
 	  AND v.actual IS DISTINCT FROM CASE WHEN v.period_start <= '2023-05-31' THEN COALESCE(o.actual, 0) END$$,
@@ -56,7 +60,7 @@ SELECT tap.same((SELECT count(*) FROM kpi_cut('FY2023', 'sales', by => '{month}'
 				'which knows five months');
 SELECT tap.none($$SELECT market, k.amount, t.amount, k.actual, o.actual
 	FROM (SELECT cut ->> 'market' AS market, c.* FROM kpi_cut('FY2023', 'sales', by => '{market}', as_of => '2023-05-31') c) k
-	FULL JOIN (SELECT "区域" AS market, sum("销售额") AS actual FROM orders
+	FULL JOIN (SELECT region AS market, sum("销售额") AS actual FROM placed
 			   WHERE "订单日期" >= '2023-01-01' AND "订单日期" <= '2023-05-31' GROUP BY 1) o USING (market)
 	FULL JOIN (SELECT slice ->> 'market' AS market, sum(amount) AS amount,
 					  sum(amount) FILTER (WHERE upper(t.period) <= '2023-06-01') AS expected
@@ -66,7 +70,7 @@ SELECT tap.none($$SELECT market, k.amount, t.amount, k.actual, o.actual
 SELECT tap.none($$SELECT market, period_start, k.actual, o.actual
 	FROM (SELECT cut ->> 'market' AS market, c.* FROM kpi_cut('FY2023', 'sales', by => '{month,market}',
 		slice => '{"product_line": "技术"}', as_of => '2023-05-31') c) k
-	FULL JOIN (SELECT "区域" AS market, lower(tap.month("订单日期")) AS period_start, sum("销售额") AS actual FROM orders
+	FULL JOIN (SELECT region AS market, lower(tap.month("订单日期")) AS period_start, sum("销售额") AS actual FROM placed
 			   WHERE "订单日期" >= '2023-01-01' AND "订单日期" <= '2023-05-31' AND "类别" = '技术' GROUP BY 1, 2) o USING (market, period_start)
 	WHERE k.actual IS DISTINCT FROM CASE WHEN period_start <= '2023-05-31' THEN COALESCE(o.actual, 0) END$$,
 	'kpi_cut by month and market of one product line');

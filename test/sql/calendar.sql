@@ -31,6 +31,13 @@ SELECT * FROM periods('[2024-02-15,2024-05-10]', 'quarter', 'july');
 SELECT * FROM periods('[2024-01-10,2024-01-12)', 'week');
 SELECT * FROM periods('[2024-01-10,2024-01-10]', 'year');
 
+-- a row a call: a LIMIT ends it, and so does a cancel
+SELECT periods('[0001-01-01,5800000-01-01)', 'day') LIMIT 2;
+SET statement_timeout = '200ms';
+SELECT count(*) FROM (SELECT periods('[0001-01-01,5800000-01-01)', 'day')) s;
+SELECT count(*) FROM periods('[0001-01-01,5800000-01-01)', 'day');
+RESET statement_timeout;
+
 -- in the target list, for rows that a query brings
 SELECT (periods('[2024-01-01,2024-04-01)', 'month')).label;
 SELECT y, count(*), sum(days), min(label), max(label)

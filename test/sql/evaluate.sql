@@ -123,6 +123,39 @@ SELECT v.slice, v.actual, (SELECT sum(o.amount) FROM orders o WHERE day BETWEEN 
 						   AND (v.slice = '{}' OR (market = 'West') = (v.slice ->> 'market' = 'West')) AND (market IN ('East', 'West') OR v.slice = '{}')) AS by_hand
 FROM kpi_variance v WHERE plan = 'Rest' ORDER BY depth, slice;
 
+-- amounts that are no numbers are refused by all that read them, as in a split
+BEGIN;
+INSERT INTO orders VALUES ('2024-03-03', 'East', 'Bikes', 'road', 'NaN'), ('2024-03-02', 'Moon', 'Bikes', 'road', 'Infinity'),
+	('2024-03-02', 'Moon', 'Bikes', 'road', '-Infinity');
+SAVEPOINT s;
+SELECT evaluate_plan('FY2024', as_of => '2024-05-15');
+ROLLBACK TO s;
+SELECT * FROM kpi_cut('FY2024', 'sales', '{market}', as_of => '2024-05-15');
+ROLLBACK TO s;
+-- ... and are nobody's business outside the days that are read
+SELECT evaluate_plan('FY2024', as_of => '2024-03-01') > 0 AS evaluated;
+SELECT count(*) FROM kpi_cut('FY2024', 'sales', '{market}', as_of => '2024-03-01');
+ROLLBACK;
+
+-- the run made last is shown, whatever day it is for
+SELECT DISTINCT as_of FROM kpi_variance WHERE plan = 'FY2024';
+SELECT evaluate_plan('FY2024', as_of => '2042-05-15') > 0 AS a_typo;
+SELECT evaluate_plan('FY2024', as_of => '2024-05-15') > 0 AS put_right;
+SELECT DISTINCT as_of, evaluated_at = (SELECT max(evaluated_at) FROM evaluation_run) AS latest FROM kpi_variance WHERE plan = 'FY2024';
+-- ... with its targets: what is gone since has no row, nor has what came since
+SELECT unsplit_target(root_target('Rest', 'sales'));
+SELECT set_target('Rest', 'sales', amount => 2000) > 0 AS set;
+SELECT count(*) FROM split_target(root_target('Rest', 'sales'), '{half}', method => 'equal');
+SELECT depth, amount, as_of FROM kpi_variance WHERE plan = 'Rest';
+SELECT evaluate_plan('Rest', as_of => '2024-05-14');
+SELECT depth, amount, as_of FROM kpi_variance WHERE plan = 'Rest' ORDER BY depth, period;
+
+-- a cut without a day: today, but not after the plan
+SELECT (SELECT array_agg((k.amount, k.actual, k.expected)) FROM kpi_cut('FY2024', 'sales', '{month}') k)
+	 = (SELECT array_agg((k.amount, k.actual, k.expected)) FROM kpi_cut('FY2024', 'sales', '{month}', as_of => '2024-12-31') k) AS a_plan_that_is_over;
+SELECT create_plan('Now', period => daterange(current_date - 10, current_date + 10)) > 0 AS created, set_target('Now', 'sales', amount => 2000) > 0 AS set;
+SELECT k.expected FROM kpi_cut('Now', 'sales', '{}') k;
+
 -- careless calls
 SELECT evaluate_plan(NULL);
 SELECT evaluate_plan('FY2024', as_of => NULL);

@@ -79,6 +79,10 @@ SELECT set_target('FY2024', 'psales', amount => 'NaN');
 SELECT set_target('FY2024', 'psales', amount => 'Infinity');
 SELECT set_target('FY2024', 'psales', amount => 1e40);
 SELECT set_target('FY2024', 'psales', amount => 1e30) IS NOT NULL AS large_but_fits;
+-- what fits the quantum, and not the decimals that amounts are counted in
+SELECT add_metric('coarse', 'CNY', quantum => 1e17) > 0 AS added;
+SELECT set_target('FY2024', 'coarse', amount => 1e38);
+SELECT set_target('FY2024', 'coarse', amount => 99e36) IS NOT NULL AS large_but_fits;
 SELECT set_target('FY2024', 'psales', growth => 0.2) IS NOT NULL AS back;
 SELECT set_target('FY2024', 'psales', growth => 'NaN');
 SELECT set_target('FY2024', 'psales', growth => -1);
@@ -205,10 +209,44 @@ SELECT find_target('FY2024', 'psales', '["East"]');
 SELECT find_target('FY2024', 'psales', NULL);
 SELECT find_target('FY2024', 'psales', '{}', 'empty');
 SELECT find_target('FY2025', 'psales');
+-- what a hint says can be pasted: the next grain that has the days, levels first
+SELECT create_plan('H', '[2024-01-01,2026-01-01)') > 0 AS created, set_target('H', 'psales', amount => 100) > 0 AS set;
+SELECT find_target('H', 'psales', '{}', '[2025-01-01,2026-01-01)');
+SELECT count(*) FROM split_target(root_target('H', 'psales'), '{year,month}', method => 'equal');
+SELECT find_target('H', 'psales', '{}', '[2025-03-10,2025-03-17)');
+SELECT count(*) FROM split_target(find_target('H', 'psales', '{}', '[2025-03-01,2025-04-01)'), '{week}', method => 'equal');
+SELECT pg_temp.show(find_target('H', 'psales', '{}', '[2025-03-10,2025-03-17)'));
+SELECT find_target('H', 'psales', '{}', '[2025-03-11,2025-03-12)');
+SELECT find_target('H', 'psales', '{"region": ["West", "B"]}', '[2025-04-14,2025-04-21)');
+SELECT find_target('H', 'psales', '{}', '[2025-04-14,2025-04-20)');
 SELECT find_target('计划 "A"', 'psales');
 SELECT add_member('region', 'A', '{West}') IS NOT NULL AS added;
 SELECT find_target('FY2024', 'psales', '{"region": "A"}');
 SELECT pg_temp.show(find_target('FY2024', 'psales', '{"region": ["East", "A"]}'));
+
+-- ------------------------------------------------------------ policies
+-- a policy that lets a role see more than it may change
+CREATE ROLE regress_ts_reader;
+GRANT USAGE ON SCHEMA target_split TO regress_ts_reader;
+GRANT EXECUTE ON FUNCTION set_target TO regress_ts_reader;
+GRANT ALL ON ALL TABLES IN SCHEMA target_split TO regress_ts_reader;
+SELECT unsplit_target(root_target('FY2024', 'psales'));
+ALTER TABLE target ENABLE ROW LEVEL SECURITY;
+CREATE POLICY see ON target FOR SELECT USING (true);
+CREATE POLICY change ON target FOR UPDATE USING (plan_id <> 1);
+SET ROLE regress_ts_reader;
+SELECT set_target('FY2024', 'psales', amount => 200);
+RESET ROLE;
+DROP POLICY change ON target;
+CREATE POLICY change ON target FOR UPDATE USING (true);
+SET ROLE regress_ts_reader;
+SELECT set_target('FY2024', 'psales', amount => 200) > 0 AS set;
+RESET ROLE;
+ALTER TABLE target DISABLE ROW LEVEL SECURITY;
+DROP POLICY see ON target;
+DROP POLICY change ON target;
+DROP OWNED BY regress_ts_reader;
+DROP ROLE regress_ts_reader;
 
 SET client_min_messages = warning;
 DROP EXTENSION target_split CASCADE;

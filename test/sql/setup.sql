@@ -158,6 +158,10 @@ SELECT add_metric('', 'EUR');
 SELECT add_metric('sales', 'EUR');
 SELECT add_metric('x', 'EUR', quantum => 0);
 SELECT add_metric('x', 'EUR', quantum => 'NaN');
+-- a quantum that amounts could not be counted in later
+SELECT add_metric('x', 'EUR', quantum => 1e50);
+SELECT add_metric('x', 'EUR', quantum => 1e-50);
+SELECT add_metric('x', 'EUR', quantum => 1.2345678901234567891);
 SELECT add_metric('x', 'EUR', direction => 'up');
 SELECT add_metric('x', 'EUR', additive => NULL);
 SELECT add_dimension(NULL);
@@ -176,6 +180,13 @@ SELECT add_member('channel', 'Online');
 SELECT add_member('channel', 'x', '{Offline}');
 SELECT add_member('channel', 'x', '{Online,Shop,"it''s \"new\""}');
 SELECT add_member('channel', 'x', valid => 'empty');
+-- codes are keys
+SELECT add_member('channel', repeat('長', 501));
+SELECT add_member('channel', repeat('x', 32000));
+BEGIN;
+SELECT add_member('channel', repeat('長', 500)) IS NOT NULL AS longest;
+SELECT add_member('channel', repeat('短', 500), ARRAY[repeat('長', 500)]);
+ROLLBACK;
 SELECT add_person('');
 SELECT add_person('洪光');
 SELECT add_person('x', manager => 'nobody''s boss');
@@ -199,6 +210,19 @@ SELECT * FROM add_source('m6', 'typed', 'd', 'm');
 CREATE VIEW "Sales Data".typed_source AS SELECT *, m::numeric AS exact_amount FROM "Sales Data".typed;
 SELECT * FROM add_source('m7', 'typed_source', 'd', 'exact_amount');
 SELECT * FROM add_source('m6', 'typed', 'd', 'txt');
+-- a range has a first day; what has no cast has no statement to paste
+SELECT * FROM add_source('m6', 'typed', 'b', 'n');
+SELECT * FROM add_source('m6', 'typed', 'd', 'b');
+SELECT * FROM add_source('m6', 'target_split.target', 'period', 'amount');
+ALTER TABLE "Sales Data".typed ADD during daterange, ADD run tsrange;
+UPDATE "Sales Data".typed SET during = '[2023-12-31,2024-01-05)';
+SELECT * FROM add_source('m6', 'typed', 'during', 'n');
+SELECT * FROM add_source('m6', 'typed', 'run', 'n');
+BEGIN;
+DROP VIEW "Sales Data".typed_source;
+CREATE VIEW "Sales Data".typed_source AS SELECT *, lower(during) AS occurred_on FROM "Sales Data".typed;
+SELECT * FROM add_source('m6', 'typed_source', 'occurred_on', 'n');
+ROLLBACK;
 SELECT * FROM add_source('m6', 'typed', 'd', 'n', on_conflict => 'newest');
 SELECT * FROM add_source('m6', 'typed', 'd', 'n', dimensions => NULL);
 SELECT * FROM add_source('m6', 'typed', 'd', 'n', '["txt"]');
@@ -247,6 +271,20 @@ BEGIN;
 CREATE TABLE "Sales Data".many (d date, n numeric, a text, b text);
 INSERT INTO "Sales Data".many SELECT '2023-01-01', 1, p, 'code ' || i FROM unnest('{p,q}'::text[]) p, generate_series(10, 34) i;
 SELECT * FROM add_source('m6', 'many', 'd', 'n', '{"wide": ["a", "b"]}', on_conflict => 'error');
+ROLLBACK;
+-- codes that are too long are listed, cut
+BEGIN;
+CREATE TABLE "Sales Data".long (d date, n numeric, a text, b text);
+INSERT INTO "Sales Data".long VALUES ('2023-01-01', 1, 'short', repeat('a', 501)), ('2023-01-01', 1, 'short', repeat('b', 32000));
+SAVEPOINT s;
+SELECT * FROM add_source('m6', 'long', 'd', 'n', '{"lengthy": ["a", "b"]}');
+ROLLBACK TO s;
+UPDATE "Sales Data".long SET a = repeat('長', 400), b = repeat('短', 450);
+SELECT * FROM add_source('m6', 'long', 'd', 'n', '{"lengthy": ["a", "b"]}');
+ROLLBACK TO s;
+-- ... as are long codes in other lists
+UPDATE "Sales Data".long SET a = CASE WHEN b LIKE 'a%' THEN 'p' ELSE 'q' END, b = repeat('c', 400);
+SELECT * FROM add_source('m6', 'long', 'd', 'n', '{"lengthy": ["a", "b"]}', on_conflict => 'error');
 ROLLBACK;
 -- no rights on the extension's tables
 SET ROLE regress_ts_nobody;

@@ -41,7 +41,7 @@ sub returned
 BEGIN;
 SELECT md5(string_agg(concat_ws('|', n, depth, level, slice, lower(period) - date '2000-01-01', upper(period) - date '2000-01-01', amount, weight, fallback), E'\n' ORDER BY n))
 FROM $function(root_target('P', 'sales'), '{$by}', on_missing => 'equal')
-	 WITH ORDINALITY s(target_id, parent_id, depth, level, slice, period, amount, weight, fallback, member_id, n_children, n);
+	 WITH ORDINALITY s(target_id, parent_id, depth, level, slice, period, amount, weight, fallback, member_id, n_children, at_least, at_most, n);
 ROLLBACK;
 SQL
 }

@@ -1,0 +1,562 @@
+/*-------------------------------------------------------------------------
+ *
+ * split_bounds.c
+ *	  bounds => and bounds_from => : the least and the most that parts of a split
+ *	  may get.
+ *
+ * Glossary
+ *	  rule		what one entry says: keys on some levels of "by", and bounds
+ *	  floor, capacity
+ *				at_least, at_most: amounts
+ *	  guardrail	min_growth, max_growth: at least, at most the basis times
+ *				1 + growth
+ *	  level of a rule
+ *				the deepest one that it has a key for; "*" is every member of it
+ *
+ * Method
+ *	  A rule holds for every new target on its level that has its keys, each by
+ *	  itself.  Several rules for one target all hold.  Rules of the same levels
+ *	  are found by their keys, so the cost is a look-up per target and set of
+ *	  levels.  A basis for guardrails is the sum of the actuals below a target,
+ *	  weighed like the method history.
+ *
+ *	  Bounds come inwards to whole quanta: a floor is rounded up, a capacity
+ *	  down.  Solving them is the engine's (engine/bounded.h).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+
+#include "engine/bounded.h"
+#include "query.h"
+#include "split.h"
+
+#define FETCH_ROWS 10000
+
+/* What a rule says, in this order */
+enum
+{
+	AT_LEAST,
+	AT_MOST,
+	MIN_GROWTH,
+	MAX_GROWTH,
+	N_BOUNDS
+};
+
+static const char *const bound_names[N_BOUNDS] = {"at_least", "at_most", "min_growth", "max_growth"};
+
+typedef struct bound_key
+{
+	int32		mask;			/* axes that have a key, as bits */
+	int32		level;			/* axis of the targets */
+	int32		keys[TS_MAX_AXES];	/* 0 where there is none */
+} bound_key;
+
+typedef struct bound_rule
+{
+	bound_key	key;
+	Datum		bound[N_BOUNDS];	/* numeric; 0 for none */
+	char	   *text;			/* how messages name it */
+	bool		used;
+	int32		next;			/* of the same key, -1 */
+} bound_rule;
+
+typedef struct bound_entry
+{
+	bound_key	key;
+	int32		first;			/* of the rules with this key */
+} bound_entry;
+
+typedef struct bound_rules
+{
+	int32		n;
+	int32		space;
+	bound_rule *rules;
+	HTAB	   *by_key;
+	int			n_masks;		/* distinct (mask, level) */
+	bound_key	masks[64];
+	bool		growth;			/* is there a guardrail */
+	ts_name_list unknown;
+} bound_rules;
+
+/* Adds a rule; texts has a member or label per axis, NULL for none, "*" for all */
+static void
+add_rule(ts_split *split, bound_rules *rules, char *const *texts, const Datum *bound)
+{
+	MemoryContext old = MemoryContextSwitchTo(split->context);
+	bound_rule *rule;
+	bound_entry *entry;
+	bound_key	key;
+	StringInfoData text;
+	bool		found;
+	bool		any = false;
+
+	memset(&key, 0, sizeof(key));
+	key.level = -1;
+	initStringInfo(&text);
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		if (!texts[i])
+			continue;
+		key.level = i;
+		appendStringInfo(&text, "%s%s %s", text.len > 0 ? ", " : "", split->axes[i].name, texts[i]);
+		if (strcmp(texts[i], "*") == 0)
+			continue;
+		key.mask |= 1 << i;
+		if (!ts_split_find_key(split, i, texts, &key.keys[i]))
+		{
+			ts_name_list_add(&rules->unknown, psprintf("%s %s", split->axes[i].name, quote_literal_cstr(texts[i])));
+			MemoryContextSwitchTo(old);
+			return;
+		}
+	}
+	if (key.level < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a bound names no level of \"by\""),
+				 errhint("bounds => '{\"market\": {\"East\": {\"at_least\": 100}}}'")));
+	for (int i = 0; i < N_BOUNDS; i++)
+	{
+		if (bound[i] == (Datum) 0)
+			continue;
+		any = true;
+		rules->growth |= i == MIN_GROWTH || i == MAX_GROWTH;
+		if (numeric_is_nan(DatumGetNumeric(bound[i])) || numeric_is_inf(DatumGetNumeric(bound[i])))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("%s of %s is not a number", bound_names[i], text.data)));
+	}
+	if (!any)
+	{
+		MemoryContextSwitchTo(old);
+		return;
+	}
+	if (rules->n == rules->space)
+	{
+		bool		first = rules->space == 0;
+
+		rules->space = first ? 64 : rules->space * 2;
+		rules->rules = first ? MemoryContextAllocHuge(split->context, sizeof(bound_rule) * rules->space) :
+			repalloc_huge(rules->rules, sizeof(bound_rule) * rules->space);
+	}
+	entry = hash_search(rules->by_key, &key, HASH_ENTER, &found);
+	rule = &rules->rules[rules->n];
+	rule->key = key;
+	for (int i = 0; i < N_BOUNDS; i++)
+		rule->bound[i] = bound[i] == (Datum) 0 ? (Datum) 0 : datumCopy(bound[i], false, -1);
+	rule->text = text.data;
+	rule->used = false;
+	rule->next = found ? entry->first : -1;
+	entry->first = rules->n++;
+
+	found = false;
+	for (int i = 0; i < rules->n_masks; i++)
+		found |= rules->masks[i].mask == key.mask && rules->masks[i].level == key.level;
+	if (!found)
+	{
+		if (rules->n_masks == lengthof(rules->masks))
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("bounds name more than %d sets of levels", (int) lengthof(rules->masks))));
+		rules->masks[rules->n_masks].mask = key.mask;
+		rules->masks[rules->n_masks++].level = key.level;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* {"at_least": 100, "max_growth": 0.25} */
+static void
+read_bounds_object(ts_split *split, bound_rules *rules, char *const *texts, JsonbValue *object)
+{
+	Datum		bound[N_BOUNDS] = {0};
+	JsonbIterator *it;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	if (object->type != jbvBinary || !JsonContainerIsObject(object->val.binary.data))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bounds of a member must be a JSON object"),
+				 errhint("bounds => '{\"market\": {\"East\": {\"at_least\": 100, \"at_most\": 200}, \"*\": {\"max_growth\": 0.25}}}'")));
+	it = JsonbIteratorInit(object->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		char	   *name;
+		int			i = 0;
+
+		if (token != WJB_KEY)
+			continue;
+		name = pnstrdup(value.val.string.val, value.val.string.len);
+		JsonbIteratorNext(&it, &value, true);
+		while (i < N_BOUNDS && strcmp(bound_names[i], name) != 0)
+			i++;
+		if (i == N_BOUNDS || (value.type != jbvNumeric && value.type != jbvNull))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("\"%s\" is no bound, or not a number", name),
+					 errhint("There are at_least, at_most, min_growth and max_growth.")));
+		if (value.type == jbvNumeric)
+			bound[i] = NumericGetDatum(value.val.numeric);
+	}
+	add_rule(split, rules, texts, bound);
+}
+
+/* {"market": {"East": {...}, "*": {...}}}, a level, then a member */
+static void
+read_json(ts_split *split, bound_rules *rules)
+{
+	JsonbIterator *it;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	if (!JB_ROOT_IS_OBJECT(split->bounds))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"bounds\" must be a JSON object"),
+				 errhint("bounds => '{\"market\": {\"East\": {\"at_least\": 100}}}'")));
+	it = JsonbIteratorInit(&split->bounds->root);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		char	   *name;
+		int			axis = 0;
+		JsonbIterator *members;
+		JsonbValue	member;
+
+		if (token != WJB_KEY)
+			continue;
+		name = pnstrdup(value.val.string.val, value.val.string.len);
+		JsonbIteratorNext(&it, &value, true);
+		while (axis < split->n_axes && strcmp(split->axes[axis].name, name) != 0)
+			axis++;
+		if (axis == split->n_axes)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"bounds\" names \"%s\", which is not in \"by\"", name)));
+		if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("bounds of level \"%s\" must be a JSON object", name),
+					 errhint("bounds => '{\"market\": {\"East\": {\"at_least\": 100}}}'")));
+		members = JsonbIteratorInit(value.val.binary.data);
+		while ((token = JsonbIteratorNext(&members, &member, true)) != WJB_DONE)
+		{
+			char	   *texts[TS_MAX_AXES] = {0};
+
+			if (token != WJB_KEY)
+				continue;
+			texts[axis] = pnstrdup(member.val.string.val, member.val.string.len);
+			JsonbIteratorNext(&members, &member, true);
+			read_bounds_object(split, rules, texts, &member);
+		}
+	}
+}
+
+/* A relation with columns named like levels of "by", and like bounds */
+static void
+read_relation(ts_split *split, bound_rules *rules)
+{
+	StringInfoData sql;
+	Portal		portal;
+	ts_args		args = {0};
+	int			axis_column[TS_MAX_AXES] = {0};
+	int			bound_column[N_BOUNDS] = {0};
+	int			n_columns = 0;
+	bool		any_bound = false;
+	char	   *relation;
+	MemoryContext row_context = AllocSetContextCreate(split->context, "target_split bound row",
+													  ALLOCSET_DEFAULT_SIZES);
+
+	ts_arg(&args, OIDOID, ObjectIdGetDatum(split->bounds_from), false);
+	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
+			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"bounds_from\" must be a table or a view")));
+	relation = ts_text(0, 1, split->context);
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		AttrNumber	attno = get_attnum(split->bounds_from, split->axes[i].name);
+		Oid			type;
+
+		if (attno == InvalidAttrNumber)
+			continue;
+		type = getBaseType(get_atttype(split->bounds_from, attno));
+		appendStringInfo(&sql, split->axes[i].is_time && (type == DATEOID || type == TIMESTAMPOID) ?
+						 "%spg_catalog.to_char(b.%s, 'YYYY-MM-DD')" : "%sb.%s::pg_catalog.text",
+						 n_columns > 0 ? ", " : "", quote_identifier(split->axes[i].name));
+		axis_column[i] = ++n_columns;
+	}
+	if (n_columns == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("relation %s has no column named like a level of \"by\"", relation)));
+	for (int i = 0; i < N_BOUNDS; i++)
+	{
+		AttrNumber	attno = get_attnum(split->bounds_from, bound_names[i]);
+		Oid			type;
+
+		if (attno == InvalidAttrNumber)
+			continue;
+		type = getBaseType(get_atttype(split->bounds_from, attno));
+		if (type != NUMERICOID && type != INT2OID && type != INT4OID && type != INT8OID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of relation %s must be numeric or an integer, not %s",
+							bound_names[i], relation, format_type_be(type))));
+		appendStringInfo(&sql, ", b.%s::pg_catalog.numeric", bound_names[i]);
+		bound_column[i] = ++n_columns;
+		any_bound = true;
+	}
+	if (!any_bound)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("relation %s has none of the columns at_least, at_most, min_growth and max_growth", relation)));
+	appendStringInfo(&sql, " FROM %s b", relation);
+
+	portal = SPI_cursor_open_with_args(NULL, sql.data, 0, NULL, NULL, NULL, false, 0);
+	for (;;)
+	{
+		MemoryContext old;
+
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		old = MemoryContextSwitchTo(row_context);
+		for (uint64 row = 0; row < SPI_processed; row++)
+		{
+			HeapTuple	tuple = SPI_tuptable->vals[row];
+			char	   *texts[TS_MAX_AXES] = {0};
+			Datum		bound[N_BOUNDS] = {0};
+			bool		isnull;
+
+			CHECK_FOR_INTERRUPTS();
+			for (int i = 0; i < split->n_axes; i++)
+				if (axis_column[i] > 0)
+				{
+					Datum		value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, axis_column[i], &isnull);
+
+					if (!isnull)
+						texts[i] = TextDatumGetCString(value);
+				}
+			for (int i = 0; i < N_BOUNDS; i++)
+				if (bound_column[i] > 0)
+				{
+					Datum		value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, bound_column[i], &isnull);
+
+					if (!isnull)
+						bound[i] = value;
+				}
+			add_rule(split, rules, texts, bound);
+			if ((row & 255) == 255)
+				MemoryContextReset(row_context);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row_context);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	MemoryContextDelete(row_context);
+}
+
+/* A bound in units, rounded inwards: up for a floor, down for a capacity */
+static ts_int128
+bound_units(const ts_split *split, Datum amount, bool up)
+{
+	Datum		unit = ts_units_to_numeric(1, &split->tree->quantum);
+	Datum		quotient = DirectFunctionCall2(numeric_div_trunc, amount, unit);
+	Datum		whole = DirectFunctionCall2(numeric_mul, quotient, unit);
+	ts_int128	units = ts_units_from_numeric(whole, &split->tree->quantum, "bound");
+	int			rest = DatumGetInt32(DirectFunctionCall2(numeric_cmp, amount, whole));
+
+	/* the quotient was cut towards zero */
+	if (up && rest > 0)
+		units++;
+	if (!up && rest < 0)
+		units--;
+	return units;
+}
+
+/* Per node: what the basis has below it, as numeric; 0 where it has nothing */
+static Datum *
+find_bases(ts_split *split, const ts_split_nodes *nodes)
+{
+	Datum	   *basis = MemoryContextAllocHuge(split->context, sizeof(Datum) * (nodes->n + 1));
+	ts_int128  *sum = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
+	ts_cells	before = split->cells;
+	int			scale = split->scale;
+	ts_term		history = ts_term_history(&split->main);
+	char	   *on_missing = split->on_missing;
+	char	   *on_negative = split->on_negative;
+	char	   *on_zero = split->on_zero;
+	int64		at = 0;
+
+	if (split->rest)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("guardrails on growth do not go with a rest"),
+				 errhint("Give amounts: at_least, at_most")));
+	if (split->main.method->basis == TS_TAKES_NOT)
+		history.has_basis = false;
+	/* a basis that is missing, zero or negative is no reason to refuse here */
+	split->on_missing = split->on_negative = "zero";
+	split->on_zero = "equal";
+	ts_term_weigh(split, &history);
+	split->on_missing = on_missing;
+	split->on_negative = on_negative;
+	split->on_zero = on_zero;
+
+	memset(sum, 0, sizeof(ts_int128) * (nodes->n + 1));
+	/* cells and the nodes without children are in the same order */
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		int32		keys[TS_MAX_AXES] = {0};
+
+		for (int64 node = nodes->first[leaf]; node < nodes->first[leaf + 1]; node++)
+		{
+			int			c = -1;
+
+			CHECK_FOR_INTERRUPTS();
+			keys[nodes->axis[node]] = nodes->key[node];
+			if (nodes->n_children[node] > 0)
+				continue;
+			for (; at < split->cells.n; at++)
+			{
+				c = split->cells.leaf[at] != leaf ? (split->cells.leaf[at] < leaf ? -1 : 1) : 0;
+				for (int i = 0; c == 0 && i < split->n_axes; i++)
+					if (split->cells.keys[at * split->n_axes + i] != keys[i])
+						c = split->cells.keys[at * split->n_axes + i] < keys[i] ? -1 : 1;
+				if (c >= 0)
+					break;
+			}
+			if (c == 0 && at < split->cells.n && split->cells.fallback[at] == TS_FALLBACK_NONE)
+				sum[node] = split->cells.weight[at];
+		}
+		for (int64 node = nodes->first[leaf + 1] - 1; node >= nodes->first[leaf]; node--)
+			if (nodes->parent[node] >= 0)
+				sum[nodes->first[leaf] + nodes->parent[node]] += sum[node];
+	}
+	for (int64 node = 0; node < nodes->n; node++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		basis[node] = sum[node] == 0 ? (Datum) 0 : ts_scaled_to_numeric(sum[node], split->scale);
+	}
+	pfree(sum);
+	split->cells = before;
+	split->scale = scale;
+	return basis;
+}
+
+/* Narrows a node's bounds by a rule */
+static void
+apply_rule(const ts_split *split, ts_split_nodes *nodes, int64 node, const bound_rule *rule, const Datum *basis)
+{
+	for (int i = 0; i < N_BOUNDS; i++)
+	{
+		Datum		amount = rule->bound[i];
+		bool		lower = i == AT_LEAST || i == MIN_GROWTH;
+		ts_int128	units;
+
+		if (amount == (Datum) 0)
+			continue;
+		if (i == MIN_GROWTH || i == MAX_GROWTH)
+		{
+			/* growth of nothing says nothing */
+			if (basis[node] == (Datum) 0)
+				continue;
+			amount = DirectFunctionCall2(numeric_add, basis[node],
+										 DirectFunctionCall2(numeric_mul, basis[node], amount));
+		}
+		units = bound_units(split, amount, lower);
+		if (lower)
+			nodes->lower[node] = Max(nodes->lower[node], units);
+		else
+			nodes->upper[node] = Min(nodes->upper[node], units);
+	}
+}
+
+/* Finds the bounds of the nodes */
+void
+ts_bounds_apply(ts_split *split, ts_split_nodes *nodes)
+{
+	bound_rules rules = {0};
+	HASHCTL		ctl = {0};
+	Datum	   *basis = NULL;
+	ts_name_list unused = {0};
+
+	ctl.keysize = sizeof(bound_key);
+	ctl.entrysize = sizeof(bound_entry);
+	ctl.hcxt = split->context;
+	rules.by_key = hash_create("target_split bounds", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	if (split->bounds)
+		read_json(split, &rules);
+	else
+		read_relation(split, &rules);
+	if (rules.unknown.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the bounds name %lld members or periods that the target does not have",
+						(long long) rules.unknown.n),
+				 errdetail_internal("%s.", ts_name_list_text(&rules.unknown))));
+	if (rules.growth)
+		basis = find_bases(split, nodes);
+
+	nodes->lower = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
+	nodes->upper = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
+	for (int64 node = 0; node < nodes->n; node++)
+	{
+		nodes->lower[node] = TS_NO_LOWER;
+		nodes->upper[node] = TS_NO_UPPER;
+	}
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		int32		keys[TS_MAX_AXES] = {0};
+
+		for (int64 node = nodes->first[leaf]; node < nodes->first[leaf + 1]; node++)
+		{
+			int			level = nodes->axis[node];
+
+			keys[level] = nodes->key[node];
+			for (int m = 0; m < rules.n_masks; m++)
+			{
+				bound_key	key;
+				bound_entry *entry;
+
+				CHECK_FOR_INTERRUPTS();
+				if (rules.masks[m].level != level)
+					continue;
+				key = rules.masks[m];
+				for (int i = 0; i < TS_MAX_AXES; i++)
+					key.keys[i] = key.mask & (1 << i) ? keys[i] : 0;
+				entry = hash_search(rules.by_key, &key, HASH_FIND, NULL);
+				for (int32 rule = entry ? entry->first : -1; rule >= 0; rule = rules.rules[rule].next)
+				{
+					rules.rules[rule].used = true;
+					apply_rule(split, nodes, node, &rules.rules[rule], basis);
+				}
+			}
+		}
+	}
+	for (int32 rule = 0; rule < rules.n; rule++)
+		if (!rules.rules[rule].used)
+			ts_name_list_add(&unused, rules.rules[rule].text);
+	if (unused.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%lld bounds belong to no target that is made", (long long) unused.n),
+				 errdetail_internal("%s.", ts_name_list_text(&unused))));
+	hash_destroy(rules.by_key);
+}

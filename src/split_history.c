@@ -1,0 +1,1011 @@
+/*-------------------------------------------------------------------------
+ *
+ * split_history.c
+ *	  The methods "history" and "profile" of split_target: actuals of the
+ *	  corresponding days in a basis window, or what is taken for them.
+ *
+ * Profile
+ *	  What weights are taken from may be another metric's actuals, or the targets
+ *	  of a plan, whose leaves are read like facts; of another slice, in place of
+ *	  the target's own; and so many months earlier.  "Cash collected like sales,
+ *	  two months later" is the metric sales with a lag of 2.
+ *
+ * Corresponding days
+ *	  A fact of the basis stands for every day of the target's period that is
+ *	  a number of whole years away, so a January is compared with a January
+ *	  whatever the window.  Only where the window is exactly as long as the
+ *	  period are several years kept in their order.  29 February stands for
+ *	  28 February where the year has none.
+ *
+ *	  A window of a year and a half has some months twice.  Each fact counts
+ *	  L / k then, where k is how many days of the basis stand for the same day
+ *	  of the period, and L the least common multiple of all k: every day of the
+ *	  period has the average of the days that stand for it, times L.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+
+#include "facts.h"
+#include "plan.h"
+#include "query.h"
+#include "split.h"
+
+typedef struct cell_sum
+{
+	int32		key[TS_MAX_AXES + 1];	/* leaf, then the keys */
+	Datum		sum;			/* numeric */
+	bool		used;
+} cell_sum;
+
+/* Facts that belong to no member, by the level that lacks one */
+typedef struct unassigned_key
+{
+	int32		dim;
+	int32		depth;
+	char		code[64];		/* cut if longer; empty for NULL */
+} unassigned_key;
+
+typedef struct unassigned_entry
+{
+	unassigned_key key;
+	int64		count;
+	Datum		sum;
+	bool		retired;		/* the member exists, but not in the period */
+} unassigned_entry;
+
+typedef struct history
+{
+	ts_split   *split;
+	const char *metric;			/* whose facts are read */
+	const ts_profile *profile;	/* NULL for the target's own history */
+	int			lag;			/* months that the basis is earlier besides years */
+	int32	   *pattern;		/* per dimension: member that the target's own
+								 * one stands for, -1 */
+	int		   *depths;			/* per dimension: levels that are read */
+	ts_source	source;
+	ts_fact_scan *facts;		/* where facts come from: a source */
+	ts_tree    *targets;		/* or targets */
+	int32		next_target;
+	bool		with_day;		/* does the day of a fact matter */
+	int			shift;			/* months from the basis to the period, 0: by
+								 * the year */
+	DateADT		first_fact;		/* of the source */
+	/* per day of the period, if the day matters */
+	int		   *factor;			/* what a fact that stands for it counts; 0 if
+								 * the basis has no day that does */
+	int		   *covered;		/* days before it that have a factor */
+	HTAB	   *sums;
+	HTAB	   *unassigned;
+	bool		caught;			/* the facts at hand are counted as caught */
+	bool		refused;		/* or as refused */
+	int64		n_refused;		/* facts of no member that nobody catches */
+	Datum		sum_refused;
+	const char *catcher;		/* code of the member that catches, or NULL */
+} history;
+
+static Datum
+zero_numeric(void)
+{
+	return DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
+}
+
+static void
+add_to(Datum *sum, Datum amount, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Datum		before = *sum;
+
+	*sum = DirectFunctionCall2(numeric_add, before, amount);
+	if (DatumGetPointer(before))
+		pfree(DatumGetPointer(before));
+	MemoryContextSwitchTo(old);
+}
+
+/* Whole months between two days, if there is a whole number of them */
+static bool
+months_between(DateADT from, DateADT upto, int *months)
+{
+	int			y1,
+				m1,
+				d1,
+				y2,
+				m2,
+				d2;
+
+	ts_day_to_ymd(from, &y1, &m1, &d1);
+	ts_day_to_ymd(upto, &y2, &m2, &d2);
+	*months = (y2 - y1) * 12 + m2 - m1;
+	return d1 == d2;
+}
+
+/* The basis window and how its days correspond to the period's */
+static void
+prepare_basis(history *h)
+{
+	ts_split   *split = h->split;
+	const ts_node *start = &split->tree->nodes[0];
+	int			basis_months;
+	int			period_months;
+	int			shift;
+
+	if (!split->term->has_basis && h->targets)
+	{
+		split->term->basis_from = h->targets->nodes[0].from;
+		split->term->basis_upto = h->targets->nodes[0].upto;
+	}
+	else if (!split->term->has_basis)
+	{
+		split->term->basis_from = ts_add_months(start->from, -12 - h->lag);
+		split->term->basis_upto = ts_add_months(start->upto, -12 - h->lag);
+	}
+	split->term->has_basis = true;
+	/* the day matters if leaves, or their parts, differ by time */
+	for (int i = 0; i < split->n_axes; i++)
+		h->with_day |= split->axes[i].is_time;
+	for (int32 leaf = 0; leaf < split->n_leaves && !h->with_day; leaf++)
+	{
+		const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+
+		h->with_day = node->from != start->from || node->upto != start->upto;
+	}
+	if (months_between(split->term->basis_from, split->term->basis_upto, &basis_months) &&
+		months_between(start->from, start->upto, &period_months) &&
+		basis_months == period_months &&
+		months_between(split->term->basis_from, start->from, &shift) && (shift - h->lag) % 12 == 0)
+		h->shift = shift;
+}
+
+static int
+year_of(DateADT day)
+{
+	int			y,
+				m,
+				d;
+
+	ts_day_to_ymd(day, &y, &m, &d);
+	return y;
+}
+
+/*
+ * The day of the period that a day of the basis stands for, so many years
+ * later; false if that is none.
+ */
+static bool
+corresponding_day(const history *h, DateADT day, int years, DateADT *plan_day)
+{
+	const ts_node *start = &h->split->tree->nodes[0];
+
+	*plan_day = ts_add_months(day, h->shift != 0 ? h->shift : 12 * years + h->lag);
+	return *plan_day >= start->from && *plan_day < start->upto;
+}
+
+/*
+ * How many days of a part of the basis, from the source's first fact on, stand
+ * for a day of the period
+ */
+static int
+count_corresponding(const history *h, DateADT plan_day, DateADT basis_from, DateADT basis_upto)
+{
+	int			year = year_of(plan_day);
+	int			n = 0;
+
+	/* a lag may bring a day into another year */
+	for (int y = year_of(basis_from) - 1; y <= year_of(basis_upto) + 1; y++)
+	{
+		int			months = h->shift != 0 ? h->shift : (year - y) * 12 + h->lag;
+		DateADT		day = ts_add_months(plan_day, -months);
+
+		if (day >= basis_from && day < basis_upto && day >= h->first_fact &&
+			ts_add_months(day, months) == plan_day)
+			n++;
+		if (h->shift != 0)
+			break;
+	}
+	return n;
+}
+
+/* Finds what a fact counts that stands for a day of the period; see the header */
+static void
+weigh_days(history *h)
+{
+	const ts_node *start = &h->split->tree->nodes[0];
+	int			n_days = start->upto - start->from;
+	int64		multiple = 1;
+
+	h->factor = MemoryContextAllocHuge(h->split->context, sizeof(int) * n_days);
+	h->covered = MemoryContextAllocHuge(h->split->context, sizeof(int) * (n_days + 1));
+	h->covered[0] = 0;
+	for (int i = 0; i < n_days; i++)
+	{
+		int64		a = multiple;
+		int64		b;
+
+		CHECK_FOR_INTERRUPTS();
+		h->factor[i] = count_corresponding(h, start->from + i,
+										   h->split->term->basis_from, h->split->term->basis_upto);
+		h->covered[i + 1] = h->covered[i] + (h->factor[i] > 0);
+		for (b = Max(h->factor[i], 1); b != 0;)
+		{
+			int64		rest = a % b;
+
+			a = b;
+			b = rest;
+		}
+		multiple = multiple / a * Max(h->factor[i], 1);
+		if (multiple > PG_INT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("basis %s has too many years for a period of this length",
+							ts_window_text(h->split->term->basis_from, h->split->term->basis_upto)),
+					 errhint("Take whole years: every month is there equally often then.")));
+	}
+	for (int i = 0; i < n_days; i++)
+		if (h->factor[i] > 0)
+			h->factor[i] = multiple / h->factor[i];
+}
+
+/*
+ * Notes facts that belong to no member of a level and that nobody catches;
+ * once, on how many days they may stand.
+ */
+static void
+refuse_fact(history *h, int dim, int depth, const ts_fact *fact, const char *code, bool retired)
+{
+	unassigned_key key;
+	unassigned_entry *entry;
+	bool		found;
+
+	if (h->refused)
+		return;
+	h->refused = true;
+	memset(&key, 0, sizeof(key));
+	key.dim = dim;
+	key.depth = depth;
+	if (code)
+		memcpy(key.code, code, pg_mbcliplen(code, strlen(code), sizeof(key.code) - 1));
+	entry = hash_search(h->unassigned, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		MemoryContext old = MemoryContextSwitchTo(h->split->context);
+
+		entry->count = 0;
+		entry->sum = zero_numeric();
+		entry->retired = retired;
+		MemoryContextSwitchTo(old);
+	}
+	entry->count += fact->count;
+	add_to(&entry->sum, fact->amount, h->split->context);
+	h->n_refused += fact->count;
+	add_to(&h->sum_refused, fact->amount, h->split->context);
+}
+
+/*
+ * The member that catches a fact which has none on a level: the one of the
+ * caller's code below the deepest member that the fact does have above it; -1
+ * if there is no such member, or more than one.
+ */
+static int32
+find_catcher(const history *h, int dim, int depth, int32 known)
+{
+	const ts_members *members = h->split->tree->members;
+	int			above = 0;
+	int32		up = -1;
+	int32		catcher = -1;
+
+	if (!h->catcher)
+		return -1;
+	/* the catcher is one of them */
+	if (members->members == NULL)
+		pg_unreachable();
+	if (known >= 0 && depth > 1)
+	{
+		above = Min(members->members[known].depth, depth - 1);
+		up = ts_members_ancestor(members, known, above);
+	}
+	if (above == depth - 1)
+		return ts_members_child(members, dim, up, h->catcher);
+	for (int32 m = members->dim_start[dim]; m < members->dim_start[dim + 1]; m++)
+	{
+		if (members->members[m].depth != depth || strcmp(members->members[m].code, h->catcher) != 0 ||
+			(above > 0 && ts_members_ancestor(members, m, above) != up))
+			continue;
+		if (catcher >= 0)
+			return -1;
+		catcher = m;
+	}
+	return catcher;
+}
+
+/* The same for facts at hand, which are noted as unassigned, and once */
+static int32
+catch_fact(history *h, int dim, int depth, const ts_fact *fact)
+{
+	if (!h->caught)
+		h->split->n_unassigned += fact->count;
+	h->caught = true;
+	return find_catcher(h, dim, depth, fact->member[dim]);
+}
+
+/*
+ * Finds the leaf that facts belong to on a day of the period, -1 for none.  On
+ * the way down a fact without a member is the catcher's; a fact of a member
+ * that has no target there is of no leaf: the targets beside it say so.
+ */
+static int32
+find_leaf(history *h, const ts_fact *fact, DateADT day)
+{
+	const ts_tree *tree = h->split->tree;
+	int32		at = ts_tree_descend(tree, 0, fact->member, day);
+
+	while (h->split->leaf_of_node[at] < 0)
+	{
+		const ts_member *sibling;
+		int32		known;
+		int32		child = -1;
+
+		if (tree->nodes[at].by_time)
+			return -1;
+		sibling = ts_tree_child_member(tree, at);
+		known = fact->member[sibling->dim_no];
+		if (known >= 0 && ts_members_ancestor(tree->members, known, sibling->depth) >= 0)
+			return -1;
+		known = catch_fact(h, sibling->dim_no, sibling->depth, fact);
+		if (known >= 0)
+			child = ts_tree_child_by_member(tree, at, known);
+		if (child < 0)
+		{
+			refuse_fact(h, sibling->dim_no, sibling->depth, fact, fact->code[sibling->dim_no], false);
+			return -1;
+		}
+		at = ts_tree_descend(tree, child, fact->member, day);
+	}
+	return h->split->leaf_of_node[at];
+}
+
+/* Adds a group of facts to its cell on a day of the period */
+static void
+add_fact_on(history *h, const ts_fact *fact, DateADT day)
+{
+	ts_split   *split = h->split;
+	const ts_tree *tree = split->tree;
+	const ts_node *node;
+	DateADT		from;
+	DateADT		upto;
+	int32		leaf = find_leaf(h, fact, day);
+	int			factor = 1;
+	cell_sum   *cell;
+	int32		key[TS_MAX_AXES + 1] = {0};
+	bool		found;
+
+	if (leaf < 0)
+		return;
+	key[0] = leaf;
+	node = &tree->nodes[split->leaves[leaf]];
+	from = node->from;
+	upto = node->upto;
+	/* a member must be valid in the finest period, wherever it stands in "by" */
+	for (int i = 0; i < split->n_axes; i++)
+		if (split->axes[i].is_time)
+		{
+			ts_axis_bucket(split->tree, &split->axes[i], day, &from, &upto);
+			key[i + 1] = from;
+		}
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		const ts_axis *axis = &split->axes[i];
+		const ts_member *m;
+		int32		member;
+
+		if (axis->is_time)
+			continue;
+		member = fact->member[axis->dim] < 0 ? -1 :
+			ts_members_ancestor(tree->members, fact->member[axis->dim], axis->depth);
+		m = member < 0 ? NULL : &tree->members->members[member];
+		if (!m || m->valid_from >= upto || m->valid_upto <= from)
+		{
+			member = catch_fact(h, axis->dim, axis->depth, fact);
+			if (member < 0)
+			{
+				refuse_fact(h, axis->dim, axis->depth, fact, m ? m->code : fact->code[axis->dim], m != NULL);
+				return;
+			}
+			axis->caught[member - axis->first] = true;
+		}
+		key[i + 1] = member;
+	}
+	cell = hash_search(h->sums, key, HASH_ENTER, &found);
+	if (!found)
+	{
+		MemoryContext old = MemoryContextSwitchTo(split->context);
+
+		cell->sum = zero_numeric();
+		cell->used = false;
+		MemoryContextSwitchTo(old);
+	}
+	if (h->with_day)
+		factor = Max(h->factor[day - tree->nodes[0].from], 1);
+	if (factor == 1)
+		add_to(&cell->sum, fact->amount, split->context);
+	else
+	{
+		Datum		times = DirectFunctionCall1(int4_numeric, Int32GetDatum(factor));
+		Datum		product = DirectFunctionCall2(numeric_mul, fact->amount, times);
+
+		add_to(&cell->sum, product, split->context);
+		pfree(DatumGetPointer(product));
+		pfree(DatumGetPointer(times));
+	}
+}
+
+/* Adds a group of facts to the cells of all days that it stands for */
+static void
+add_fact(history *h, const ts_fact *fact)
+{
+	const ts_node *start = &h->split->tree->nodes[0];
+	const ts_members *members = h->split->tree->members;
+	DateADT		day;
+	int			year;
+
+	for (int dim = 0; dim < h->split->tree->n_dims; dim++)
+	{
+		int32		pattern = h->pattern[dim];
+
+		if (pattern < 0)
+			continue;
+		if (fact->member[dim] < 0 ||
+			ts_members_ancestor(members, fact->member[dim], members->members[pattern].depth) != pattern)
+			return;
+		fact->member[dim] = h->split->tree->start_member[dim];
+	}
+	if (!ts_tree_in_scope(h->split->tree, fact->member))
+		return;
+	h->caught = h->refused = false;
+	if (!h->with_day)
+	{
+		add_fact_on(h, fact, start->from);
+		return;
+	}
+	year = year_of(fact->day);
+	for (int y = year_of(start->from) - 1; y <= year_of(start->upto) + 1; y++)
+	{
+		if (corresponding_day(h, fact->day, y - year, &day))
+			add_fact_on(h, fact, day);
+		if (h->shift != 0)
+			break;
+	}
+}
+
+/* By level and code: an order that does not depend on the hash */
+static int
+compare_unassigned(const void *a, const void *b)
+{
+	const unassigned_entry *x = *(unassigned_entry *const *) a;
+	const unassigned_entry *y = *(unassigned_entry *const *) b;
+
+	if (x->key.dim != y->key.dim)
+		return x->key.dim < y->key.dim ? -1 : 1;
+	if (x->key.depth != y->key.depth)
+		return x->key.depth < y->key.depth ? -1 : 1;
+	return strcmp(x->key.code, y->key.code);
+}
+
+/* The name of a level of a dimension */
+static char *
+level_name(const ts_split *split, int dim, int depth)
+{
+	ts_args		args = {0};
+
+	ts_arg_int4(&args, split->tree->dimension_ids[dim]);
+	ts_arg_int4(&args, depth);
+	ts_run("SELECT l.name FROM target_split.dimension_level l"
+		   " WHERE l.dimension_id = $1 AND l.depth = $2", &args, true);
+	return ts_text(0, 1, split->context);
+}
+
+/* Refuses facts that belong to no member and that nobody catches */
+static void
+refuse_unassigned(history *h)
+{
+	HASH_SEQ_STATUS status;
+	unassigned_entry *entry;
+	unassigned_entry **sorted;
+	int64		n = hash_get_num_entries(h->unassigned);
+	int64		i = 0;
+	ts_name_list list = {0};
+
+	sorted = MemoryContextAllocHuge(h->split->context, sizeof(*sorted) * (n + 1));
+	hash_seq_init(&status, h->unassigned);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		sorted[i++] = entry;
+	qsort(sorted, n, sizeof(*sorted), compare_unassigned);
+	for (i = 0; i < n; i++)
+		ts_name_list_add(&list, ts_name_list_full(&list) ? "" : psprintf("%s %s%s: %lld rows, %s",
+								  level_name(h->split, sorted[i]->key.dim, sorted[i]->key.depth),
+								  sorted[i]->key.code[0] ? quote_literal_cstr(sorted[i]->key.code) : "NULL",
+								  sorted[i]->retired ? " (not valid in the target's period)" : "",
+								  (long long) sorted[i]->count,
+								  DatumGetCString(DirectFunctionCall1(numeric_out, sorted[i]->sum))));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("%lld facts of the basis, %s in all, belong to no member",
+					(long long) h->n_refused,
+					DatumGetCString(DirectFunctionCall1(numeric_out, h->sum_refused))),
+			 h->catcher ?
+			 errdetail("There is no one member \"%s\" that could take them: %s.",
+					   h->catcher, ts_name_list_text(&list)) :
+			 errdetail_internal("%s.", ts_name_list_text(&list)),
+			 errhint("on_unassigned => 'spread' leaves them out, on_unassigned => 'MEMBER' gives them to a member;"
+					 " SELECT target_split.import_members(%s) adds new members.",
+					 quote_literal_cstr(h->metric))));
+}
+
+/* What is done with facts of no member: on_unassigned is a word or a code */
+static void
+prepare_catcher(history *h)
+{
+	ts_split   *split = h->split;
+	const ts_members *members = split->tree->members;
+	bool		found = false;
+
+	if (strcmp(split->on_unassigned, "error") == 0 || strcmp(split->on_unassigned, "spread") == 0)
+		return;
+	h->catcher = split->on_unassigned;
+	for (int32 m = 0; m < members->n && !found; m++)
+		found = strcmp(members->members[m].code, h->catcher) == 0;
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("member \"%s\" named by \"on_unassigned\" does not exist on a level of \"by\"",
+						split->on_unassigned),
+				 errhint("on_unassigned => 'error', on_unassigned => 'spread' or a member's code")));
+	for (int i = 0; i < split->n_axes; i++)
+		if (!split->axes[i].is_time)
+			split->axes[i].caught = MemoryContextAllocZero(split->context,
+														   split->axes[i].last - split->axes[i].first);
+}
+
+/*
+ * Finds the levels that must be read, and the members that stand for the
+ * target's own.  A source must have a column for each level that tells facts
+ * apart.
+ */
+static void
+prepare_levels(history *h)
+{
+	ts_split   *split = h->split;
+	const ts_tree *tree = split->tree;
+	const ts_members *members = tree->members;
+
+	h->depths = palloc(sizeof(int) * (tree->n_dims + 1));
+	h->pattern = palloc(sizeof(int32) * (tree->n_dims + 1));
+	for (int dim = 0; dim < tree->n_dims; dim++)
+	{
+		h->depths[dim] = tree->depths[dim];
+		h->pattern[dim] = -1;
+	}
+	for (int i = 0; h->profile && i < h->profile->n_slice; i++)
+	{
+		int32		member = ts_members_by_id(members, h->profile->slice[i]);
+		int			dim = members->members[member].dim_no;
+
+		h->pattern[dim] = member;
+		h->depths[dim] = members->members[member].depth;
+	}
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		const ts_axis *axis = &split->axes[i];
+
+		if (axis->is_time)
+			continue;
+		if (h->pattern[axis->dim] >= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("slice of the profile names dimension \"%s\", which \"by\" splits by",
+							tree->dimensions[axis->dim])));
+		h->depths[axis->dim] = Max(h->depths[axis->dim], axis->depth);
+	}
+	for (int dim = 0; dim < tree->n_dims && !h->targets; dim++)
+		if (h->depths[dim] > ts_source_depth(&h->source, tree->dimension_ids[dim]))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("source of metric \"%s\" does not have level %d of dimension \"%s\"",
+							h->metric, h->depths[dim], tree->dimensions[dim]),
+					 errdetail("A history cannot be read for it."),
+					 errhint("method => 'weights', weights_from => 'my_weights'")));
+}
+
+/* The days on which all members of a part exist */
+typedef struct validity
+{
+	DateADT		from;
+	DateADT		upto;
+} validity;
+
+static void
+narrow_validity(validity *valid, const ts_member *m)
+{
+	valid->from = Max(valid->from, m->valid_from);
+	valid->upto = Min(valid->upto, m->valid_upto);
+}
+
+/* Per leaf: the validity of its members */
+static validity *
+find_leaf_validity(const ts_split *split)
+{
+	const ts_tree *tree = split->tree;
+	validity   *valid = MemoryContextAllocHuge(split->context, sizeof(validity) * (split->n_leaves + 1));
+	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
+
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		valid[leaf].from = DATEVAL_NOBEGIN;
+		valid[leaf].upto = DATEVAL_NOEND;
+		ts_tree_node_members(tree, split->leaves[leaf], member);
+		for (int dim = 0; dim < tree->n_dims; dim++)
+			if (member[dim] >= 0)
+				narrow_validity(&valid[leaf], &tree->members->members[member[dim]]);
+	}
+	pfree(member);
+	return valid;
+}
+
+/*
+ * Does the basis say nothing about days of the period for members of this
+ * validity?  Either the source has no days that stand for them, or the members
+ * did not exist on those.
+ */
+static bool
+is_missing(const history *h, DateADT from, DateADT upto, const validity *valid)
+{
+	DateADT		basis_from = Max(h->split->term->basis_from, valid->from);
+	DateADT		basis_upto = Min(h->split->term->basis_upto, valid->upto);
+	DateADT		first = h->split->tree->nodes[0].from;
+
+	if (basis_from >= basis_upto)
+		return true;
+	if (!h->with_day)
+		return false;
+	if (basis_from == h->split->term->basis_from && basis_upto == h->split->term->basis_upto)
+		return h->covered[upto - first] == h->covered[from - first];
+	for (DateADT day = from; day < upto; day++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (count_corresponding(h, day, basis_from, basis_upto) > 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Fetches the next leaf of the targets that are the pattern, as a fact of its
+ * first day; false if there is none.
+ */
+static bool
+next_target(history *h, ts_fact *fact)
+{
+	const ts_tree *targets = h->targets;
+	const ts_members *members = h->split->tree->members;
+	const ts_axis *finest = NULL;
+
+	for (int i = 0; i < h->split->n_axes; i++)
+		if (h->split->axes[i].is_time)
+			finest = &h->split->axes[i];
+	for (; h->next_target < targets->n; h->next_target++)
+	{
+		const ts_node *node = &targets->nodes[h->next_target];
+		DateADT		from = node->from;
+		DateADT		upto = node->upto;
+
+		CHECK_FOR_INTERRUPTS();
+		if (node->n_children > 0 || from < h->split->term->basis_from || upto > h->split->term->basis_upto)
+			continue;
+		if (finest && h->with_day)
+		{
+			ts_axis_bucket(targets, finest, node->from, &from, &upto);
+			if (upto < node->upto)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("target %lld of plan \"%s\" is longer than a %s",
+								(long long) node->target_id, targets->plan, finest->name),
+						 errdetail("What is like it by %s cannot be said.", finest->name),
+						 errhint("SELECT * FROM target_split.split_target(%lld, %s);",
+								 (long long) node->target_id, quote_literal_cstr(psprintf("{%s}", finest->name)))));
+		}
+		memset(fact->code, 0, sizeof(char *) * (h->split->tree->n_dims + 1));
+		for (int dim = 0; dim < h->split->tree->n_dims; dim++)
+			fact->member[dim] = -1;
+		for (int32 at = h->next_target;; at = targets->nodes[at].parent)
+		{
+			int32		member = at == 0 || targets->nodes[at].member_id == 0 ? -1 :
+				ts_members_by_id(members, targets->nodes[at].member_id);
+
+			if (member >= 0 && fact->member[members->members[member].dim_no] < 0)
+				fact->member[members->members[member].dim_no] = member;
+			if (at == 0)
+				break;
+		}
+		/* and those above the target that was named */
+		for (int dim = 0; dim < targets->n_dims; dim++)
+			if (targets->start_member[dim] >= 0)
+			{
+				int32		member = ts_members_by_id(members,
+													  targets->members->members[targets->start_member[dim]].member_id);
+
+				if (member >= 0 && fact->member[members->members[member].dim_no] < 0)
+					fact->member[members->members[member].dim_no] = member;
+			}
+		fact->day = node->from;
+		fact->amount = node->amount;
+		fact->count = 1;
+		h->next_target++;
+		return true;
+	}
+	return false;
+}
+
+static bool
+next_fact(history *h, ts_fact *fact)
+{
+	return h->targets ? next_target(h, fact) : ts_facts_next(h->facts, fact);
+}
+
+void
+ts_weigh_history(ts_split *split)
+{
+	history		h = {0};
+	ts_tree    *tree = split->tree;
+	ts_window_state window = {0};
+	ts_fact		fact = {0};
+	HASHCTL		ctl = {0};
+	HASH_SEQ_STATUS status;
+	cell_sum   *cell;
+	validity   *leaf_valid;
+	bool		any = false;
+
+	h.split = split;
+	h.profile = split->term->profile;
+	h.metric = h.profile ? h.profile->metric : tree->metric;
+	h.lag = h.profile ? h.profile->lag : 0;
+	if (h.profile && h.profile->plan_id != 0)
+		h.targets = ts_tree_load(h.profile->target_id, false, 0, NULL, split->context);
+	else
+		ts_source_load(h.profile ? h.profile->metric_id : tree->metric_id, &h.source, false, split->context);
+	prepare_levels(&h);
+	prepare_catcher(&h);
+	prepare_basis(&h);
+	if (h.targets)
+		h.first_fact = split->term->basis_from;
+	else
+	{
+		/* where the day matters, what lies before the source is missing, cell by cell */
+		ts_source_check_window(&h.source, split->term->basis_from, split->term->basis_upto, !h.with_day,
+							   split->on_incomplete, &window);
+		h.first_fact = window.any ? window.first : DATEVAL_NOEND;
+	}
+	if (h.with_day)
+		weigh_days(&h);
+	h.sum_refused = zero_numeric();
+
+	ctl.keysize = sizeof(int32) * (split->n_axes + 1);
+	ctl.entrysize = sizeof(cell_sum);
+	ctl.hcxt = split->context;
+	h.sums = hash_create("target_split basis", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ctl.keysize = sizeof(unassigned_key);
+	ctl.entrysize = sizeof(unassigned_entry);
+	h.unassigned = hash_create("target_split unassigned", 64, &ctl,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	if (h.targets)
+	{
+		fact.member = palloc(sizeof(int32) * (tree->n_dims + 1));
+		fact.code = palloc(sizeof(char *) * (tree->n_dims + 1));
+	}
+	else
+		h.facts = ts_facts_open(&h.source, tree->members, tree->n_dims, tree->dimension_ids,
+								h.depths, h.with_day, split->term->basis_from, split->term->basis_upto);
+	while (next_fact(&h, &fact))
+	{
+		add_fact(&h, &fact);
+		any = true;
+	}
+	if (h.facts)
+		ts_facts_close(h.facts);
+	if (h.n_refused > 0 && strcmp(split->on_unassigned, "spread") != 0)
+		refuse_unassigned(&h);
+
+	/* only slices with facts, but all of their periods */
+	if (split->active)
+	{
+		ctl.keysize = sizeof(int32) * (split->n_axes + 1);
+		ctl.entrysize = sizeof(int32) * (TS_MAX_AXES + 1);
+		split->active_slices = hash_create("target_split active slices", 1024, &ctl,
+										   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		hash_seq_init(&status, h.sums);
+		while ((cell = hash_seq_search(&status)) != NULL)
+			for (int axis = 0; axis < split->n_axes; axis++)
+				if (!split->axes[axis].is_time)
+					ts_split_active_slice(split, cell->key[0], cell->key + 1, axis, HASH_ENTER);
+	}
+
+	/* the frame, and what the basis says of each of its cells */
+	leaf_valid = find_leaf_validity(split);
+	ts_split_frame(split);
+	for (int64 i = 0; i < split->cells.n; i++)
+	{
+		int32		key[TS_MAX_AXES + 1] = {0};
+		int			scale;
+
+		CHECK_FOR_INTERRUPTS();
+		key[0] = split->cells.leaf[i];
+		memcpy(key + 1, split->cells.keys + i * split->n_axes, sizeof(int32) * split->n_axes);
+		cell = hash_search(h.sums, key, HASH_FIND, NULL);
+		if (cell)
+		{
+			cell->used = true;
+			split->cells.closed[i] = false;
+			ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
+			split->cells.scale[i] = scale;
+		}
+		else if (!split->cells.closed[i])
+		{
+			const ts_node *node = &tree->nodes[split->leaves[key[0]]];
+			DateADT		from = node->from;
+			DateADT		upto = node->upto;
+			validity	valid = leaf_valid[key[0]];
+
+			for (int axis = 0; axis < split->n_axes; axis++)
+				if (split->axes[axis].is_time)
+					ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
+				else
+					narrow_validity(&valid, &tree->members->members[key[axis + 1]]);
+			split->cells.missing[i] = !any || is_missing(&h, from, upto, &valid);
+		}
+	}
+
+	/*
+	 * Cells outside the frame are those of a member that caught facts and is
+	 * not valid in the period itself.
+	 */
+	hash_seq_init(&status, h.sums);
+	while ((cell = hash_seq_search(&status)) != NULL)
+		if (!cell->used)
+		{
+			int64		i = ts_split_add_cell(split, cell->key[0], cell->key + 1);
+			int			scale;
+
+			ts_weight_from_numeric(cell->sum, &split->cells.weight[i], &scale);
+			split->cells.scale[i] = scale;
+		}
+	if (split->cells.n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("basis %s has no facts for %s",
+						ts_window_text(split->term->basis_from, split->term->basis_upto),
+						ts_split_leaf_name(split, 0)),
+				 errhint("method => 'equal'")));
+	hash_destroy(h.sums);
+}
+
+/* ------------------------------------------------------- profile, copy */
+
+/*
+ * Reads profile => '{"plan": "FY2024", "metric": "sales", "slice": {"market":
+ * "East"}, "lag": 2, "factor": 1.1}'.  Without a plan it is about actuals.
+ */
+ts_profile *
+ts_profile_parse(ts_split *split, Jsonb *json)
+{
+	ts_profile *profile = MemoryContextAllocZero(split->context, sizeof(ts_profile));
+	JsonbIterator *it;
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+	char	   *plan_name = NULL;
+	Jsonb	   *slice = NULL;
+	ts_metric	metric;
+
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"profile\" must be a JSON object"),
+				 errhint("profile => '{\"metric\": \"sales\", \"slice\": {\"market\": \"East\"}, \"lag\": 2}'")));
+	profile->factor = DirectFunctionCall1(int8_numeric, Int64GetDatum(1));
+	profile->metric = split->tree ? split->tree->metric : NULL;
+	it = JsonbIteratorInit(&json->root);
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		char	   *name;
+
+		if (token != WJB_KEY)
+			continue;
+		name = pnstrdup(key.val.string.val, key.val.string.len);
+		JsonbIteratorNext(&it, &value, true);
+		if (strcmp(name, "plan") == 0 && value.type == jbvString)
+			plan_name = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (strcmp(name, "metric") == 0 && value.type == jbvString)
+			profile->metric = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (strcmp(name, "slice") == 0 && value.type == jbvBinary)
+			slice = JsonbValueToJsonb(&value);
+		else if (strcmp(name, "lag") == 0 && value.type == jbvNumeric)
+			profile->lag = DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value.val.numeric)));
+		else if (strcmp(name, "factor") == 0 && value.type == jbvNumeric)
+			profile->factor = NumericGetDatum(value.val.numeric);
+		else
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"profile\" has no \"%s\" of this type", name),
+					 errhint("plan and metric are texts, slice is an object, lag a number of months, factor a number.")));
+	}
+	if (profile->lag < -1200 || profile->lag > 1200)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lag of %d months is too long", profile->lag)));
+	if (!profile->metric)
+		profile->metric = split->metric;
+	ts_metric_find(profile->metric, &metric, split->context);
+	profile->metric_id = metric.metric_id;
+	if (slice)
+		(void) ts_slice_resolve(slice, &profile->slice, &profile->n_slice, split->context);
+	if (plan_name)
+	{
+		ts_plan		plan;
+
+		ts_plan_find(plan_name, &plan, split->context);
+		profile->plan_id = plan.plan_id;
+		profile->plan = plan_name;
+		profile->target_id = ts_root_target(&plan, &metric, false);
+		if (profile->target_id == split->target_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("the profile is the target that is to be split")));
+	}
+	return profile;
+}
+
+/* What is copied, times the factor, must be the target, to the quantum */
+void
+ts_settle_copy(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	const ts_quantum *quantum = &split->tree->quantum;
+	Datum		unit = ts_units_to_numeric(1, quantum);
+	ts_name_list wrong = {0};
+
+	for (int64 first = 0, last; first < cells->n; first = last)
+	{
+		ts_int128	sum = 0;
+		Datum		copied;
+		Datum		amount = split->tree->nodes[split->leaves[cells->leaf[first]]].amount;
+		Datum		difference;
+
+		for (last = first; last < cells->n && cells->leaf[last] == cells->leaf[first]; last++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			sum += cells->weight[last];
+		}
+		copied = DirectFunctionCall2(numeric_mul, ts_scaled_to_numeric(sum, split->scale),
+									 split->term->profile->factor);
+		difference = DirectFunctionCall1(numeric_abs, DirectFunctionCall2(numeric_sub, amount, copied));
+		if (DatumGetBool(DirectFunctionCall2(numeric_ge, difference, unit)))
+			ts_name_list_add(&wrong, psprintf("%s is %s, the copy %s", ts_split_leaf_name(split, cells->leaf[first]),
+											  DatumGetCString(DirectFunctionCall1(numeric_out, amount)),
+											  DatumGetCString(DirectFunctionCall1(numeric_out, copied))));
+	}
+	if (wrong.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("what is copied does not add up to the target"),
+				 errdetail_internal("%s.", ts_name_list_text(&wrong)),
+				 errhint("Set the target to it first, or take the shares alone: method => 'profile'")));
+}

@@ -1,0 +1,669 @@
+/*-------------------------------------------------------------------------
+ *
+ * split_weights.c
+ *	  The methods "weights" and "amounts" of split_target: what the caller
+ *	  gives, in a JSON object or a relation.
+ *
+ * A row names a member or a period for each entry of "by", and belongs to every
+ * leaf that its keys fit under.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/ruleutils.h"
+
+#include "query.h"
+#include "split.h"
+
+#define FETCH_ROWS 10000
+
+typedef struct weight_rows
+{
+	int64		n;
+	int64		space;
+	int32	   *keys;			/* n_axes a row */
+	ts_int128  *weight;
+	int16	   *scale;
+	ts_name_list unknown;
+	int			unknown_period; /* axis of the first unknown one, if a period, -1 */
+} weight_rows;
+
+typedef struct label_entry
+{
+	char		label[TS_PERIOD_LABEL_SIZE];
+	int32		start;
+} label_entry;
+
+/* Labels of all periods of a time axis within the target */
+static HTAB *
+make_labels(const ts_split *split, const ts_axis *axis)
+{
+	const ts_node *start = &split->tree->nodes[0];
+	HASHCTL		ctl = {0};
+	HTAB	   *labels;
+
+	ctl.keysize = TS_PERIOD_LABEL_SIZE;
+	ctl.entrysize = sizeof(label_entry);
+	ctl.hcxt = split->context;
+	labels = hash_create("target_split labels", 128, &ctl,
+						 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	for (DateADT day = start->from; day < start->upto;)
+	{
+		char		label[TS_PERIOD_LABEL_SIZE];
+		DateADT		from = start->from;
+		DateADT		upto = start->upto;
+		label_entry *entry;
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		ts_axis_bucket(split->tree, axis, day, &from, &upto);
+		ts_period_label(&split->tree->calendar, axis->grain, from, label, sizeof(label));
+		entry = hash_search(labels, label, HASH_ENTER, &found);
+		if (!found)
+			entry->start = from;
+		day = upto;
+	}
+	return labels;
+}
+
+/* YYYY-MM-DD as a day; false if it is not one */
+static bool
+parse_day(const char *text, DateADT *day)
+{
+	int			part[3] = {0};	/* year, month, day */
+	int			n = 0;
+	int			y,
+				m,
+				d;
+
+	for (int i = 0; i < 10; i++)
+	{
+		if (i == 4 || i == 7)
+		{
+			if (text[i] != '-')
+				return false;
+			n++;
+		}
+		else if (text[i] >= '0' && text[i] <= '9')
+			part[n] = part[n] * 10 + text[i] - '0';
+		else
+			return false;		/* the end of the text is no digit either */
+	}
+	if (text[10] != '\0')
+		return false;
+	*day = ts_ymd_to_day(part[0], part[1], part[2]);
+	ts_day_to_ymd(*day, &y, &m, &d);
+	return y == part[0] && m == part[1] && d == part[2];
+}
+
+/*
+ * The key of a text on an axis, with the texts of the axes before it, which may
+ * be NULL; false if there is no such member or period
+ */
+bool
+ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key)
+{
+	const ts_axis *axis = &split->axes[axis_no];
+	const ts_node *start = &split->tree->nodes[0];
+	char	   *codes[TS_MAX_AXES + 64] = {0};
+
+	if (axis->is_time)
+	{
+		label_entry *entry = NULL;
+		DateADT		day;
+
+		if (!split->labels[axis_no])
+			split->labels[axis_no] = make_labels(split, axis);
+		if (strlen(texts[axis_no]) < TS_PERIOD_LABEL_SIZE)
+			entry = hash_search(split->labels[axis_no], texts[axis_no], HASH_FIND, NULL);
+		if (entry)
+			*key = entry->start;
+		else if (parse_day(texts[axis_no], &day) && day >= start->from && day < start->upto)
+		{
+			DateADT		from = start->from;
+			DateADT		upto = start->upto;
+
+			ts_axis_bucket(split->tree, axis, day, &from, &upto);
+			*key = from;
+		}
+		else
+			return false;
+		return true;
+	}
+	/* codes of the upper levels, as far as the row has them */
+	for (int i = axis_no; i >= 0; i = split->axes[i].above)
+		codes[split->axes[i].depth - 1] = texts[i];
+	*key = ts_members_find_fact(split->tree->members, axis->dim, axis->depth, codes);
+	return *key >= 0;
+}
+
+/* Takes one row of texts and a weight */
+static void
+take_row(ts_split *split, weight_rows *rows, char *const *texts, Datum weight)
+{
+	int			width = split->n_axes;
+	int			scale;
+
+	if (rows->n == rows->space)
+	{
+		bool		first = rows->space == 0;
+
+		rows->space = first ? 1024 : rows->space * 2;
+#define GROW(array, width) \
+		(array) = first ? \
+			MemoryContextAllocHuge(split->context, sizeof(*(array)) * (width) * rows->space) : \
+			repalloc_huge((array), sizeof(*(array)) * (width) * rows->space)
+		GROW(rows->keys, width);
+		GROW(rows->weight, 1);
+		GROW(rows->scale, 1);
+#undef GROW
+	}
+	for (int i = 0; i < width; i++)
+		if (!texts[i] || !ts_split_find_key(split, i, texts, &rows->keys[rows->n * width + i]))
+		{
+			/* the list outlives the row */
+			MemoryContext old = MemoryContextSwitchTo(split->context);
+
+			if (rows->unknown.n == 0 && split->axes[i].is_time)
+				rows->unknown_period = i;
+			ts_name_list_add(&rows->unknown, psprintf("%s %s", split->axes[i].name,
+													  texts[i] ? quote_literal_cstr(texts[i]) : "NULL"));
+			MemoryContextSwitchTo(old);
+			return;
+		}
+	ts_weight_from_numeric(weight, &rows->weight[rows->n], &scale);
+	rows->scale[rows->n++] = scale;
+}
+
+/* Reads weights => '{"A": 3, "B": 2}' */
+static void
+read_json(ts_split *split, weight_rows *rows)
+{
+	JsonbIterator *it;
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	if (split->n_axes != 1 || !JB_ROOT_IS_OBJECT(split->term->weights))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"weights\" must be an object of weights for the members of one level"),
+				 errhint("by => '{market}', weights => '{\"East\": 3, \"West\": 2}';"
+						 " for several levels use weights_from.")));
+	it = JsonbIteratorInit(&split->term->weights->root);
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		char	   *text;
+
+		if (token != WJB_KEY)
+			continue;
+		text = pnstrdup(key.val.string.val, key.val.string.len);
+		JsonbIteratorNext(&it, &value, true);
+		if (value.type == jbvNull)
+			continue;			/* takes no part */
+		if (value.type != jbvNumeric)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("weight of \"%s\" is not a number", text)));
+		take_row(split, rows, &text, NumericGetDatum(value.val.numeric));
+	}
+}
+
+/* Reads weights_from: a column per entry of "by" and a column with the weight */
+static void
+read_relation(ts_split *split, weight_rows *rows)
+{
+	StringInfoData sql;
+	ts_args		args = {0};
+	Portal		portal;
+	char	   *weight_column = NULL;
+	MemoryContext row_context = AllocSetContextCreate(split->context, "target_split weight row",
+													  ALLOCSET_DEFAULT_SIZES);
+	char	   *relation;
+
+	ts_arg(&args, OIDOID, ObjectIdGetDatum(split->term->weights_from), false);
+	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
+			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"weights_from\" must be a table or a view")));
+	relation = ts_text(0, 1, split->context);
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (int i = 0; i <= split->n_axes; i++)
+	{
+		/* "amount" is as good a name as "weight" for what amounts => reads */
+		const char *name = i < split->n_axes ? split->axes[i].name : "weight";
+		AttrNumber	attno = get_attnum(split->term->weights_from, name);
+		Oid			type;
+
+		if (attno == InvalidAttrNumber && i == split->n_axes)
+			attno = get_attnum(split->term->weights_from, name = "amount");
+		if (attno == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("relation %s has no column \"%s\"", relation,
+							i < split->n_axes ? name : "weight"),
+					 errdetail("It must have a column for each entry of \"by\", and a column \"weight\".")));
+		type = getBaseType(get_atttype(split->term->weights_from, attno));
+		if (i == split->n_axes)
+		{
+			if (type != NUMERICOID && type != INT2OID && type != INT4OID && type != INT8OID)
+				ereport(ERROR,
+						(errcode(ERRCODE_DATATYPE_MISMATCH),
+						 errmsg("column \"%s\" of relation %s must be numeric or an integer, not %s",
+								name, relation, format_type_be(type))));
+			weight_column = pstrdup(quote_identifier(name));
+			appendStringInfo(&sql, "w.%s::pg_catalog.numeric", weight_column);
+		}
+		else if (split->axes[i].is_time && type == TIMESTAMPTZOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of relation %s must be a date, a timestamp or a period's label, not %s",
+							name, relation, format_type_be(type)),
+					 errdetail("Which day a %s is depends on the time zone.", format_type_be(type)),
+					 errhint("Cast it in a view: %s::date", quote_identifier(name))));
+		else if (split->axes[i].is_time && (type == TIMESTAMPOID || type == DATEOID))
+			appendStringInfo(&sql, "pg_catalog.to_char(w.%s, 'YYYY-MM-DD'), ", quote_identifier(name));
+		else
+			appendStringInfo(&sql, "w.%s::pg_catalog.text, ", quote_identifier(name));
+	}
+	appendStringInfo(&sql, " FROM %s w WHERE w.%s IS NOT NULL", relation, weight_column);
+
+	portal = SPI_cursor_open_with_args(NULL, sql.data, 0, NULL, NULL, NULL, false, 0);
+	for (;;)
+	{
+		MemoryContext old;
+
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		old = MemoryContextSwitchTo(row_context);
+		for (uint64 row = 0; row < SPI_processed; row++)
+		{
+			HeapTuple	tuple = SPI_tuptable->vals[row];
+			char	   *texts[TS_MAX_AXES];
+			bool		isnull;
+			Datum		value;
+
+			CHECK_FOR_INTERRUPTS();
+			for (int i = 0; i < split->n_axes; i++)
+			{
+				value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, i + 1, &isnull);
+				texts[i] = isnull ? NULL : TextDatumGetCString(value);
+			}
+			value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, split->n_axes + 1, &isnull);
+			take_row(split, rows, texts, value);
+			if ((row & 255) == 255)
+				MemoryContextReset(row_context);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row_context);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	MemoryContextDelete(row_context);
+}
+
+/*
+ * Which leaves a row of weights belongs under.  Leaves of the same period
+ * whose members are on the same levels are a class; within a class the row's
+ * own members, taken up to those levels, are the key.  So a row costs one look-up
+ * a class, and not one comparison a leaf.
+ */
+typedef struct leaf_key
+{
+	int32		class;
+	int32		member[TS_MAX_AXES];	/* of each axis' dimension, -1 for none */
+} leaf_key;
+
+typedef struct leaf_class
+{
+	DateADT		from;			/* of the leaves, where the rows have periods */
+	DateADT		upto;
+	int			depth[TS_MAX_AXES]; /* of the members in the key, 0 for none */
+} leaf_class;
+
+typedef struct leaf_entry
+{
+	leaf_key	key;
+	int32		first;			/* of the chain of leaves */
+} leaf_entry;
+
+typedef struct leaf_index
+{
+	int			n_classes;
+	int			space;
+	leaf_class *classes;
+	HTAB	   *class_numbers;
+	HTAB	   *leaves;
+	int32	   *next;			/* per leaf: the next one of its key, -1 */
+} leaf_index;
+
+typedef struct class_entry
+{
+	leaf_class	class;
+	int			number;
+} class_entry;
+
+static void
+index_leaves(const ts_split *split, leaf_index *index)
+{
+	const ts_tree *tree = split->tree;
+	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
+	HASHCTL		ctl = {0};
+	bool		by_time = false;
+
+	for (int i = 0; i < split->n_axes; i++)
+		by_time |= split->axes[i].is_time;
+	ctl.keysize = sizeof(leaf_class);
+	ctl.entrysize = sizeof(class_entry);
+	ctl.hcxt = split->context;
+	index->class_numbers = hash_create("target_split leaf classes", 64, &ctl,
+									   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ctl.keysize = sizeof(leaf_key);
+	ctl.entrysize = sizeof(leaf_entry);
+	index->leaves = hash_create("target_split leaves by member", Max(split->n_leaves, 16), &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	index->next = MemoryContextAllocHuge(split->context, sizeof(int32) * (split->n_leaves + 1));
+	index->space = 16;
+	index->classes = MemoryContextAllocHuge(split->context, sizeof(leaf_class) * index->space);
+
+	/* from the last to the first, so that chains run in the order of leaves */
+	for (int32 leaf = split->n_leaves - 1; leaf >= 0; leaf--)
+	{
+		const ts_node *node = &tree->nodes[split->leaves[leaf]];
+		leaf_class	class;
+		leaf_key	key;
+		class_entry *number;
+		leaf_entry *entry;
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		memset(&class, 0, sizeof(class));
+		memset(&key, 0, sizeof(key));
+		ts_tree_node_members(tree, split->leaves[leaf], member);
+		if (by_time)
+		{
+			class.from = node->from;
+			class.upto = node->upto;
+		}
+		for (int i = 0; i < split->n_axes; i++)
+		{
+			int			dim = split->axes[i].dim;
+
+			key.member[i] = split->axes[i].is_time ? -1 : member[dim];
+			if (key.member[i] >= 0)
+				class.depth[i] = tree->members->members[key.member[i]].depth;
+		}
+		number = hash_search(index->class_numbers, &class, HASH_ENTER, &found);
+		if (!found)
+		{
+			if (index->n_classes == index->space)
+			{
+				index->space *= 2;
+				index->classes = repalloc_huge(index->classes, sizeof(leaf_class) * index->space);
+			}
+			number->number = index->n_classes;
+			index->classes[index->n_classes++] = class;
+		}
+		key.class = number->number;
+		entry = hash_search(index->leaves, &key, HASH_ENTER, &found);
+		index->next[leaf] = found ? entry->first : -1;
+		entry->first = leaf;
+	}
+	pfree(member);
+}
+
+/* The first leaf of a class that a row belongs under, -1 for none */
+static int32
+first_leaf(const ts_split *split, const leaf_index *index, int class_no, const int32 *keys)
+{
+	const leaf_class *class = &index->classes[class_no];
+	leaf_key	key;
+	leaf_entry *entry;
+
+	memset(&key, 0, sizeof(key));
+	key.class = class_no;
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		key.member[i] = -1;
+		if (split->axes[i].is_time)
+		{
+			if (keys[i] < class->from || keys[i] >= class->upto)
+				return -1;
+		}
+		else if (class->depth[i] > 0)
+			key.member[i] = ts_members_ancestor(split->tree->members, keys[i], class->depth[i]);
+	}
+	entry = hash_search(index->leaves, &key, HASH_FIND, NULL);
+	return entry ? entry->first : -1;
+}
+
+/* Periods that a set of siblings lacks would be days without a target */
+void
+ts_refuse_gaps(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	int			width = split->n_axes;
+	ts_name_list gaps = {0};
+
+	for (int axis_no = 0; axis_no < width; axis_no++)
+	{
+		if (!split->axes[axis_no].is_time)
+			continue;
+		for (int64 first = 0, last; first < cells->n; first = last)
+		{
+			const int32 *keys = cells->keys + first * width;
+			const ts_node *node = &split->tree->nodes[split->leaves[cells->leaf[first]]];
+			DateADT		from = node->from;
+			DateADT		upto = node->upto;
+			DateADT		day;
+
+			CHECK_FOR_INTERRUPTS();
+			for (int i = 0; i < axis_no; i++)
+				if (split->axes[i].is_time)
+					ts_axis_bucket(split->tree, &split->axes[i], keys[i], &from, &upto);
+			day = from;
+			for (last = first; last < cells->n && cells->leaf[last] == cells->leaf[first] &&
+				 memcmp(cells->keys + last * width, keys, sizeof(int32) * axis_no) == 0; last++)
+			{
+				int32		start = cells->keys[last * width + axis_no];
+				DateADT		bucket_from = from;
+				DateADT		bucket_upto = upto;
+
+				if (last > first && start == cells->keys[(last - 1) * width + axis_no])
+					continue;
+				if (start > day)
+					ts_name_list_add(&gaps, psprintf("%s of %s", ts_window_text(day, start),
+											  ts_split_leaf_name(split, cells->leaf[first])));
+				ts_axis_bucket(split->tree, &split->axes[axis_no], start, &bucket_from, &bucket_upto);
+				day = bucket_upto;
+			}
+			if (day < upto)
+				ts_name_list_add(&gaps, psprintf("%s of %s", ts_window_text(day, upto),
+										  ts_split_leaf_name(split, cells->leaf[first])));
+		}
+	}
+	if (gaps.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("the weights leave out %lld periods", (long long) gaps.n),
+				 errdetail_internal("%s.", ts_name_list_text(&gaps)),
+				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods; a weight of 0 is allowed.",
+						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
+						 split->axes[split->n_axes - 1].is_time ?
+						 split->axes[split->n_axes - 1].name : "month")));
+}
+
+void
+ts_weigh_given(ts_split *split)
+{
+	weight_rows rows = {0};
+	leaf_index	index = {0};
+	bool	   *used;
+	bool	   *leaf_used;
+	ts_name_list unused = {0};
+	ts_name_list without = {0};
+
+	rows.unknown_period = -1;
+	if (split->term->weights)
+		read_json(split, &rows);
+	else
+		read_relation(split, &rows);
+	if (rows.unknown.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the weights name %lld members or periods that the target does not have",
+						(long long) rows.unknown.n),
+				 errdetail_internal("%s.", ts_name_list_text(&rows.unknown)),
+				 rows.unknown_period >= 0 ?
+				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods, which a date or a label names.",
+						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
+						 split->axes[rows.unknown_period].name) :
+				 errhint("SELECT d.name, m.path FROM target_split.member m JOIN target_split.dimension d USING (dimension_id);")));
+	if (rows.n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("there are no weights")));
+
+	used = MemoryContextAllocHuge(split->context, rows.n);
+	memset(used, 0, rows.n);
+	leaf_used = MemoryContextAllocZero(split->context, split->n_leaves + 1);
+	index_leaves(split, &index);
+	for (int64 i = 0; i < rows.n; i++)
+	{
+		const int32 *keys = rows.keys + i * split->n_axes;
+
+		for (int class_no = 0; class_no < index.n_classes; class_no++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			for (int32 leaf = first_leaf(split, &index, class_no, keys); leaf >= 0; leaf = index.next[leaf])
+			{
+				int64		cell = ts_split_add_cell(split, leaf, keys);
+
+				CHECK_FOR_INTERRUPTS();
+				used[i] = leaf_used[leaf] = true;
+				split->cells.weight[cell] = rows.weight[i];
+				split->cells.scale[cell] = rows.scale[i];
+			}
+		}
+	}
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+		if (!leaf_used[leaf])
+			ts_name_list_add(&without, ts_name_list_full(&without) ? "" : ts_split_leaf_name(split, leaf));
+	if (without.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("there are no weights for %lld of %d targets",
+						(long long) without.n, split->n_leaves),
+				 errdetail_internal("%s.", ts_name_list_text(&without))));
+	for (int64 i = 0; i < rows.n; i++)
+		if (!used[i])
+		{
+			const int32 *keys = rows.keys + i * split->n_axes;
+			const ts_axis *last = &split->axes[split->n_axes - 1];
+
+			ts_name_list_add(&unused, psprintf("%s %s", last->name,
+										last->is_time ? ts_date_text(keys[split->n_axes - 1]) :
+										split->tree->members->members[keys[split->n_axes - 1]].code));
+		}
+	if (unused.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%lld weights belong to no target that is split", (long long) unused.n),
+				 errdetail_internal("%s.", ts_name_list_text(&unused))));
+	pfree(rows.keys);
+	pfree(rows.weight);
+	pfree(rows.scale);
+	pfree(used);
+	pfree(leaf_used);
+	pfree(index.classes);
+	pfree(index.next);
+	hash_destroy(index.class_numbers);
+	hash_destroy(index.leaves);
+}
+
+static char *
+units_text(ts_int128 units, const ts_quantum *quantum)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(units, quantum)));
+}
+
+/* amounts that are given must add up, or rest => names who takes the difference */
+void
+ts_settle_amounts(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	ts_quantum *quantum = &split->tree->quantum;
+
+	ts_refuse_gaps(split);
+	split->given = MemoryContextAllocZero(split->context, sizeof(bool) * split->n_leaves);
+	for (int64 first = 0, last; first < cells->n; first = last)
+	{
+		int32		leaf = cells->leaf[first];
+		ts_int128	left = split->units[leaf];
+		int64		rest = -1;
+
+		split->given[leaf] = true;
+
+		for (last = first; last < cells->n && cells->leaf[last] == leaf; last++)
+		{
+			ts_int128	units = ts_units_from_numeric(ts_scaled_to_numeric(cells->weight[last], split->scale),
+													  quantum, "amount");
+
+			CHECK_FOR_INTERRUPTS();
+			left -= units;
+			cells->weight[last] = units;
+			if (split->rest && !split->axes[split->n_axes - 1].is_time &&
+				strcmp(split->tree->members->members[cells->keys[last * split->n_axes + split->n_axes - 1]].code,
+					   split->rest) == 0)
+			{
+				if (rest >= 0)
+					ereport(ERROR,
+							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							 errmsg("rest \"%s\" is the name of several parts of %s",
+									split->rest, ts_split_leaf_name(split, leaf))));
+				rest = last;
+			}
+		}
+		if (left == 0)
+			continue;
+		if (split->rest && rest < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("rest \"%s\" is not among the parts of %s",
+							split->rest, ts_split_leaf_name(split, leaf)),
+					 errhint("Give it the amount 0, and it receives the difference.")));
+		if (!split->rest)
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("the amounts do not add up to %s", ts_split_leaf_name(split, leaf)),
+					 errdetail("The target is %s, the amounts add up to %s, the difference is %s.",
+							   units_text(split->units[leaf], quantum),
+							   units_text(split->units[leaf] - left, quantum),
+							   units_text(left, quantum)),
+					 errhint("rest => 'MEMBER' names who takes the difference.")));
+		cells->weight[rest] += left;
+		if ((cells->weight[rest] < 0) != (split->units[leaf] < 0) && cells->weight[rest] != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("the amounts leave less than nothing to rest \"%s\" of %s",
+							split->rest, ts_split_leaf_name(split, leaf)),
+					 errdetail("The target is %s, the other amounts add up to %s, which leaves %s.",
+							   units_text(split->units[leaf], quantum),
+							   units_text(split->units[leaf] - cells->weight[rest], quantum),
+							   units_text(cells->weight[rest], quantum))));
+	}
+}
