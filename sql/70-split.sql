@@ -121,6 +121,9 @@ RETURNS TABLE (
 	units_received numeric,
 	changed_since numeric,
 	fallback	text,
+	at_least	numeric,
+	at_most		numeric,
+	bound		text,
 	locked		boolean,
 	split_id	bigint,
 	split_call	text)
@@ -167,7 +170,10 @@ AS $$
 		WHERE st.split_id IS NOT NULL
 		GROUP BY st.target_id
 	), exact AS (
-		SELECT st.*, sh.weight_sum, sh.amount AS shared_amount, pm.quantum,
+		SELECT st.*, sh.weight_sum, sh.amount AS shared_amount,
+			   COALESCE((st.arguments ->> 'quantum')::numeric, pm.quantum) AS quantum,
+			   -- the units that others than the largest remainder gave are no remainder's
+			   NOT st.arguments ?| '{bounds,bounds_from,residual}' AS is_fair,
 			   COALESCE(r.amount_before, st.amount) AS made_amount,
 			   -- both sides of the fraction as whole numbers
 			   sh.amount * st.weight * power(10::numeric, GREATEST(scale(sh.amount * st.weight), scale(sh.weight_sum))) AS numerator,
@@ -191,17 +197,23 @@ AS $$
 					 || trim_scale(r.denominator / gcd(trunc(r.numerator), trunc(r.denominator)))::text END,
 		   CASE WHEN r.denominator > 0 THEN round(r.numerator / r.denominator, scale(r.quantum) + 6) END,
 		   round(r.down, scale(r.quantum)),
-		   round((r.made_amount - r.down) / r.quantum, 0),
+		   CASE WHEN r.is_fair THEN trim_scale((r.made_amount - r.down) / r.quantum) END,
 		   NULLIF(r.amount - r.made_amount, 0),
-		   r.fallback, r.locked, r.split_id,
+		   r.fallback, r.at_least, r.at_most,
+		   CASE r.made_amount WHEN r.at_least THEN 'at_least' WHEN r.at_most THEN 'at_most' END,
+		   r.locked, r.split_id,
 		   CASE WHEN r.split_id IS NOT NULL
-				THEN format('SELECT * FROM @extschema@.split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
-							CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
-							(SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
-							 FROM jsonb_each_text(r.arguments) a))
+				THEN CASE WHEN r.method = 'import'
+						  THEN format('SELECT * FROM @extschema@.import_targets(%s);',
+									  (SELECT string_agg(format('%I => %L', a.key, a.value), ', ' ORDER BY a.key)
+									   FROM jsonb_each_text(r.arguments) a))
+						  ELSE format('SELECT * FROM @extschema@.split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
+									  CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
+									  (SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
+									   FROM jsonb_each_text(r.arguments) a)) END
 					 || format(' -- by %s at %s', r.called_by, r.called_at) END
 	FROM rounded r
 	ORDER BY r.depth
 $$;
 COMMENT ON FUNCTION @extschema@.explain_target(bigint, text, text, jsonb, daterange) IS
-'Why a target is what it is: one row a step from the overall target, with basis, weight, exact share as a fraction and a decimal, units received by rounding, later changes and the call';
+'Why a target is what it is: one row a step from the overall target, with basis, weight, exact share as a fraction and a decimal (without bounds), units received by rounding (not where bounds or another residual decided), bounds and the one that held it, later changes and the call';

@@ -25,12 +25,25 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   CASE WHEN pt.amount <> 0 THEN pg_catalog.round(t.amount / pt.amount, 6) END AS share_of_parent,
 	   CASE WHEN rt.amount <> 0 THEN pg_catalog.round(t.amount / rt.amount, 6) END AS share_of_root,
 	   t.n_children, t.n_children = 0 AS is_leaf, t.locked, t.floor_amount, t.stretch_amount, t.over_assignment,
+	   (WITH RECURSIVE up AS (
+			SELECT t.parent_id, 1 + COALESCE(t.over_assignment, 0) AS factor
+			UNION ALL
+			SELECT w.parent_id, up.factor * (1 + COALESCE(w.over_assignment, 0))
+			FROM up JOIN @extschema@.target w ON w.plan_id = t.plan_id AND w.target_id = up.parent_id)
+		SELECT up.factor FROM up WHERE up.parent_id IS NULL) - 1 AS cumulative_over_assignment,
+	   pg_catalog.round(t.amount * (WITH RECURSIVE up AS (
+			SELECT t.parent_id, 1 + COALESCE(t.over_assignment, 0) AS factor
+			UNION ALL
+			SELECT w.parent_id, up.factor * (1 + COALESCE(w.over_assignment, 0))
+			FROM up JOIN @extschema@.target w ON w.plan_id = t.plan_id AND w.target_id = up.parent_id)
+		SELECT up.factor FROM up WHERE up.parent_id IS NULL) / pm.quantum) * pm.quantum AS assigned_amount,
 	   o.owner,
 	   t.fallback, t.split_id, t.lineage_id
 FROM @extschema@.target t
 JOIN @extschema@.plan p ON p.plan_id = t.plan_id
 JOIN @extschema@.calendar c ON c.calendar_id = p.calendar_id
 JOIN @extschema@.metric m ON m.metric_id = t.metric_id
+LEFT JOIN @extschema@.plan_metric pm ON pm.plan_id = t.plan_id AND pm.metric_id = t.metric_id
 LEFT JOIN @extschema@.member mb ON mb.member_id = t.member_id
 LEFT JOIN @extschema@.target pt ON pt.plan_id = t.plan_id AND pt.target_id = t.parent_id
 LEFT JOIN @extschema@.target rt ON rt.plan_id = t.plan_id AND rt.root_metric_id = t.metric_id
@@ -63,6 +76,8 @@ COMMENT ON COLUMN @extschema@.target_tree.locked IS 'Held: adjustments leave it 
 COMMENT ON COLUMN @extschema@.target_tree.floor_amount IS 'Least that must be reached, in the unit';
 COMMENT ON COLUMN @extschema@.target_tree.stretch_amount IS 'What would be excellent, in the unit';
 COMMENT ON COLUMN @extschema@.target_tree.over_assignment IS 'Factor assigned above the base, 0.05 = 5 % more';
+COMMENT ON COLUMN @extschema@.target_tree.cumulative_over_assignment IS 'The same over all targets from the overall one down: the product of (1 + factor), less 1';
+COMMENT ON COLUMN @extschema@.target_tree.assigned_amount IS 'The amount with the cumulative over-assignment, rounded to the quantum, in the unit; it need not add up';
 COMMENT ON COLUMN @extschema@.target_tree.owner IS 'Who is accountable';
 COMMENT ON COLUMN @extschema@.target_tree.fallback IS 'Fallback its weight was taken from; NULL for none';
 COMMENT ON COLUMN @extschema@.target_tree.split_id IS 'Split that made it';

@@ -22,6 +22,7 @@ ALTER TABLE @extschema@.plan_metric OWNER TO @extowner@;
 ALTER TABLE @extschema@.split OWNER TO @extowner@;
 ALTER TABLE @extschema@.target OWNER TO @extowner@;
 ALTER TABLE @extschema@.revision OWNER TO @extowner@;
+ALTER TABLE @extschema@.proposal OWNER TO @extowner@;
 ALTER TABLE @extschema@.responsibility OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation_run OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation OWNER TO @extowner@;
@@ -31,6 +32,7 @@ ALTER VIEW @extschema@.kpi_variance OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_tree OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_wide OWNER TO @extowner@;
 ALTER VIEW @extschema@.split_log OWNER TO @extowner@;
+ALTER VIEW @extschema@.proposal_gap OWNER TO @extowner@;
 ALTER VIEW @extschema@.plan_check OWNER TO @extowner@;
 
 ALTER FUNCTION @extschema@.add_calendar OWNER TO @extowner@;
@@ -48,6 +50,12 @@ ALTER FUNCTION @extschema@.create_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.set_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.split_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.unsplit_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.import_targets OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.lock_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.unlock_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.over_assign OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.adjust_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.undo_split OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_flat_view OWNER TO @extowner@;
@@ -70,6 +78,12 @@ REVOKE ALL ON FUNCTION
 	@extschema@.set_target,
 	@extschema@.split_target,
 	@extschema@.unsplit_target,
+	@extschema@.import_targets,
+	@extschema@.lock_target,
+	@extschema@.unlock_target,
+	@extschema@.over_assign,
+	@extschema@.adjust_target,
+	@extschema@.undo_split,
 	@extschema@.assign,
 	@extschema@.evaluate_plan,
 	@extschema@.create_flat_view

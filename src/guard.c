@@ -34,6 +34,10 @@
  *	  so that a transaction in REPEATABLE READ that does the same with an older
  *	  snapshot fails instead of overlooking the new children.
  *
+ *	  A locked node is not moved or deleted, and its amount does not change:
+ *	  what counts is whether it was locked before the event, so unlocking it is
+ *	  a statement of its own.
+ *
  *	  Depth is checked whenever a parent or a depth changes.  As every child is
  *	  one level below its parent there can be no cycle.
  *
@@ -178,6 +182,7 @@ typedef struct target_row
 	int32		metric_id;
 	int32		n_children;
 	int16		depth;
+	bool		locked;
 	Datum		amount;			/* points into the slot */
 } target_row;
 
@@ -201,6 +206,9 @@ typedef struct guard_state
 	metric_quantum *last_quantum;
 	key_list	compare;		/* nodes whose deltas do not prove them right */
 	bool		moves;			/* an update changed parents */
+	int64		n_locked;		/* locked nodes that the event must not touch */
+	target_key	locked;			/* the lowest of them */
+	const char *would;			/* what would become of it */
 } guard_state;
 
 /*
@@ -259,6 +267,7 @@ read_row(guard_state *state, TupleTableSlot *slot, target_row *row)
 	row->metric_id = DatumGetInt32(column_value(state, slot, COL_METRIC_ID));
 	row->n_children = DatumGetInt32(column_value(state, slot, COL_N_CHILDREN));
 	row->depth = DatumGetInt16(column_value(state, slot, COL_DEPTH));
+	row->locked = DatumGetBool(column_value(state, slot, COL_LOCKED));
 	row->amount = column_value(state, slot, COL_AMOUNT);
 }
 
@@ -286,26 +295,6 @@ static void
 set_locally(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * Runs a statement that looks up nodes by lists of keys, with one index lookup a
- * key: its cost follows the nodes touched and not the size of the table, and it
- * does not hang on statistics, which say nothing yet about a plan just loaded.
- */
-static uint64
-run_keyed(const char *sql, const ts_args *args)
-{
-	int			guc_level = NewGUCNestLevel();
-	uint64		n;
-
-	set_locally("enable_hashjoin", "off");
-	set_locally("enable_mergejoin", "off");
-	set_locally("enable_seqscan", "off");
-	set_locally("enable_bitmapscan", "off");
-	n = ts_run(sql, args, false);
-	AtEOXact_GUC(true, guc_level);
-	return n;
 }
 
 
@@ -594,6 +583,46 @@ handover_statement(guard_state *state, const target_key *key)
 					key->plan_id, gone, key->plan_id, heirs);
 }
 
+/*
+ * Notes a locked node whose amount the event changes, or that it moves or
+ * deletes.
+ */
+static void
+note_locked(guard_state *state, const target_row *old_row, const target_row *new_row)
+{
+	if (state->n_locked++ > 0 && compare_keys(&old_row->key, &state->locked) > 0)
+		return;
+	state->locked = old_row->key;
+	if (new_row == NULL)
+		state->would = "It would be deleted.";
+	else if (old_row->has_parent != new_row->has_parent || old_row->parent_id != new_row->parent_id)
+		state->would = "It would get another parent.";
+	else
+		state->would = MemoryContextStrdup(state->context,
+										   psprintf("It is %s and would be %s.",
+													DatumGetCString(DirectFunctionCall1(numeric_out, old_row->amount)),
+													DatumGetCString(DirectFunctionCall1(numeric_out, new_row->amount))));
+}
+
+/*
+ * Refuses the event if it touches a locked node.
+ */
+static void
+refuse_locked(guard_state *state)
+{
+	if (state->n_locked == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("target " INT64_FORMAT " is locked", state->locked.target_id),
+			 state->n_locked == 1
+			 ? errdetail("%s", state->would)
+			 : errdetail("%s Locked targets in the statement: " INT64_FORMAT ".",
+						 state->would, state->n_locked),
+			 errhint("Unlock it first: SELECT * FROM " TS_SCHEMA ".unlock_target(" INT64_FORMAT ", scope => 'target');",
+					 state->locked.target_id)));
+}
+
 static void
 report_missing_parent(const target_node *node)
 {
@@ -639,7 +668,7 @@ compare_sums(guard_state *state)
 		return;
 
 	arg_keys(&args, &state->compare);
-	n_wrong = run_keyed("SELECT t.plan_id, t.target_id, t.amount, s.n, s.total, t.amount - s.total"
+	n_wrong = ts_run_keyed("SELECT t.plan_id, t.target_id, t.amount, s.n, s.total, t.amount - s.total"
 						" FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
 						" JOIN " TS_SCHEMA ".target t ON t.plan_id = k.plan_id AND t.target_id = k.target_id"
 						" CROSS JOIN LATERAL (SELECT count(*) AS n, sum(c.amount) AS total FROM " TS_SCHEMA ".target c"
@@ -702,7 +731,7 @@ check_depths(guard_state *state, const key_list *list)
 	if (list->n == 0)
 		return;
 	arg_keys(&args, list);
-	if (run_keyed("SELECT c.plan_id, c.target_id, c.depth, c.metric_id, p.target_id, p.depth, p.metric_id"
+	if (ts_run_keyed("SELECT c.plan_id, c.target_id, c.depth, c.metric_id, p.target_id, p.depth, p.metric_id"
 				  " FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
 				  " JOIN " TS_SCHEMA ".target c ON c.plan_id = k.plan_id AND c.target_id = k.target_id"
 				  " JOIN " TS_SCHEMA ".target p ON p.plan_id = c.plan_id AND p.target_id = c.parent_id"
@@ -744,7 +773,7 @@ check_orphans(guard_state *state, const key_list *list)
 	if (list->n == 0)
 		return;
 	arg_keys(&args, list);
-	if (run_keyed("SELECT k.plan_id, k.target_id, s.n, s.first"
+	if (ts_run_keyed("SELECT k.plan_id, k.target_id, s.n, s.first"
 				  " FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
 				  " CROSS JOIN LATERAL (SELECT count(*) AS n, min(c.target_id) AS first FROM " TS_SCHEMA ".target c"
 				  " WHERE c.plan_id = k.plan_id AND c.parent_id = k.target_id) s"
@@ -782,7 +811,7 @@ run_counter_update(const char *sql, const ts_args *args)
 	counter_update_depth = DatumGetInt32(pg_trigger_depth(NULL)) + 1;
 	PG_TRY();
 	{
-		n = run_keyed(sql, args);
+		n = ts_run_keyed(sql, args);
 	}
 	PG_FINALLY();
 	{
@@ -822,7 +851,7 @@ update_counters(guard_state *state, target_node **nodes, int n_nodes)
 	/* the update of a single row takes its lock itself */
 	if (n_nodes > 1)
 	{
-		(void) run_keyed("SELECT FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
+		(void) ts_run_keyed("SELECT FROM ROWS FROM (unnest($1), unnest($2)) AS k (plan_id, target_id)"
 						 " JOIN " TS_SCHEMA ".target t ON t.plan_id = k.plan_id AND t.target_id = k.target_id"
 						 " ORDER BY t.plan_id, t.target_id FOR NO KEY UPDATE OF t", &args);
 		SPI_freetuptable(SPI_tuptable);
@@ -1078,6 +1107,8 @@ guard_update(guard_state *state)
 			new_units = amount_units(state, &new_row.key, new_row.metric_id, new_row.amount);
 			same_amount = old_units == new_units;
 			revise = true;
+			if (old_row.locked && (!same_amount || !same_parent))
+				note_locked(state, &old_row, &new_row);
 		}
 
 		/* a leaf of its own has no balance to keep */
@@ -1118,6 +1149,7 @@ guard_update(guard_state *state)
 	}
 	ExecDropSingleTupleTableSlot(old_slot);
 	ExecDropSingleTupleTableSlot(new_slot);
+	refuse_locked(state);
 
 	nodes = sorted_nodes(state, &n_nodes);
 	if (state->moves)
@@ -1175,6 +1207,8 @@ guard_delete(guard_state *state)
 	while (next_row(rows, slot))
 	{
 		read_row(state, slot, &row);
+		if (row.locked)
+			note_locked(state, &row, NULL);
 		if (row.n_children > 0)
 		{
 			node = get_node(state, row.key.plan_id, row.key.target_id);
@@ -1191,6 +1225,7 @@ guard_delete(guard_state *state)
 		}
 	}
 	ExecDropSingleTupleTableSlot(slot);
+	refuse_locked(state);
 
 	nodes = sorted_nodes(state, &n_nodes);
 	counted = MemoryContextAllocHuge(state->context, sizeof(target_node *) * (Size) Max(n_nodes, 1));

@@ -9,10 +9,14 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 
 #include "query.h"
 
@@ -55,6 +59,38 @@ ts_arg_date(ts_args *args, DateADT value)
 	ts_arg(args, DATEOID, DateADTGetDatum(value), false);
 }
 
+Datum
+ts_int8_array(int n, const int64 *values)
+{
+	Datum	   *datums = palloc_extended(sizeof(Datum) * (Size) Max(n, 1), MCXT_ALLOC_HUGE);
+	ArrayType  *array;
+
+	for (int i = 0; i < n; i++)
+		datums[i] = Int64GetDatum(values[i]);
+	array = construct_array(datums, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	pfree(datums);
+	return PointerGetDatum(array);
+}
+
+Datum
+ts_int4_array(int n, const int32 *values)
+{
+	Datum	   *datums = palloc_extended(sizeof(Datum) * (Size) Max(n, 1), MCXT_ALLOC_HUGE);
+	ArrayType  *array;
+
+	for (int i = 0; i < n; i++)
+		datums[i] = Int32GetDatum(values[i]);
+	array = construct_array(datums, n, INT4OID, sizeof(int32), true, TYPALIGN_INT);
+	pfree(datums);
+	return PointerGetDatum(array);
+}
+
+void
+ts_arg_int8_array(ts_args *args, int n, const int64 *values)
+{
+	ts_arg(args, INT8ARRAYOID, ts_int8_array(n, values), false);
+}
+
 /*
  * Runs a statement and returns the number of rows; the rows stay in
  * SPI_tuptable until the next statement.
@@ -73,6 +109,35 @@ ts_run(const char *sql, const ts_args *args, bool read_only)
 	if (result < 0)
 		elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(result), sql);
 	return SPI_processed;
+}
+
+static void
+set_locally(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Settings under which a plan looks up keys */
+static int
+begin_keyed(void)
+{
+	int			guc_level = NewGUCNestLevel();
+
+	set_locally("enable_hashjoin", "off");
+	set_locally("enable_mergejoin", "off");
+	set_locally("enable_seqscan", "off");
+	set_locally("enable_bitmapscan", "off");
+	return guc_level;
+}
+
+uint64
+ts_run_keyed(const char *sql, const ts_args *args)
+{
+	int			guc_level = begin_keyed();
+	uint64		n = ts_run(sql, args, false);
+
+	AtEOXact_GUC(true, guc_level);
+	return n;
 }
 
 bool
@@ -189,6 +254,87 @@ ts_text_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 {
 	ts_require(fcinfo, argument, name);
 	return text_to_cstring(PG_GETARG_TEXT_PP(argument));
+}
+
+char *
+ts_word_argument(FunctionCallInfo fcinfo, int argument, const char *name, const char *const *words)
+{
+	char	   *value = ts_text_argument(fcinfo, argument, name);
+	StringInfoData hint;
+
+	initStringInfo(&hint);
+	for (int i = 0; words[i]; i++)
+	{
+		if (strcmp(value, words[i]) == 0)
+			return value;
+		appendStringInfo(&hint, "%s%s => '%s'", i > 0 ? (words[i + 1] ? ", " : " or ") : "",
+						 name, words[i]);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("value \"%s\" of argument \"%s\" is not one of its words", value, name),
+			 errhint("%s", hint.data)));
+	return NULL;				/* keep the compiler quiet */
+}
+
+/* The functions that call this have a SET clause, at whose end it is undone */
+void
+ts_reason_argument(FunctionCallInfo fcinfo, int argument)
+{
+	if (!PG_ARGISNULL(argument))
+		set_locally("target_split.reason", text_to_cstring(PG_GETARG_TEXT_PP(argument)));
+}
+
+/* Called before ts_connect(), for the rows outlive the call */
+Tuplestorestate *
+ts_begin_rows(FunctionCallInfo fcinfo, TupleDesc *desc)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (!rsinfo || !IsA(rsinfo, ReturnSetInfo) || !(rsinfo->allowedModes & SFRM_Materialize))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	*desc = CreateTupleDescCopy(*desc);
+	rsinfo->setDesc = *desc;
+	rsinfo->setResult = tuplestore_begin_heap(true, false, work_mem);
+	rsinfo->returnMode = SFRM_Materialize;
+	MemoryContextSwitchTo(old);
+	return rsinfo->setResult;
+}
+
+void
+ts_put_rows(Tuplestorestate *store)
+{
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		tuplestore_puttuple(store, SPI_tuptable->vals[row]);
+	}
+}
+
+void
+ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args)
+{
+	int			guc_level = begin_keyed();
+	Portal		portal = SPI_cursor_open_with_args(NULL, sql, args->n, (Oid *) args->types,
+												   (Datum *) args->values, args->nulls, false, 0);
+
+	/* the plan is made */
+	AtEOXact_GUC(true, guc_level);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, 10000);
+		if (SPI_processed == 0)
+			break;
+		ts_put_rows(store);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
 }
 
 void

@@ -15,8 +15,10 @@
 
 #include "postgres.h"
 
+#include "access/tupdesc.h"
 #include "fmgr.h"
 #include "utils/date.h"
+#include "utils/tuplestore.h"
 
 #define TS_MAX_ARGS 24
 
@@ -36,9 +38,21 @@ extern void ts_arg_text(ts_args *args, const char *value);
 extern void ts_arg_int4(ts_args *args, int32 value);
 extern void ts_arg_int8(ts_args *args, int64 value);
 extern void ts_arg_date(ts_args *args, DateADT value);
+extern void ts_arg_int8_array(ts_args *args, int n, const int64 *values);
+
+/* The same as arrays, allocated in the current context */
+extern Datum ts_int8_array(int n, const int64 *values);
+extern Datum ts_int4_array(int n, const int32 *values);
 
 /* Runs a statement; its rows are then read by row (from 0) and column (from 1) */
 extern uint64 ts_run(const char *sql, const ts_args *args, bool read_only);
+
+/*
+ * The same for a statement that looks up rows by lists of keys, with one index
+ * lookup a key: its cost follows the keys and not the size of the table, and it
+ * does not hang on statistics, which say nothing yet about a plan just loaded.
+ */
+extern uint64 ts_run_keyed(const char *sql, const ts_args *args);
 extern bool ts_isnull(uint64 row, int column);
 extern Datum ts_datum(uint64 row, int column);
 extern Datum ts_datum_copy(uint64 row, int column, MemoryContext context);
@@ -60,6 +74,22 @@ extern char *ts_list(int column);
 extern void ts_require(FunctionCallInfo fcinfo, int argument, const char *name);
 extern char *ts_text_argument(FunctionCallInfo fcinfo, int argument,
 							  const char *name);
+
+/* An argument that must be one of a list of words, which ends with NULL */
+extern char *ts_word_argument(FunctionCallInfo fcinfo, int argument, const char *name,
+							  const char *const *words);
+
+/* Sets target_split.reason until the function ends, unless the argument is NULL */
+extern void ts_reason_argument(FunctionCallInfo fcinfo, int argument);
+
+/* The tuplestore and its row type of a function that returns a set */
+extern Tuplestorestate *ts_begin_rows(FunctionCallInfo fcinfo, TupleDesc *desc);
+
+/* Adds the rows just read to it */
+extern void ts_put_rows(Tuplestorestate *store);
+
+/* Runs a statement like ts_run_keyed and adds its rows, a part at a time */
+extern void ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args);
 
 /* SPI_connect and SPI_finish with their errors */
 extern void ts_connect(void);

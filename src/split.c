@@ -1546,33 +1546,6 @@ apportion_nodes(ts_split *split, ts_split_nodes *nodes)
 
 /* --------------------------------------------------------------- writing */
 
-/* {"dimension": value of the member} */
-Datum
-ts_split_edge_slice(const ts_split *split, int32 member)
-{
-	const ts_member *m = &split->tree->members->members[member];
-	JsonbParseState *state = NULL;
-	JsonbValue	key;
-	JsonbValue	value;
-	char	   *name = split->tree->dimensions[m->dim_no];
-
-	key.type = jbvString;
-	key.val.string.val = name;
-	key.val.string.len = strlen(name);
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	pushJsonbValue(&state, WJB_KEY, &key);
-	if (JB_ROOT_IS_SCALAR(m->slice_value))
-		JsonbExtractScalar(&m->slice_value->root, &value);
-	else
-	{
-		value.type = jbvBinary;
-		value.val.binary.data = &m->slice_value->root;
-		value.val.binary.len = VARSIZE(m->slice_value) - VARHDRSZ;
-	}
-	pushJsonbValue(&state, WJB_VALUE, &value);
-	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
-}
-
 /* A daterange, made once for all targets that share it */
 typedef struct period_entry
 {
@@ -1674,7 +1647,7 @@ write_nodes(ts_split *split, const ts_split_nodes *nodes, Tuplestorestate *store
 			{
 				period[at] = period[at - 1];
 				slice[at] = DirectFunctionCall2(jsonb_concat, slice[at - 1],
-												ts_split_edge_slice(split, nodes->key[node]));
+												ts_tree_edge_slice(tree, nodes->key[node]));
 			}
 			id[at] = split->preview ? 0 : ts_next_target_id();
 

@@ -226,7 +226,6 @@ extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern void ts_split_settle(ts_split *split);
 extern void ts_split_weigh_by_shape(ts_split *split);
 extern void ts_split_limit_members(ts_split *split);
-extern Datum ts_split_edge_slice(const ts_split *split, int32 member);
 extern bool ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key);
 extern char *ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node);
 extern void ts_split_note(ts_split *split, Jsonb *finding);

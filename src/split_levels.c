@@ -172,7 +172,7 @@ begin_stage(const ts_split *split, const level_parts *parts, int first, int last
 				node->member = keys[axis_no];
 				node->member_id = tree->members->members[node->member].member_id;
 				node->slice = DirectFunctionCall2(jsonb_concat, above->slice,
-												  ts_split_edge_slice(split, node->member));
+												  ts_tree_edge_slice(tree, node->member));
 			}
 			at[axis_no + 1] = tree->n + n_new++;
 		}

@@ -20,6 +20,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "plan.h"
@@ -651,4 +652,31 @@ ts_tree_node_members(const ts_tree *tree, int32 node, int32 *member)
 			tree->members->members[member[m->dim_no]].depth < m->depth)
 			member[m->dim_no] = index;
 	}
+}
+
+/* {"dimension": value of the member} */
+Datum
+ts_tree_edge_slice(const ts_tree *tree, int32 member)
+{
+	const ts_member *m = &tree->members->members[member];
+	JsonbParseState *state = NULL;
+	JsonbValue	key;
+	JsonbValue	value;
+	char	   *name = tree->dimensions[m->dim_no];
+
+	key.type = jbvString;
+	key.val.string.val = name;
+	key.val.string.len = strlen(name);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&state, WJB_KEY, &key);
+	if (JB_ROOT_IS_SCALAR(m->slice_value))
+		JsonbExtractScalar(&m->slice_value->root, &value);
+	else
+	{
+		value.type = jbvBinary;
+		value.val.binary.data = &m->slice_value->root;
+		value.val.binary.len = VARSIZE(m->slice_value) - VARHDRSZ;
+	}
+	pushJsonbValue(&state, WJB_VALUE, &value);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }

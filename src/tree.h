@@ -78,6 +78,7 @@ extern int32 ts_tree_child_by_day(const ts_tree *tree, int32 at, DateADT day);
 extern int32 ts_tree_child_by_member(const ts_tree *tree, int32 at, int32 member);
 extern const ts_member *ts_tree_child_member(const ts_tree *tree, int32 at);
 extern void ts_tree_node_members(const ts_tree *tree, int32 node, int32 *member);
+extern Datum ts_tree_edge_slice(const ts_tree *tree, int32 member);
 extern int	ts_tree_dim(const ts_tree *tree, int32 dimension_id);
 
 #endif							/* TS_TREE_H */

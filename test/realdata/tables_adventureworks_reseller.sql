@@ -27,3 +27,7 @@ CREATE TABLE employee (
 	"SalesTerritoryKey" integer, "FirstName" text, "LastName" text, "Title" text, "HireDate" date,
 	"CurrentFlag" text, "SalesPersonFlag" text, "DepartmentName" text, "StartDate" date, "EndDate" date, "Status" text
 );
+CREATE TABLE reseller_sales_targets (
+	"Year" integer, "EmployeeID" text, "M01" text, "M02" text, "M03" text, "M04" text, "M05" text, "M06" text, "M07" text,
+	"M08" text, "M09" text, "M10" text, "M11" text, "M12" text
+);

@@ -360,11 +360,12 @@ ALTER TABLE target NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE target DISABLE ROW LEVEL SECURITY;
 DROP POLICY one_only ON target;
 GRANT SELECT ON plan, member, metric TO guard_manager;
+UPDATE target SET locked = false;
 SET ROLE guard_manager;
 UPDATE target SET amount = amount + CASE target_id WHEN 12 THEN -1 ELSE 1 END WHERE target_id IN (12, 118);
 RESET ROLE;
 SET target_split.reason = '';
-UPDATE target SET locked = false, amount = amount + CASE target_id WHEN 12 THEN 1 ELSE -1 END WHERE target_id IN (12, 118);
+UPDATE target SET weight = 2, amount = amount + CASE target_id WHEN 12 THEN 1 ELSE -1 END WHERE target_id IN (12, 118);
 INSERT INTO node (target_id, parent_id, depth, amount) VALUES (1181, 118, 3, 70);
 DELETE FROM target WHERE target_id = 1181;
 UPDATE target SET level = 'z', fallback = 'none' WHERE target_id = 12;
@@ -382,6 +383,32 @@ SELECT target_id AS id, operation, amount_before AS before, amount_after AS afte
   FROM revision ORDER BY revision_id;
 -- a whole row
 SELECT jsonb_pretty(old_row - 'member_id') FROM revision WHERE operation = 'delete';
+
+-- ------------------------------------------------------------------- locks
+
+-- a locked target is neither changed nor moved nor deleted, whatever the sums
+\set a 12
+\set b 118
+UPDATE target SET locked = true WHERE target_id = :a;
+UPDATE target SET amount = amount + CASE target_id WHEN :a THEN 1 ELSE -1 END WHERE target_id IN (:a, :b);
+\echo :LAST_ERROR_SQLSTATE
+UPDATE target SET amount = amount + CASE target_id WHEN :a THEN 1 ELSE -1 END, locked = false WHERE target_id IN (:a, :b);
+DELETE FROM target WHERE depth > 0;
+\echo :LAST_ERROR_SQLSTATE
+UPDATE target SET parent_id = :b, depth = 2 WHERE target_id = :a;
+-- what changes no amount passes, and so does a lock that comes with the change
+UPDATE target SET amount = amount + 0.00, weight = 7, level = 'w' WHERE target_id = :a;
+UPDATE target SET locked = false WHERE target_id = :a;
+UPDATE target SET amount = amount + CASE target_id WHEN :a THEN 1 ELSE -1 END, locked = true WHERE target_id IN (:a, :b);
+-- two locked ones, and the hint as it is printed
+UPDATE target SET amount = amount + CASE target_id WHEN :a THEN 1 ELSE -1 END WHERE target_id IN (:a, :b);
+SELECT target_id = :a AS unlocked, locked FROM target_split.unlock_target(:a, scope => 'target');
+INSERT INTO node (target_id, parent_id, depth, amount, locked) SELECT 7000001, :a, 3, amount, true FROM target WHERE target_id = :a;
+DELETE FROM target WHERE target_id = 7000001;
+SELECT a.target_id, b.target_id FROM unlock_target(:b) a, unlock_target(7000001) b;
+DELETE FROM target WHERE target_id = 7000001;
+UPDATE target SET locked = false;
+TABLE wrong;
 
 -- ------------------------------------------------------ random statements
 

@@ -34,6 +34,8 @@ SELECT slice, amount, at_least, at_most FROM preview_split(root_target('Y', 'sal
 -- split, and what is kept with the targets
 SELECT count(*) FROM split_target(root_target('Y', 'sales'), '{line,market}', bounds_from => 'caps');
 SELECT slice, amount, at_least, at_most FROM target WHERE at_least IS NOT NULL OR at_most IS NOT NULL ORDER BY target_id;
+SELECT step, amount, weight, exact_share_decimal, rounded_down, units_received, at_least, at_most, bound
+FROM explain_target(plan => 'Y', metric => 'sales', slice => '{"line": "Parts", "market": "West"}');
 SELECT * FROM plan_check;
 SELECT unsplit_target(root_target('Y', 'sales'));
 

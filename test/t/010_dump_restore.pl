@@ -52,6 +52,9 @@ WHERE depth = 2 AND slice ->> 'market' = 'South' AND slice ->> 'product_line' IN
    OR depth = 1 AND slice ->> 'product_line' IN ('line A', 'line B');
 UPDATE target SET locked = true, floor_amount = 1 WHERE depth = 1 AND slice ->> 'product_line' = 'line C';
 SELECT unsplit_target(find_target('FY2024', 'sales', '{"product_line": "line B", "market": "West"}'), reason => 'equal was wrong') > 0;
+CREATE TABLE proposed (line text, amount text);
+INSERT INTO proposed VALUES ('line A', '1,234.56'), ('line B', '(5)');
+SELECT count(*) FROM import_targets('FY2024', 'sales', 'proposed', '{"product_line": "line"}', amount => 'amount', import_as => 'proposal');
 SELECT assign('FY2024', '{"market": "East"}', person => 'Bob') > 0;
 SELECT assign('FY2024', '{"market": "East"}', person => 'Eve "E" O''Hara', role => 'R', from_day => '2024-02-01', to_day => '2024-12-31') > 0;
 SELECT count(*) FROM rename_member('market', 'South', 'Süd', reason => 'as on the map');

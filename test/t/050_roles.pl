@@ -23,9 +23,9 @@ CREATE SCHEMA planning;
 SQL
 
 # ---------------------------------------------------------------- EXECUTE
-my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source assign create_flat_view
-	create_plan evaluate_plan import_members merge_member move_member rename_member retire_member set_target split_target target_guard
-	unsplit_target);
+my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source adjust_target assign create_flat_view
+	create_plan evaluate_plan import_members import_targets lock_target merge_member move_member over_assign rename_member retire_member
+	set_target split_target target_guard undo_split unlock_target unsplit_target);
 is(sql($database, <<'SQL'), $writers, 'functions that write are not for everybody, all others are');
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname COLLATE "C") FROM pg_proc p
 WHERE p.pronamespace = 'target_split'::regnamespace AND NOT has_function_privilege('ts_nobody', p.oid, 'EXECUTE')
@@ -62,14 +62,22 @@ SELECT set_target('FY2024', 'sales', growth => 0.3) > 0;
 SELECT count(*) FROM preview_split(root_target('FY2024', 'sales'), '{product_line,market}', members => '"active"');
 SELECT count(*) FROM split_target(root_target('FY2024', 'sales'), '{product_line,market}', members => '"active"');
 SELECT count(*) FROM split_target(root_target('FY2024', 'sales'), '{quarter,month}');
-UPDATE target SET locked = true WHERE depth = 1;
+SELECT count(*) FROM lock_target(plan => 'FY2024', metric => 'sales', slice => '{"product_line": "line B"}', reason => 'closed');
+SELECT count(*) FROM preview_adjust(plan => 'FY2024', metric => 'sales', slice => '{"market": "East"}', period => '[2024-04-01,2024-07-01)', growth => 0.02, absorb => 'root', carried_by => '{"product_line": "line A"}');
+SELECT count(*) FROM adjust_target(root_target('FY2024', 'sales'), growth => 0.02, absorb => 'root', reason => 'more');
+SELECT count(*) FROM unlock_target(plan => 'FY2024', metric => 'sales');
+SELECT count(*) FROM over_assign(plan => 'FY2024', metric => 'sales', slice => '{"product_line": "line A"}', factor => 0.05);
 SELECT unsplit_target(find_target('FY2024', 'sales', '{"product_line": "line A", "market": "East"}'));
+CREATE TEMP TABLE sheet AS SELECT slice ->> 'product_line' AS line, slice ->> 'market' AS market, total FROM target_wide WHERE plan = 'FY2024';
+SELECT count(*) FROM preview_import('FY2024', 'sales', 'sheet', '{"product_line": "line", "market": "market"}', amount => 'total');
+UPDATE sheet SET total = total + 1 WHERE market = 'West';
+SELECT count(*) FROM import_targets('FY2024', 'sales', 'sheet', '{"product_line": "line", "market": "market"}', amount => 'total', import_as => 'proposal');
 SELECT count(*) FROM explain_target(root_target('FY2024', 'sales'));
 SELECT assign('FY2024', '{"market": "East"}', person => 'Bob') > 0;
 SELECT evaluate_plan('FY2024', as_of => '2024-05-31') = evaluate_plan('FY2024', as_of => '2024-05-31');
 SELECT count(*) FROM kpi_cut('FY2024', 'sales', '{}', as_of => '2024-05-31');
 SELECT (SELECT count(*) FROM target_tree), (SELECT count(*) FROM target_wide), (SELECT count(*) FROM responsibility_matrix),
-	   (SELECT count(*) FROM kpi_variance), (SELECT count(*) FROM split_log), (SELECT count(*) FROM plan_check);
+	   (SELECT count(*) FROM kpi_variance), (SELECT count(*) FROM split_log), (SELECT count(*) FROM proposal_gap), (SELECT count(*) FROM plan_check);
 SET search_path = planning, target_split;
 SELECT create_flat_view('FY2024');
 SQL
@@ -113,7 +121,7 @@ sql_ok('the owner can pass these rights on, and the analyst plans', $database, $
 
 sql_ok("a role that was given SELECT reads every view", $database, $path . <<'SQL', user => 'ts_bi');
 SELECT count(*) FROM target_tree; SELECT count(*) FROM target_wide; SELECT count(*) FROM responsibility_matrix;
-SELECT count(*) FROM kpi_variance; SELECT count(*) FROM split_log; SELECT count(*) FROM plan_check;
+SELECT count(*) FROM kpi_variance; SELECT count(*) FROM split_log; SELECT count(*) FROM proposal_gap; SELECT count(*) FROM plan_check;
 SELECT count(*) FROM explain_target(root_target('FY2024', 'sales')); SELECT count(*) FROM periods('[2024-01-01,2025-01-01)', 'month');
 SQL
 sql_fails('it does not split', qr/42501: permission denied for function split_target/, $database,
@@ -203,6 +211,13 @@ is(sql($database, 'SELECT count(*) FROM target_split.plan_check'), '0', 'all pro
 sql_fails('the guard\'s function cannot be put on another table', qr/42501: permission denied for function target_split\.target_guard/, $database,
 	q{CREATE TABLE planning.target (a integer); CREATE TRIGGER t AFTER INSERT ON planning.target EXECUTE FUNCTION target_split.target_guard()}, user => 'ts_analyst');
 
+# A sheet for those who import it.
+sql($database, <<'SQL', user => 'ts_boss');
+CREATE TABLE planning.sheet AS
+SELECT slice ->> 'product_line' AS line, slice ->> 'market' AS market, total FROM target_split.target_wide WHERE plan = 'FY2024';
+GRANT SELECT ON planning.sheet TO ts_analyst;
+SQL
+
 # ------------------------------------------------------- row-level security
 # A role that sees a part, or may change a part only, is told so; it makes no
 # wrong sums of what it sees.
@@ -220,12 +235,16 @@ SQL
 		"SELECT count(*) FROM target_split.split_target($root, '{quarter}', method => 'equal')", user => 'ts_analyst');
 	sql_fails('nor taken back', qr/42501: target $root cannot be locked by role "ts_analyst"/, $copy,
 		"SELECT target_split.unsplit_target($root)", user => 'ts_analyst');
+	sql_fails('nor set by a sheet', qr/42501: targets of plan "FY2024" cannot be locked by role "ts_analyst"/, $copy,
+		q{SELECT count(*) FROM target_split.import_targets('FY2024', 'sales', 'planning.sheet', '{"product_line": "line", "market": "market"}', amount => 'total')},
+		user => 'ts_analyst');
 	sql($copy, <<'SQL');
 DROP POLICY see ON target_split.target;
 CREATE POLICY see ON target_split.target FOR SELECT USING (depth = 0 OR slice @> '{"market": "East"}');
 SQL
 	for my $call ("evaluate_plan('FY2024', as_of => '2024-05-31')", "kpi_cut('FY2024', 'sales', '{market}', as_of => '2024-05-31')",
-		"preview_split($root, '{quarter}', method => 'equal')")
+		"preview_split($root, '{quarter}', method => 'equal')",
+		q{preview_import('FY2024', 'sales', 'planning.sheet', '{"product_line": "line", "market": "market"}', amount => 'total')})
 	{
 		sql_fails("no sums of a part: $call", qr/42501: (target \d+ has \d+ children, of which role "ts_analyst" sees \d+|role "ts_analyst" sees target \d+, but not the target above it)/, $copy,
 			"SELECT count(*) FROM target_split.$call", user => 'ts_analyst');
@@ -270,6 +289,9 @@ my @calls = (
 	q{preview_split(target_split.root_target('H1', 'sales'), '{product_line,market,quarter,week}', members => '"active"', on_missing => 'equal', on_zero => 'equal')},
 	q{split_target(target_split.root_target('H1', 'sales'), '{product_line,market}', members => '"active"')},
 	q{split_target(target_split.root_target('H1', 'sales'), '{month}', method => 'equal')},
+	q{preview_import('H1', 'sales', 'planning.sheet', '{"product_line": "line", "market": "market"}', amount => 'total', absorb => 'root')},
+	q{import_targets('H1', 'sales', 'planning.sheet', '{"product_line": "line", "market": "market"}', amount => 'total', absorb => 'root')},
+	q{import_targets('H1', 'sales', 'planning.sheet', '{"product_line": "line", "market": "market"}', amount => 'total', import_as => 'proposal')},
 	q{find_target('H1', 'sales', '{"product_line": "line A", "market": "East"}', '[2024-02-01,2024-03-01)')},
 	q{explain_target(target_split.find_target('H1', 'sales', '{"product_line": "line A", "market": "East"}'))},
 	q{assign('H1', '{"market": "East"}', 'Bob', from_day => '2024-02-01')},
@@ -278,13 +300,13 @@ my @calls = (
 	q{periods('[2024-01-01,2025-01-01)', 'week', 'h1')}, q{create_flat_view('H1', 'h1')},
 	q{apportion_array(100, '{1,1,1}')},
 );
-my $views = join('', map { "SELECT * FROM target_split.$_;\n" } qw(target_tree target_wide responsibility_matrix slice_responsibility kpi_variance split_log plan_check))
+my $views = join('', map { "SELECT * FROM target_split.$_;\n" } qw(target_tree target_wide responsibility_matrix slice_responsibility kpi_variance split_log proposal_gap plan_check))
 	. "SELECT * FROM planning.h1;\n";
 sub hostile
 {
 	my ($before, $search_path) = @_;
 	return "BEGIN;\n$before SET LOCAL search_path = $search_path;\n" . join('', map { "SELECT * FROM target_split.$_;\n" } @calls)
-		. $views . 'UPDATE target_split.target SET locked = true; DELETE FROM target_split.target; ROLLBACK;';
+		. $views . 'UPDATE target_split.target SET locked = true; UPDATE target_split.target SET locked = false; DELETE FROM target_split.target; ROLLBACK;';
 }
 # Each in a copy of the database, so that ids are the same.
 my $n_copies = 0;

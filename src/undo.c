@@ -1,0 +1,229 @@
+/*-------------------------------------------------------------------------
+ *
+ * undo.c
+ *	  undo_split: take one call back, if nothing has been built on it.
+ *
+ * Glossary
+ *	  made		a target that the call made: its split_id is the call's
+ *	  changed	a target that was there before and that the call changed: it
+ *				has revisions with the call's split_id
+ *	  removed	a target that the call took away; the whole row is in a revision
+ *	  left		the state in which the call left a made or changed target
+ *
+ * Method
+ *	  The rows are locked in the order of ids.  Then each is compared with what
+ *	  the call left: the first later revision has the amount, and the first that
+ *	  keeps a whole row has the rest; without any the row is as it was left.
+ *	  What differs, or has children that the call did not make, is in the way.
+ *	  If nothing is, one statement deletes what was made, puts back the values of
+ *	  what was changed, and brings back what was removed; the guard compares the
+ *	  end of it.
+ *
+ * Limits
+ *	  What was changed or removed is looked for in all revisions of the plan.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "plan.h"
+#include "query.h"
+#include "selection.h"
+#include "target_split.h"
+
+PG_FUNCTION_INFO_V1(target_split_undo_split);
+
+/* $1 plan_id, $2 split_id, $3 the target that the call named */
+#define BELOW \
+	"WITH RECURSIVE below AS (" \
+	"SELECT t.target_id, t.parent_id, t.split_id FROM " TS_SCHEMA ".target t" \
+	" WHERE t.plan_id = $1 AND t.target_id = $3" \
+	" UNION ALL " \
+	"SELECT t.target_id, t.parent_id, t.split_id FROM below b" \
+	" JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = b.target_id" \
+	"), made AS (SELECT b.target_id, b.parent_id FROM below b WHERE b.split_id = $2" \
+	"), mark AS (" \
+	"SELECT r.target_id, pg_catalog.min(r.revision_id) AS first_id, pg_catalog.max(r.revision_id) AS last_id," \
+	" pg_catalog.bool_or(r.operation = 'delete') AS removed" \
+	" FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.split_id = $2 GROUP BY r.target_id)"
+
+/* What later changes are compared by; the rest says where a target is */
+#define STATE_OF(row) \
+	"(" row " - '{amount,n_children,level,fallback,split_id,lineage_id,root_metric_id}'::pg_catalog.text[])"
+
+/* Finds the call and returns its plan and target */
+static void
+find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, int64 *target_id)
+{
+	ts_args		args = {0};
+	ts_plan		plan;
+	uint64		n;
+
+	ts_arg_int8(&args, split_id);
+	if (!PG_ARGISNULL(1))
+	{
+		ts_plan_find(text_to_cstring(PG_GETARG_TEXT_PP(1)), &plan, CurrentMemoryContext);
+		ts_arg_int4(&args, plan.plan_id);
+	}
+	else
+		ts_arg(&args, INT4OID, (Datum) 0, true);
+	n = ts_run("SELECT s.plan_id, s.target_id FROM " TS_SCHEMA ".split s"
+			   " WHERE s.plan_id = ANY (ARRAY(SELECT p.plan_id FROM " TS_SCHEMA ".plan p))"
+			   " AND s.split_id = $1 AND (s.plan_id = $2 OR $2 IS NULL)", &args, false);
+	if (n != 1)
+		ereport(ERROR,
+				(errcode(n == 0 ? ERRCODE_UNDEFINED_OBJECT : ERRCODE_AMBIGUOUS_PARAMETER),
+				 n == 0 ? errmsg("split %lld does not exist", (long long) split_id) :
+				 errmsg("several plans have a split %lld", (long long) split_id),
+				 n == 0 ? errhint("SELECT split_id, plan, target_id, by_levels FROM " TS_SCHEMA ".split_log;") :
+				 errhint("Name the plan: plan => 'FY2024'")));
+	*plan_id = ts_int4(0, 1);
+	*target_id = ts_int8(0, 2);
+}
+
+/* The error that lists what has been built on the call */
+static void
+refuse(int64 split_id, uint64 n)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (uint64 row = 0; row < n && row < TS_LIST_MAX; row++)
+		appendStringInfo(&list, "%starget " INT64_FORMAT " %s", row > 0 ? "; " : "", ts_int8(row, 1),
+						 ts_text(row, 2, CurrentMemoryContext));
+	if (n > TS_LIST_MAX)
+		appendStringInfo(&list, "; and " UINT64_FORMAT " more", n - TS_LIST_MAX);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("split %lld cannot be undone, for something has been built on it", (long long) split_id),
+			 errdetail("Since then %s.", list.data),
+			 errhint("Take that back first; unsplit_target() removes whatever is under a target.")));
+}
+
+/*
+ * undo_split(split_id, plan, reason)
+ *
+ * Restores what was there before a call, and returns the number of targets
+ * that were removed, changed back or brought back.
+ */
+Datum
+target_split_undo_split(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	MemoryContext old;
+	int64		split_id;
+	int32		plan_id;
+	int64		target_id;
+	int64		n_split = ts_split_in_progress;
+	ts_args		args = {0};
+	uint64		n;
+	int64		n_made;
+	int64		n_marked;
+	int64		result;
+
+	ts_require(fcinfo, 0, "split_id");
+	split_id = PG_GETARG_INT64(0);
+	ts_reason_argument(fcinfo, 2);
+	context = AllocSetContextCreate(CurrentMemoryContext, "target_split undo", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	ts_connect();
+	MemoryContextSwitchTo(context);
+	find_split(fcinfo, split_id, &plan_id, &target_id);
+	ts_arg_int4(&args, plan_id);
+	ts_arg_int8(&args, split_id);
+	ts_arg_int8(&args, target_id);
+	(void) ts_run("SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id IN ("
+				  BELOW " SELECT m.target_id FROM made m UNION SELECT m.parent_id FROM made m"
+				  " UNION SELECT m.target_id FROM mark m) AND $3 IS NOT NULL"
+				  " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
+	SPI_freetuptable(SPI_tuptable);
+
+	/* under a snapshot that is younger than the locks */
+	n = ts_run(BELOW ", touched AS ("
+			   "SELECT m.target_id, COALESCE(k.last_id, 0) AS last_id FROM made m LEFT JOIN mark k ON k.target_id = m.target_id"
+			   " UNION ALL SELECT k.target_id, k.last_id FROM mark k"
+			   " WHERE NOT k.removed AND k.target_id NOT IN (SELECT m.target_id FROM made m)"
+			   "), later AS ("
+			   "SELECT t.target_id, t.last_id,"
+			   " (SELECT r.amount_before FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.target_id = t.target_id"
+			   "  AND r.revision_id > t.last_id ORDER BY r.revision_id LIMIT 1) AS amount,"
+			   " (SELECT r.old_row FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.target_id = t.target_id"
+			   "  AND r.revision_id > t.last_id AND r.old_row IS NOT NULL ORDER BY r.revision_id LIMIT 1) AS old_row"
+			   " FROM touched t"
+			   "), problem AS ("
+			   "SELECT l.target_id, CASE WHEN x.target_id IS NULL THEN 'has been removed'"
+			   " WHEN l.amount <> x.amount THEN pg_catalog.format('was %s and is %s', l.amount, x.amount)"
+			   " WHEN x.locked AND NOT (l.old_row ->> 'locked')::pg_catalog.bool THEN 'has been locked'"
+			   " WHEN " STATE_OF("l.old_row") " <> " STATE_OF("pg_catalog.to_jsonb(x)") " THEN 'has got other bounds, or another place' END AS what"
+			   " FROM later l LEFT JOIN " TS_SCHEMA ".target x ON x.plan_id = $1 AND x.target_id = l.target_id"
+			   " UNION ALL "
+			   "SELECT m.target_id, pg_catalog.format('has got %s children%s', pg_catalog.count(*),"
+			   " pg_catalog.string_agg(DISTINCT ' by split ' || b.split_id, ','))"
+			   " FROM made m JOIN below b ON b.parent_id = m.target_id WHERE b.split_id IS DISTINCT FROM $2 GROUP BY m.target_id"
+			   ") SELECT p.target_id, p.what FROM problem p WHERE p.what IS NOT NULL ORDER BY p.target_id, p.what", &args, false);
+	if (n > 0)
+		refuse(split_id, n);
+	SPI_freetuptable(SPI_tuptable);
+
+	(void) ts_run(BELOW " SELECT (SELECT pg_catalog.count(*) FROM made), (SELECT pg_catalog.count(*) FROM mark)", &args, false);
+	n_made = ts_int8(0, 1);
+	n_marked = ts_int8(0, 2);
+	if (n_made == 0 && n_marked == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("split %lld is not in force", (long long) split_id),
+				 errdetail("None of the targets that it made is there.")));
+
+	/* undoing is a change of its own and none of the call's */
+	ts_split_in_progress = 0;
+	if (n_marked == 0)
+		result = (int64) ts_run(BELOW " DELETE FROM " TS_SCHEMA ".target t USING made m"
+								" WHERE t.plan_id = $1 AND t.target_id = m.target_id", &args, false);
+	else
+	{
+		(void) ts_run(BELOW ", gone AS ("
+					  "DELETE FROM " TS_SCHEMA ".target t USING made m WHERE t.plan_id = $1 AND t.target_id = m.target_id RETURNING 1"
+					  "), back AS ("
+					  "UPDATE " TS_SCHEMA ".target t SET amount = r.amount_before,"
+					  " (parent_id, depth, locked, weight, floor_amount, stretch_amount, over_assignment, at_least, at_most) = (SELECT"
+					  " CASE WHEN o IS NULL THEN t.parent_id ELSE (o ->> 'parent_id')::pg_catalog.int8 END,"
+					  " CASE WHEN o IS NULL THEN t.depth ELSE (o ->> 'depth')::pg_catalog.int2 END,"
+					  " CASE WHEN o IS NULL THEN t.locked ELSE (o ->> 'locked')::pg_catalog.bool END,"
+					  " CASE WHEN o IS NULL THEN t.weight ELSE (o ->> 'weight')::pg_catalog.numeric END,"
+					  " CASE WHEN o IS NULL THEN t.floor_amount ELSE (o ->> 'floor_amount')::pg_catalog.numeric END,"
+					  " CASE WHEN o IS NULL THEN t.stretch_amount ELSE (o ->> 'stretch_amount')::pg_catalog.numeric END,"
+					  " CASE WHEN o IS NULL THEN t.over_assignment ELSE (o ->> 'over_assignment')::pg_catalog.numeric END,"
+					  " CASE WHEN o IS NULL THEN t.at_least ELSE (o ->> 'at_least')::pg_catalog.numeric END,"
+					  " CASE WHEN o IS NULL THEN t.at_most ELSE (o ->> 'at_most')::pg_catalog.numeric END"
+					  " FROM (SELECT r.old_row AS o) s)"
+					  " FROM mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.first_id"
+					  " WHERE t.plan_id = $1 AND t.target_id = k.target_id AND NOT k.removed"
+					  " AND t.target_id NOT IN (SELECT m.target_id FROM made m) RETURNING 1"
+					  "), again AS ("
+					  "INSERT INTO " TS_SCHEMA ".target (target_id, parent_id, split_id, member_id, lineage_id, plan_id, metric_id,"
+					  " depth, locked, level, period, amount, weight, slice, floor_amount, stretch_amount, over_assignment,"
+					  " at_least, at_most, fallback)"
+					  " SELECT o.target_id, o.parent_id, o.split_id, o.member_id, o.lineage_id, o.plan_id, o.metric_id,"
+					  " o.depth, o.locked, o.level, o.period, r.amount_before, o.weight, o.slice, o.floor_amount, o.stretch_amount,"
+					  " o.over_assignment, o.at_least, o.at_most, o.fallback"
+					  " FROM mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.first_id"
+					  " JOIN " TS_SCHEMA ".revision d ON d.revision_id = k.last_id,"
+					  " pg_catalog.jsonb_populate_record(NULL::" TS_SCHEMA ".target, COALESCE(r.old_row, d.old_row)) o"
+					  " WHERE k.removed AND (d.old_row ->> 'split_id')::pg_catalog.int8 IS DISTINCT FROM $2 RETURNING 1"
+					  ") SELECT (SELECT pg_catalog.count(*) FROM gone) + (SELECT pg_catalog.count(*) FROM back)"
+					  " + (SELECT pg_catalog.count(*) FROM again)", &args, false);
+		result = ts_int8(0, 1);
+	}
+	ts_split_in_progress = n_split;
+	ts_finish();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	PG_RETURN_INT64(result);
+}
