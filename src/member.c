@@ -43,6 +43,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -297,6 +298,32 @@ refuse_collision(const member_call *call, const named_member *member, int64 pare
 /* ----------------------------------------------------------------- names */
 
 /*
+ * An error if a path below one would be too long for a key if that began with
+ * another code and parent.
+ */
+static void
+check_path_lengths(const member_call *call, const named_member *member, const char *code, int64 parent_id)
+{
+	ts_args		args = {0};
+
+	ts_arg_int4(&args, call->dimension_id);
+	ts_arg_int4(&args, member->depth);
+	ts_arg(&args, TEXTARRAYOID, member->path, false);
+	ts_arg_text(&args, code);
+	arg_parent(&args, parent_id);
+	(void) ts_run("SELECT pg_catalog.max(pg_catalog.octet_length(pg_catalog.array_to_string(COALESCE((SELECT u.path"
+				  " FROM " TS_SCHEMA ".member AS u WHERE u.member_id = $5), '{}') || $4 || m.path[$2 + 1:], '')))"
+				  " FROM " TS_SCHEMA ".member AS m WHERE m.dimension_id = $1 AND m.path[1:$2] = $3", &args, false);
+	if (ts_int4(0, 1) > TS_MAX_PATH_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("path of a member is too long"),
+				 errdetail("The codes from the top level down have %d bytes; they may have %d.",
+						   ts_int4(0, 1), TS_MAX_PATH_BYTES),
+				 errhint("Use shorter codes.")));
+}
+
+/*
  * Gives a member a code and a path, those below it the path that goes with it,
  * and returns which of them slices name otherwise now.
  */
@@ -306,6 +333,7 @@ change_path(member_call *call, const named_member *member, const char *code, int
 {
 	ts_args		args = {0};
 
+	check_path_lengths(call, member, code, parent_id);
 	ts_arg_int4(&args, call->dimension_id);
 	ts_arg_int8(&args, member->member_id);
 	ts_arg_int4(&args, member->depth);
@@ -556,6 +584,13 @@ target_split_rename_member(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("code of a member must not be empty")));
+	if (pg_mbstrlen(code) > TS_MAX_CODE_CHARS)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("code of a member is too long"),
+				 errdetail("It has %d characters; a code has %d at most.",
+						   pg_mbstrlen(code), TS_MAX_CODE_CHARS),
+				 errhint("Use a shorter code; a long text can be the member's name.")));
 	begin_call(fcinfo, &call, 3);
 	find_member(&call, named, &member);
 	if (strcmp(member.code, code) == 0)
@@ -1098,6 +1133,7 @@ target_split_merge_member(PG_FUNCTION_ARGS)
 						from.path_text, into.path_text, call.dimension),
 				 errdetail("They are of \"%s\" and \"%s\".",
 						   level_name(&call, from.depth), level_name(&call, into.depth))));
+	check_path_lengths(&call, &from, into.code, into.parent_id);
 	find_pairs(&call, &from, &into, &found);
 	refuse_ambiguous_codes(&call, &found);
 	find_new_names(&call, &from, &into, &found, &names);

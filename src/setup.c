@@ -51,13 +51,6 @@ PG_FUNCTION_INFO_V1(target_split_add_person);
 PG_FUNCTION_INFO_V1(target_split_add_source);
 PG_FUNCTION_INFO_V1(target_split_import_members);
 
-/*
- * Codes and paths are keys, and a key has to fit into an index page.  What is
- * longer is a text, and no code.
- */
-#define MAX_CODE_CHARS	500
-#define MAX_PATH_BYTES	2400
-
 /* How much of a code that is too long is shown */
 #define SHOWN_CODE_CHARS	40
 
@@ -407,13 +400,13 @@ target_split_add_member(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("code of a member must not be empty")));
-	if (pg_mbstrlen(code) > MAX_CODE_CHARS)
+	if (pg_mbstrlen(code) > TS_MAX_CODE_CHARS)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 				 errmsg("code of a member is too long"),
 				 errdetail("The code \"%.*s...\" has %d characters; a code has %d at most.",
 						   pg_mbcharcliplen(code, (int) strlen(code), SHOWN_CODE_CHARS), code,
-						   pg_mbstrlen(code), MAX_CODE_CHARS),
+						   pg_mbstrlen(code), TS_MAX_CODE_CHARS),
 				 errhint("Use a shorter code; a long text can be the member's name.")));
 	if (parent)
 	{
@@ -422,12 +415,12 @@ target_split_add_member(PG_FUNCTION_ARGS)
 
 		for (int i = 0; i < depth; i++)
 			bytes += strlen(codes[i]);
-		if (bytes > MAX_PATH_BYTES)
+		if (bytes > TS_MAX_PATH_BYTES)
 			ereport(ERROR,
 					(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 					 errmsg("path of a member is too long"),
 					 errdetail("The codes from the top level down have %zu bytes; they may have %d.",
-							   bytes, MAX_PATH_BYTES),
+							   bytes, TS_MAX_PATH_BYTES),
 					 errhint("Use shorter codes.")));
 		depth++;
 	}
@@ -633,7 +626,7 @@ check_lengths(const ts_args *args, const char *dimension, const char *level)
 						" OR pg_catalog.octet_length(f.code)"
 						" + pg_catalog.octet_length(COALESCE(pg_catalog.array_to_string(p.path, ''), '')) > %d)"
 						" ORDER BY f.code COLLATE \"C\"",
-						SHOWN_CODE_CHARS, MAX_CODE_CHARS, MAX_PATH_BYTES),
+						SHOWN_CODE_CHARS, TS_MAX_CODE_CHARS, TS_MAX_PATH_BYTES),
 			   args, false);
 	if (n > 0)
 		ereport(ERROR,
@@ -642,7 +635,7 @@ check_lengths(const ts_args *args, const char *dimension, const char *level)
 							   "%d codes of level \"%s\" of dimension \"%s\" are too long",
 							   (unsigned long) n, (int) n, level, dimension),
 				 errdetail("With their numbers of characters: %s. A code has %d characters at most, a path %d bytes.",
-						   ts_list(1), MAX_CODE_CHARS, MAX_PATH_BYTES),
+						   ts_list(1), TS_MAX_CODE_CHARS, TS_MAX_PATH_BYTES),
 				 errhint("Name a column of shorter codes, or a view that has one.")));
 }
 
@@ -844,10 +837,10 @@ read_dimension(const ts_source *src, const ts_source_level *levels, int n_levels
 		ts_arg_int4(&args, i + 1);
 		ts_arg(&args, TEXTARRAYOID, codes[i], false);
 		ts_arg(&args, INT8ARRAYOID, parents, false);
-		check_lengths(&args, dimension, level_names[i]);
 		ts_arg(&args, DATEARRAYOID, latest, false);
 		resolve_aliases(&args);
 		args.n = 4;
+		check_lengths(&args, dimension, level_names[i]);
 		if (i > 0 && on_conflict <= CONFLICT_LATER &&
 			!check_conflicts(&args, dimension, level_names[i], src->metric,
 							 on_conflict == CONFLICT_LATER))

@@ -30,6 +30,13 @@
 #include "utils/date.h"
 #include "utils/jsonb.h"
 
+/*
+ * Codes and paths are keys, and a key has to fit into an index page.  What is
+ * longer is a text, and no code.
+ */
+#define TS_MAX_CODE_CHARS	500
+#define TS_MAX_PATH_BYTES	2400
+
 /* One column of a source that holds a level of a dimension */
 typedef struct ts_source_level
 {

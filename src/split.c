@@ -952,8 +952,8 @@ rest_beside(const ts_split *split, const ts_axis *axis, int32 member)
 }
 
 /* Is a member listed by name?  Notes that it was met. */
-static bool
-is_named(ts_axis *axis, int32 member)
+bool
+ts_split_is_named(ts_axis *axis, int32 member)
 {
 	int			low = 0;
 	int			high = axis->n_named;
@@ -1068,7 +1068,7 @@ keep_biggest(ts_split *split, int axis_no)
 		if (!found)
 		{
 			entry->weight = 0;
-			entry->kept = axis->n_named >= 0 && is_named(axis, key.member);
+			entry->kept = axis->n_named >= 0 && ts_split_is_named(axis, key.member);
 		}
 		entry->weight += cells->weight[i];
 	}
@@ -1902,7 +1902,11 @@ apply_members(ts_split *split, ts_axis *axis, JsonbValue *value)
 	else if (value->type == jbvString && value->val.string.len == 6 &&
 			 strncmp(value->val.string.val, "active", 6) == 0)
 	{
-		if (split->term->method->basis == TS_TAKES_NOT)
+		bool		reads = split->main.method->basis != TS_TAKES_NOT;
+
+		for (int i = 0; i < split->main.n_terms; i++)
+			reads |= split->main.terms[i].method->basis != TS_TAKES_NOT;
+		if (!reads)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("method \"%s\" knows no active members", split->term->method->name),

@@ -225,6 +225,7 @@ extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern void ts_split_settle(ts_split *split);
 extern void ts_split_weigh_by_shape(ts_split *split);
+extern bool ts_split_is_named(ts_axis *axis, int32 member);
 extern void ts_split_limit_members(ts_split *split);
 extern bool ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key);
 extern char *ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node);

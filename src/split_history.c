@@ -829,8 +829,10 @@ ts_weigh_history(ts_split *split)
 	{
 		ctl.keysize = sizeof(int32) * (split->n_axes + 1);
 		ctl.entrysize = sizeof(int32) * (TS_MAX_AXES + 1);
-		split->active_slices = hash_create("target_split active slices", 1024, &ctl,
-										   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		/* of several bases, what is active in any */
+		if (!split->active_slices)
+			split->active_slices = hash_create("target_split active slices", 1024, &ctl,
+											   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		hash_seq_init(&status, h.sums);
 		while ((cell = hash_seq_search(&status)) != NULL)
 			for (int axis = 0; axis < split->n_axes; axis++)

@@ -286,6 +286,45 @@ ts_term_dimensions(const ts_term *term, int n, int32 *dimension_ids)
 /* ---------------------------------------------------------------- weighing */
 
 /*
+ * Takes what "members" leaves out from the cells of one term among several, or it
+ * would have a part of the term's shares.  What goes into a rest stays: the
+ * biggest are known when all terms are mixed.
+ */
+static void
+drop_left_out(ts_split *split)
+{
+	ts_cells   *cells = &split->cells;
+	int64		kept = 0;
+
+	for (int64 i = 0; i < cells->n; i++)
+	{
+		const int32 *keys = cells->keys + i * split->n_axes;
+		bool		keep = true;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int axis = 0; axis < split->n_axes && keep; axis++)
+			keep = split->axes[axis].is_time || split->axes[axis].n_named < 0 || split->rest ||
+				ts_split_is_named(&split->axes[axis], keys[axis]);
+		if (keep && split->active_slices)
+			keep = ts_split_active_slice(split, cells->leaf[i], keys, split->n_axes - 1, HASH_FIND);
+		if (!keep)
+			continue;
+		if (kept < i)
+		{
+			cells->leaf[kept] = cells->leaf[i];
+			memmove(cells->keys + kept * split->n_axes, keys, sizeof(int32) * split->n_axes);
+			cells->weight[kept] = cells->weight[i];
+			cells->scale[kept] = cells->scale[i];
+			cells->missing[kept] = cells->missing[i];
+			cells->closed[kept] = cells->closed[i];
+			cells->fallback[kept] = cells->fallback[i];
+		}
+		kept++;
+	}
+	cells->n = kept;
+}
+
+/*
  * Fills the cells by a term: sorted, at one scale, with nothing missing or
  * negative.
  */
@@ -295,13 +334,16 @@ ts_term_weigh(ts_split *split, ts_term *term)
 	ts_term    *before = split->term;
 
 	split->term = term;
-	split->active_slices = NULL;
+	if (term == &split->main)
+		split->active_slices = NULL;
 	memset(&split->cells, 0, sizeof(split->cells));
 	term->method->weigh(split);
 	split->scale = ts_weights_align(split->cells.n, split->cells.weight, split->cells.scale);
 	ts_split_sort(split, true);
 	if (term == &split->main)
 		ts_split_limit_members(split);
+	else
+		drop_left_out(split);
 	ts_split_settle(split);
 	split->term = before;
 }
@@ -394,12 +436,17 @@ weigh_terms(ts_split *split, int n, ts_term *terms)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the factors of \"bases\" are all zero")));
-	for (int i = 0; i < n; i++)
+	/* those with a basis first: they say which slices are active */
+	for (int k = 0; k < 2 * n; k++)
 	{
-		Datum		part = DirectFunctionCall2(numeric_div_trunc,
-											   DirectFunctionCall2(numeric_mul, whole, terms[i].factor), sum);
+		int			i = k % n;
+		Datum		part;
 		ts_cells	mixed = all;
 
+		if ((terms[i].method->basis == TS_TAKES_NOT) != (k >= n))
+			continue;
+		part = DirectFunctionCall2(numeric_div_trunc,
+								   DirectFunctionCall2(numeric_mul, whole, terms[i].factor), sum);
 		ts_term_weigh(split, &terms[i]);
 		weights_to_parts(&split->cells, ts_units_from_numeric(part, &one, "factor"));
 		all = split->cells;

@@ -41,6 +41,14 @@ FROM preview_split(root_target('Y', 'sales'), '{region,line}', method => 'blend'
 				   bases => '[{"factor": 1, "method": "equal"}, {"factor": 3, "profile": {"metric": "cash"}, "basis": "[2023-01-01,2024-01-01)"}]') s
 JOIN (SELECT region, line, sum(amount) AS amount, sum(sum(amount)) OVER () AS total FROM payments WHERE day BETWEEN '2023-01-01' AND '2023-12-31' GROUP BY 1, 2) b
 	ON b.line = s.slice ->> 'line' AND b.region = s.slice ->> 'region';
+-- members that are left out have no part in any basis
+SELECT slice ->> 'line' AS line, amount FROM preview_split(root_target('Y', 'sales'), '{line}', method => 'blend',
+	bases => '[{"method": "equal"}, {"weights_from": "method_test.potential"}]', members => '["Bikes", "Parts"]');
+SELECT (0.5 / 2 + 0.5 * 50 / 80) * 100000.01 AS bikes_by_hand;
+SELECT add_member('line', 'Boats') > 0 AS added;
+SELECT slice ->> 'line' AS line, amount FROM preview_split(root_target('Y', 'sales'), '{line}', method => 'blend',
+	bases => '[{"method": "equal"}, {"factor": 0.000000001}]', members => '"active"');
+DELETE FROM member WHERE code = 'Boats';
 -- a trailing twelve months
 SELECT bool_and(fair(s.amount, b.amount / b.total, 100000.01)) AS fair
 FROM preview_split(root_target('Y', 'sales'), '{line}', basis => '[2022-11-01,2023-11-01)') s
