@@ -46,7 +46,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
@@ -148,11 +147,7 @@ begin_call(FunctionCallInfo fcinfo, member_call *call, int reason)
 				 errdetail("Dimensions: %s.", ts_list(1))));
 	}
 	call->dimension_id = ts_int4(0, 1);
-	/* taken back with the function's own settings */
-	if (!PG_ARGISNULL(reason))
-		(void) set_config_option("target_split.reason",
-								 text_to_cstring(PG_GETARG_TEXT_PP(reason)),
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	ts_reason_argument(fcinfo, reason);
 }
 
 /* Puts the rows that were just read into the result */
