@@ -12,52 +12,76 @@ LANGUAGE c VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_assign';
 COMMENT ON FUNCTION @extschema@.assign(text, jsonb, text, text, date, date) IS
-'Makes a person responsible (R), accountable (A), consulted (C) or informed (I) for a slice of a plan, days inclusive; the most specific rule wins; returns the rule''s key';
+'Makes a person responsible (R), accountable (A), consulted (C) or informed (I) for a slice of a plan, days inclusive; the most specific rule wins, of equally specific ones the one assigned last; returns the rule''s key';
 
--- Which rules hold for which slice.  Worked out once per slice and not per
--- target, by joins on dimension and member: a rule holds for a slice if each
--- of its members is the slice's own or above it.
-CREATE VIEW @extschema@.slice_responsibility WITH (security_invoker = true) AS
-WITH slice AS (
-	SELECT DISTINCT t.plan_id, t.slice FROM @extschema@.target t
-), part AS (
-	SELECT s.plan_id, s.slice, e.key AS dimension, e.value
-	FROM slice s CROSS JOIN LATERAL pg_catalog.jsonb_each(s.slice) e
-), rule AS (
-	SELECT r.*, (SELECT pg_catalog.count(*) FROM pg_catalog.jsonb_object_keys(r.slice)) AS n_dimensions
+-- Which rules hold for a slice: those whose every member is the slice's own or
+-- above it.  The members above a slice are few and found by keys; a rule then
+-- holds if its parts are among them.  So the owner of one target costs little,
+-- and of many targets of one slice hardly more: the server remembers the rules
+-- of a slice for as long as a query runs.
+--
+-- Of the rules for a role the first holds: by rank_person, n_dimensions,
+-- n_levels and rule_order, all descending; and so do others of its slice, for
+-- several persons may be responsible, consulted or informed.
+CREATE TYPE @extschema@.slice_rule AS (
+	role		text,
+	person		text,
+	rule_slice	jsonb,
+	valid		daterange,
+	rank_person integer,
+	n_dimensions integer,
+	n_levels	integer,
+	rule_order	bigint);
+COMMENT ON TYPE @extschema@.slice_rule IS 'A rule that holds for a slice';
+COMMENT ON COLUMN @extschema@.slice_rule.role IS 'R responsible, A accountable (the owner), C consulted, I informed';
+COMMENT ON COLUMN @extschema@.slice_rule.person IS 'Person';
+COMMENT ON COLUMN @extschema@.slice_rule.rule_slice IS 'Slice of the rule, or the person''s own member';
+COMMENT ON COLUMN @extschema@.slice_rule.valid IS 'Days on which it holds';
+COMMENT ON COLUMN @extschema@.slice_rule.rank_person IS '2: the rule names a person''s member, 1: the member itself, 0: neither';
+COMMENT ON COLUMN @extschema@.slice_rule.n_dimensions IS 'Number of dimensions that the rule names';
+COMMENT ON COLUMN @extschema@.slice_rule.n_levels IS 'Sum of the depths of the members that it names';
+COMMENT ON COLUMN @extschema@.slice_rule.rule_order IS 'Order in which equally specific rules were assigned';
+
+-- No SET search_path: it would keep the function from being merged into the
+-- query.  Names in its body are resolved here and now, as those of a view are.
+CREATE FUNCTION @extschema@.slice_rules(plan_id integer, slice jsonb)
+RETURNS SETOF @extschema@.slice_rule
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 4
+BEGIN ATOMIC
+	WITH part AS (
+		SELECT d.name AS dimension, d.persons, up.slice_value, up.depth, up.person_id, up.member_id, up.valid,
+			   up.depth = mb.depth AS own,
+			   pg_catalog.jsonb_build_object(d.name, up.slice_value)::text AS term
+		FROM pg_catalog.jsonb_each(slice_rules.slice) e
+		JOIN @extschema@.dimension d ON d.name = e.key
+		JOIN @extschema@.member mb ON mb.dimension_id = d.dimension_id AND mb.slice_value = e.value
+		CROSS JOIN LATERAL pg_catalog.unnest(mb.path) WITH ORDINALITY step (code, depth)
+		JOIN @extschema@.member up ON up.dimension_id = mb.dimension_id AND up.path = mb.path[1:step.depth]
+	)
+	SELECT r.role, (SELECT pe.name FROM @extschema@.person pe WHERE pe.person_id = r.person_id), r.slice, r.valid,
+		   -- a rule that names the person's own member beats the member
+		   CASE WHEN named.persons THEN 2 ELSE 0 END, pg_catalog.cardinality(r.terms), COALESCE(named.n_levels, 0), r.responsibility_id
 	FROM @extschema@.responsibility r
-), rule_part AS (
-	SELECT r.responsibility_id, r.plan_id, e.key AS dimension, mi.slice_value AS value, mo.depth, d.persons
-	FROM rule r
-	CROSS JOIN LATERAL pg_catalog.jsonb_each(r.slice) e
-	JOIN @extschema@.dimension d ON d.name = e.key
-	JOIN @extschema@.member mo ON mo.dimension_id = d.dimension_id AND mo.slice_value = e.value
-	JOIN @extschema@.member mi ON mi.dimension_id = d.dimension_id AND mi.path[1:mo.depth] = mo.path
-), holds AS (
-	SELECT p.plan_id, p.slice, rp.responsibility_id, pg_catalog.count(*) AS n_dimensions,
-		   pg_catalog.sum(rp.depth) AS n_levels, pg_catalog.bool_or(rp.persons) AS names_person
-	FROM part p
-	JOIN rule_part rp ON rp.plan_id = p.plan_id AND rp.dimension = p.dimension AND rp.value = p.value
-	GROUP BY p.plan_id, p.slice, rp.responsibility_id
+	CROSS JOIN LATERAL (SELECT pg_catalog.bool_or(p.persons) AS persons, pg_catalog.sum(p.depth)::integer AS n_levels
+						FROM part p WHERE p.term = ANY (r.terms)) named
+	WHERE r.plan_id = slice_rules.plan_id
+	  AND COALESCE(r.terms[1], '') = ANY (ARRAY(SELECT p.term FROM part p UNION ALL VALUES ('')))
+	  AND r.terms <@ ARRAY(SELECT p.term FROM part p)
 	UNION ALL
-	SELECT s.plan_id, s.slice, r.responsibility_id, 0, 0, false
-	FROM slice s JOIN rule r ON r.plan_id = s.plan_id AND r.n_dimensions = 0
-)
-SELECT h.plan_id, h.slice, r.role, pe.name AS person, r.slice AS rule_slice, r.valid,
-	   -- a rule that names the person's own member beats the member
-	   CASE WHEN h.names_person THEN 2 ELSE 0 END AS rank_person, h.n_dimensions, h.n_levels
-FROM holds h
-JOIN rule r ON r.responsibility_id = h.responsibility_id AND r.n_dimensions = h.n_dimensions
-JOIN @extschema@.person pe ON pe.person_id = r.person_id
-UNION ALL
--- a member that is a person owns its targets
-SELECT p.plan_id, p.slice, ro.role, pe.name, pg_catalog.jsonb_build_object(d.name, mb.slice_value), mb.valid,
-	   1, 1, mb.depth
-FROM part p
-JOIN @extschema@.dimension d ON d.name = p.dimension AND d.persons
-JOIN @extschema@.member mb ON mb.dimension_id = d.dimension_id AND mb.slice_value = p.value
-JOIN @extschema@.person pe ON pe.person_id = mb.person_id
-CROSS JOIN (VALUES ('A'), ('R')) ro (role);
+	-- a member that is a person owns its targets
+	SELECT ro.role, (SELECT pe.name FROM @extschema@.person pe WHERE pe.person_id = p.person_id),
+		   pg_catalog.jsonb_build_object(p.dimension, p.slice_value), p.valid, 1, 1, p.depth::integer, p.member_id
+	FROM part p
+	CROSS JOIN (VALUES ('A'), ('R')) ro (role)
+	WHERE p.own AND p.persons AND p.person_id IS NOT NULL;
+END;
+COMMENT ON FUNCTION @extschema@.slice_rules(integer, jsonb) IS
+'The rules of a plan that hold for a slice; the highest rank_person, n_dimensions, n_levels and rule_order win';
+
+CREATE VIEW @extschema@.slice_responsibility WITH (security_invoker = true) AS
+SELECT s.plan_id, s.slice, r.role, r.person, r.rule_slice, r.valid, r.rank_person, r.n_dimensions, r.n_levels, r.rule_order
+FROM (SELECT DISTINCT t.plan_id, t.slice FROM @extschema@.target t) s
+CROSS JOIN LATERAL @extschema@.slice_rules(s.plan_id, s.slice) r;
 COMMENT ON VIEW @extschema@.slice_responsibility IS 'The rules that hold for each slice that has targets; the highest ranks win';
 COMMENT ON COLUMN @extschema@.slice_responsibility.plan_id IS 'Plan';
 COMMENT ON COLUMN @extschema@.slice_responsibility.slice IS 'Slice of targets';
@@ -68,30 +92,39 @@ COMMENT ON COLUMN @extschema@.slice_responsibility.valid IS 'Days on which it ho
 COMMENT ON COLUMN @extschema@.slice_responsibility.rank_person IS '2: the rule names a person''s member, 1: the member itself, 0: neither';
 COMMENT ON COLUMN @extschema@.slice_responsibility.n_dimensions IS 'Number of dimensions that the rule names';
 COMMENT ON COLUMN @extschema@.slice_responsibility.n_levels IS 'Sum of the depths of the members that it names';
+COMMENT ON COLUMN @extschema@.slice_responsibility.rule_order IS 'Order in which equally specific rules were assigned';
 
 CREATE VIEW @extschema@.responsibility_matrix WITH (security_invoker = true) AS
-WITH held AS (
-	SELECT t.plan_id, t.target_id, d.on_day, s.role, s.person, s.rule_slice, s.valid,
-		   pg_catalog.rank() OVER (PARTITION BY t.plan_id, t.target_id, s.role
-								   ORDER BY s.rank_person DESC, s.n_dimensions DESC, s.n_levels DESC) AS place
-	FROM @extschema@.target t
-	-- today; for a target that is not begun its first day, for one that is over its last
-	CROSS JOIN LATERAL (SELECT GREATEST(pg_catalog.lower(t.period), LEAST(current_date, pg_catalog.upper(t.period) - 1)) AS on_day) d
-	JOIN @extschema@.slice_responsibility s ON s.plan_id = t.plan_id AND s.slice = t.slice AND s.valid @> d.on_day
-)
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, m.unit,
-	   t.target_id, t.parent_id, t.depth::integer AS depth, t.level, t.slice, t.period,
+	   t.target_id, t.parent_id, t.depth, t.level, t.slice, t.period,
 	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
 	   t.amount, h.role, h.person, h.rule_slice,
-	   pg_catalog.lower(h.valid) AS from_day, pg_catalog.upper(h.valid) - 1 AS to_day, h.on_day
-FROM held h
-JOIN @extschema@.target t ON t.plan_id = h.plan_id AND t.target_id = h.target_id
+	   pg_catalog.lower(h.valid) AS from_day, pg_catalog.upper(h.valid) - 1 AS to_day, d.on_day,
+	   h.tied_with
+FROM @extschema@.target t
 JOIN @extschema@.plan p ON p.plan_id = t.plan_id
 JOIN @extschema@.metric m ON m.metric_id = t.metric_id
-WHERE h.place = 1;
-COMMENT ON VIEW @extschema@.responsibility_matrix IS 'Who is responsible, accountable, consulted and informed for each target, by the most specific rule; a row a target, role and person';
+-- today; for a target that is not begun its first day, for one that is over its last
+CROSS JOIN LATERAL (SELECT GREATEST(pg_catalog.lower(t.period), LEAST(current_date, pg_catalog.upper(t.period) - 1)) AS on_day) d
+-- the same for all targets of a slice
+CROSS JOIN LATERAL (SELECT pg_catalog.array_agg(r) AS rules FROM @extschema@.slice_rules(t.plan_id, t.slice) r) of_slice
+CROSS JOIN LATERAL (
+	WITH on_day AS (
+		SELECT r.role, r.person, r.rule_slice, r.valid,
+			   pg_catalog.rank() OVER (PARTITION BY r.role ORDER BY r.rank_person DESC, r.n_dimensions DESC, r.n_levels DESC) AS place,
+			   pg_catalog.first_value(r.rule_slice) OVER (PARTITION BY r.role ORDER BY r.rank_person DESC, r.n_dimensions DESC, r.n_levels DESC,
+														  r.rule_order DESC) AS winner
+		FROM pg_catalog.unnest(of_slice.rules) r
+		WHERE r.valid @> d.on_day
+	)
+	SELECT o.role, o.person, o.rule_slice, o.valid,
+		   (SELECT pg_catalog.string_agg(DISTINCT x.person, ', ') FROM on_day x
+			WHERE x.role = o.role AND x.place = 1 AND x.rule_slice <> x.winner AND x.person <> o.person) AS tied_with
+	FROM on_day o
+	WHERE o.place = 1 AND o.rule_slice = o.winner) h;
+COMMENT ON VIEW @extschema@.responsibility_matrix IS 'Who is responsible, accountable, consulted and informed for each target, by the most specific rule, of equally specific ones by the one assigned last; a row a target, role and person';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.plan IS 'Plan as calls name it';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.plan_family IS 'Plan family';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.plan_version IS 'Version within the family';
@@ -113,3 +146,4 @@ COMMENT ON COLUMN @extschema@.responsibility_matrix.rule_slice IS 'Slice of the 
 COMMENT ON COLUMN @extschema@.responsibility_matrix.from_day IS 'First day of the rule; NULL: always';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.to_day IS 'Last day of the rule, inclusive; NULL: always';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.on_day IS 'Day that is shown: today, or the nearest day of the target''s period';
+COMMENT ON COLUMN @extschema@.responsibility_matrix.tied_with IS 'Persons of rules that are as specific and were assigned earlier, so that they do not hold; NULL: none';

@@ -82,7 +82,7 @@ WITH latest AS (
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, m.unit,
-	   t.target_id, t.parent_id, t.depth::integer AS depth, t.level, t.slice, t.period,
+	   t.target_id, t.parent_id, t.depth, t.level, t.slice, t.period,
 	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
 	   e.as_of, l.evaluated_at, e.amount, e.actual,
 	   e.actual - e.amount AS variance,

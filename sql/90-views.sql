@@ -4,7 +4,7 @@ CREATE VIEW @extschema@.target_tree WITH (security_invoker = true) AS
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, m.unit,
-	   t.target_id, t.parent_id, t.depth::integer AS depth, t.level,
+	   t.target_id, t.parent_id, t.depth, t.level,
 	   CASE WHEN t.depth = 0 THEN p.family
 			WHEN t.member_id = 0 THEN COALESCE(@extschema@.period_label(t.level, pg_catalog.lower(t.period), c.first_month, c.label_by, c.week_start), t.period::text)
 			ELSE mb.code END AS label,
@@ -37,7 +37,10 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 			SELECT w.parent_id, up.factor * (1 + COALESCE(w.over_assignment, 0))
 			FROM up JOIN @extschema@.target w ON w.plan_id = t.plan_id AND w.target_id = up.parent_id)
 		SELECT up.factor FROM up WHERE up.parent_id IS NULL) / pm.quantum) * pm.quantum AS assigned_amount,
-	   o.owner,
+	   -- the first accountable person of the slice on the day that responsibility_matrix shows
+	   (SELECT u.person FROM ROWS FROM (pg_catalog.unnest(o.persons), pg_catalog.unnest(o.valid)) WITH ORDINALITY u (person, valid, place)
+		WHERE u.valid @> GREATEST(pg_catalog.lower(t.period), LEAST(current_date, pg_catalog.upper(t.period) - 1))
+		ORDER BY u.place LIMIT 1) AS owner,
 	   t.fallback, t.split_id, t.lineage_id
 FROM @extschema@.target t
 JOIN @extschema@.plan p ON p.plan_id = t.plan_id
@@ -47,9 +50,10 @@ LEFT JOIN @extschema@.plan_metric pm ON pm.plan_id = t.plan_id AND pm.metric_id 
 LEFT JOIN @extschema@.member mb ON mb.member_id = t.member_id
 LEFT JOIN @extschema@.target pt ON pt.plan_id = t.plan_id AND pt.target_id = t.parent_id
 LEFT JOIN @extschema@.target rt ON rt.plan_id = t.plan_id AND rt.root_metric_id = t.metric_id
-LEFT JOIN (SELECT r.target_id, pg_catalog.string_agg(r.person, ', ' ORDER BY r.person) AS owner
-		   FROM @extschema@.responsibility_matrix r WHERE r.role = 'A'
-		   GROUP BY r.target_id) o ON o.target_id = t.target_id;
+-- looked up for the targets that a query asks for, once a slice
+LEFT JOIN LATERAL (SELECT pg_catalog.array_agg(r.person ORDER BY r.rank_person DESC, r.n_dimensions DESC, r.n_levels DESC, r.rule_order DESC) AS persons,
+						  pg_catalog.array_agg(r.valid ORDER BY r.rank_person DESC, r.n_dimensions DESC, r.n_levels DESC, r.rule_order DESC) AS valid
+				   FROM @extschema@.slice_rules(t.plan_id, t.slice) r WHERE r.role = 'A') o ON true;
 COMMENT ON VIEW @extschema@.target_tree IS 'Every target with its place in the tree, its shares and its owner';
 COMMENT ON COLUMN @extschema@.target_tree.plan IS 'Plan as calls name it';
 COMMENT ON COLUMN @extschema@.target_tree.plan_family IS 'Plan family';
@@ -83,25 +87,31 @@ COMMENT ON COLUMN @extschema@.target_tree.fallback IS 'Fallback its weight was t
 COMMENT ON COLUMN @extschema@.target_tree.split_id IS 'Split that made it';
 COMMENT ON COLUMN @extschema@.target_tree.lineage_id IS 'Stays the same across the versions of a plan';
 
--- A row per slice of leaves, time across.  Month 1 is the plan's first.
+-- A row per slice of leaves and year of the plan, time across.  Month 1 is the
+-- plan's first; a year is twelve months from there.
 CREATE VIEW @extschema@.target_wide WITH (security_invoker = true) AS
 WITH leaf AS (
 	SELECT t.plan_id, t.metric_id, t.slice, t.amount,
 		   (pg_catalog.date_part('year', pg_catalog.lower(t.period)) * 12 + pg_catalog.date_part('month', pg_catalog.lower(t.period))
-			- pg_catalog.date_part('year', pg_catalog.lower(p.period)) * 12 - pg_catalog.date_part('month', pg_catalog.lower(p.period)))::integer + 1 AS first_month,
+			- pg_catalog.date_part('year', pg_catalog.lower(p.period)) * 12 - pg_catalog.date_part('month', pg_catalog.lower(p.period)))::integer AS first_month,
 		   (pg_catalog.date_part('year', pg_catalog.upper(t.period) - 1) * 12 + pg_catalog.date_part('month', pg_catalog.upper(t.period) - 1)
-			- pg_catalog.date_part('year', pg_catalog.lower(p.period)) * 12 - pg_catalog.date_part('month', pg_catalog.lower(p.period)))::integer + 1 AS last_month
+			- pg_catalog.date_part('year', pg_catalog.lower(p.period)) * 12 - pg_catalog.date_part('month', pg_catalog.lower(p.period)))::integer AS last_month
 	FROM @extschema@.target t
 	JOIN @extschema@.plan p ON p.plan_id = t.plan_id
 	WHERE t.n_children = 0
 ), placed AS (
-	SELECT l.*, CASE WHEN l.first_month = l.last_month THEN l.first_month END AS month,
-		   CASE WHEN (l.first_month - 1) / 3 = (l.last_month - 1) / 3 THEN (l.first_month - 1) / 3 + 1 END AS quarter
+	-- counted from 0, and within the year from 1
+	SELECT l.plan_id, l.metric_id, l.slice, l.amount,
+		   CASE WHEN l.first_month / 12 = l.last_month / 12 THEN l.first_month / 12 END AS year,
+		   CASE WHEN l.first_month = l.last_month THEN l.first_month % 12 + 1 END AS month,
+		   CASE WHEN l.first_month / 3 = l.last_month / 3 THEN l.first_month % 12 / 3 + 1 END AS quarter
 	FROM leaf l
 )
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, m.unit, l.slice,
+	   CASE WHEN y.first_day IS NOT NULL THEN GREATEST(pg_catalog.lower(p.period), y.first_day) END AS year_start,
+	   CASE WHEN y.first_day IS NOT NULL THEN LEAST(pg_catalog.upper(p.period), (y.first_day + interval '1 year')::date) - 1 END AS year_end,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 1) AS m01,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 2) AS m02,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 3) AS m03,
@@ -122,8 +132,9 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 FROM placed l
 JOIN @extschema@.plan p ON p.plan_id = l.plan_id
 JOIN @extschema@.metric m ON m.metric_id = l.metric_id
-GROUP BY p.plan_id, m.metric_id, l.slice;
-COMMENT ON VIEW @extschema@.target_wide IS 'A row per slice of the targets without children, time across; a period that a column does not hold whole is NULL there and counted in the total';
+CROSS JOIN LATERAL (SELECT (pg_catalog.date_trunc('month', pg_catalog.lower(p.period)::timestamp) + l.year * interval '1 year')::date AS first_day) y
+GROUP BY p.plan_id, m.metric_id, l.slice, y.first_day;
+COMMENT ON VIEW @extschema@.target_wide IS 'A row per slice of the targets without children and year of the plan, time across; a target that a column does not hold whole is NULL there and counted in the total, one of several years has a row of its own';
 COMMENT ON COLUMN @extschema@.target_wide.plan IS 'Plan as calls name it';
 COMMENT ON COLUMN @extschema@.target_wide.plan_family IS 'Plan family';
 COMMENT ON COLUMN @extschema@.target_wide.plan_version IS 'Version within the family';
@@ -131,23 +142,25 @@ COMMENT ON COLUMN @extschema@.target_wide.is_current IS 'Is this the current ver
 COMMENT ON COLUMN @extschema@.target_wide.metric IS 'Metric';
 COMMENT ON COLUMN @extschema@.target_wide.unit IS 'Unit of the amounts';
 COMMENT ON COLUMN @extschema@.target_wide.slice IS 'What the row is for: dimension -> member';
-COMMENT ON COLUMN @extschema@.target_wide.m01 IS 'Month 1 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m02 IS 'Month 2 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m03 IS 'Month 3 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m04 IS 'Month 4 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m05 IS 'Month 5 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m06 IS 'Month 6 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m07 IS 'Month 7 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m08 IS 'Month 8 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m09 IS 'Month 9 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m10 IS 'Month 10 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m11 IS 'Month 11 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.m12 IS 'Month 12 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.q1 IS 'Quarter 1 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.q2 IS 'Quarter 2 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.q3 IS 'Quarter 3 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.q4 IS 'Quarter 4 of the plan, in the unit';
-COMMENT ON COLUMN @extschema@.target_wide.total IS 'The whole plan period, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.year_start IS 'First day of the plan year, twelve months from the month in which the plan starts; NULL: targets of several plan years';
+COMMENT ON COLUMN @extschema@.target_wide.year_end IS 'Last day of the plan year, inclusive; NULL: targets of several plan years';
+COMMENT ON COLUMN @extschema@.target_wide.m01 IS 'Month 1 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m02 IS 'Month 2 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m03 IS 'Month 3 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m04 IS 'Month 4 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m05 IS 'Month 5 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m06 IS 'Month 6 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m07 IS 'Month 7 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m08 IS 'Month 8 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m09 IS 'Month 9 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m10 IS 'Month 10 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m11 IS 'Month 11 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m12 IS 'Month 12 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.q1 IS 'Months 1 to 3 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.q2 IS 'Months 4 to 6 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.q3 IS 'Months 7 to 9 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.q4 IS 'Months 10 to 12 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.total IS 'All of the row, in the unit';
 
 CREATE VIEW @extschema@.split_log WITH (security_invoker = true) AS
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
@@ -187,17 +200,44 @@ COMMENT ON COLUMN @extschema@.split_log.reason IS 'Why, as the setting target_sp
 CREATE VIEW @extschema@.plan_check WITH (security_invoker = true) AS
 WITH RECURSIVE node AS (
 	SELECT t.*, pm.quantum, c.n AS n_found, c.amount AS child_amount,
+		   c.first_level, c.last_level, CASE WHEN c.first_split = t.split_id AND c.last_split = t.split_id THEN c.weight END AS child_weight,
+		   p.period AS plan_period,
 		   pt.target_id AS found_parent, pt.period AS parent_period, pt.slice AS parent_slice,
 		   pt.depth AS parent_depth, pt.metric_id AS parent_metric,
-		   d.name AS edge_dimension, mb.slice_value AS edge_value, mb.member_id AS found_member
+		   d.name AS edge_dimension, d.dimension_id AS edge_dimension_id, dl.name AS edge_level,
+		   mb.slice_value AS edge_value, mb.member_id AS found_member
 	FROM @extschema@.target t
 	LEFT JOIN @extschema@.plan_metric pm ON pm.plan_id = t.plan_id AND pm.metric_id = t.metric_id
 	LEFT JOIN @extschema@.target pt ON pt.plan_id = t.plan_id AND pt.target_id = t.parent_id
 	LEFT JOIN @extschema@.member mb ON mb.member_id = t.member_id
 	LEFT JOIN @extschema@.dimension d ON d.dimension_id = mb.dimension_id
-	LEFT JOIN (SELECT k.plan_id, k.parent_id, pg_catalog.count(*) AS n, pg_catalog.sum(k.amount) AS amount
+	LEFT JOIN @extschema@.dimension_level dl ON dl.dimension_id = mb.dimension_id AND dl.depth = mb.depth
+	LEFT JOIN @extschema@.plan p ON p.plan_id = t.plan_id
+	LEFT JOIN (SELECT k.plan_id, k.parent_id, pg_catalog.count(*) AS n, pg_catalog.sum(k.amount) AS amount,
+					  pg_catalog.min(k.level COLLATE "C") AS first_level, pg_catalog.max(k.level COLLATE "C") AS last_level,
+					  pg_catalog.min(k.split_id) AS first_split, pg_catalog.max(k.split_id) AS last_split, pg_catalog.sum(k.weight) AS weight
 			   FROM @extschema@.target k WHERE k.parent_id IS NOT NULL
 			   GROUP BY k.plan_id, k.parent_id) c ON c.plan_id = t.plan_id AND c.parent_id = t.target_id
+), above AS (
+	-- members and those above them, with the days on which that holds; one
+	-- that another was merged into is below the other's parent as well
+	(SELECT mp.member_id, mp.parent_id AS ancestor_id, mp.valid
+	 FROM @extschema@.member_parent mp
+	 UNION
+	 SELECT ma.member_id, ma.parent_id, ma.valid
+	 FROM @extschema@.member_alias ma WHERE ma.parent_id IS NOT NULL)
+	UNION
+	SELECT a.member_id, mp.parent_id, a.valid * mp.valid
+	FROM above a
+	JOIN @extschema@.member_parent mp ON mp.member_id = a.ancestor_id AND mp.valid && a.valid
+), changed AS (
+	-- splits of which a target was changed, moved, merged or deleted since
+	SELECT t.plan_id, t.split_id
+	FROM @extschema@.revision r
+	JOIN @extschema@.target t ON t.plan_id = r.plan_id AND t.target_id = r.target_id
+	UNION
+	SELECT r.plan_id, (r.old_row ->> 'split_id')::bigint
+	FROM @extschema@.revision r WHERE r.old_row IS NOT NULL
 ), sibling AS (
 	SELECT t.plan_id, t.metric_id, t.target_id, t.parent_id, t.period,
 		   pg_catalog.lag(pg_catalog.upper(t.period)) OVER s AS previous_end,
@@ -213,9 +253,7 @@ WITH RECURSIVE node AS (
 	FROM @extschema@.target t
 	JOIN @extschema@.target pt ON pt.plan_id = t.plan_id AND pt.target_id = t.parent_id
 	WHERE t.split_id IS NOT NULL AND pt.split_id IS DISTINCT FROM t.split_id
-	  AND NOT EXISTS (SELECT FROM @extschema@.revision r
-					  JOIN @extschema@.target rt ON rt.plan_id = r.plan_id AND rt.target_id = r.target_id
-					  WHERE rt.plan_id = t.plan_id AND rt.split_id = t.split_id)
+	  AND NOT EXISTS (SELECT FROM changed x WHERE x.plan_id = t.plan_id AND x.split_id = t.split_id)
 	GROUP BY t.plan_id, t.split_id, t.parent_id
 ), fair AS (
 	SELECT t.plan_id, t.metric_id, t.target_id, t.split_id, t.amount, t.weight, b.weight AS block_weight, b.amount AS block_amount
@@ -251,6 +289,44 @@ WITH RECURSIVE node AS (
 	SELECT n.plan_id, n.metric_id, n.target_id, 'member', pg_catalog.format('is for member %s, which does not exist', n.member_id)
 	FROM node n WHERE n.member_id <> 0 AND n.found_member IS NULL
 	UNION ALL
+	-- A split takes the tree of members of its target's first day, which is one from the plan's to the
+	-- target's own
+	SELECT n.plan_id, n.metric_id, n.target_id, 'member',
+		   pg_catalog.format('is for %s of %s, which is not below %s', n.edge_value, n.edge_dimension, am.slice_value)
+	FROM node n
+	JOIN @extschema@.member am ON am.dimension_id = n.edge_dimension_id AND am.slice_value = n.parent_slice -> n.edge_dimension
+	WHERE NOT EXISTS (SELECT FROM above a
+					  WHERE a.member_id = n.member_id AND a.ancestor_id = am.member_id
+						AND a.valid && pg_catalog.daterange(LEAST(pg_catalog.lower(n.plan_period), pg_catalog.lower(n.period)),
+															pg_catalog.lower(n.period), '[]'))
+	UNION ALL
+	SELECT n.plan_id, n.metric_id, n.target_id, 'level',
+		   CASE WHEN n.parent_id IS NULL THEN pg_catalog.format('has level "%s", an overall target has "total"', n.level)
+				WHEN n.member_id = 0 THEN pg_catalog.format('has level "%s", which is no grain', n.level)
+				ELSE pg_catalog.format('has level "%s", its member is of level "%s"', n.level, n.edge_level) END
+	FROM node n
+	WHERE CASE WHEN n.parent_id IS NULL THEN n.level <> 'total'
+			   WHEN n.member_id = 0 THEN n.level NOT IN ('year', 'half', 'quarter', 'month', 'week', 'day')
+			   ELSE n.level <> n.edge_level END
+	UNION ALL
+	-- the names of levels and grains are one namespace: one name is one dimension and level, or time
+	SELECT n.plan_id, n.metric_id, n.target_id, 'siblings',
+		   pg_catalog.format('has children of level "%s" and of level "%s"', n.first_level, n.last_level)
+	FROM node n WHERE n.first_level <> n.last_level
+	UNION ALL
+	SELECT n.plan_id, n.metric_id, n.target_id, 'weight',
+		   pg_catalog.format('has weight %s, its children add up to %s', n.weight, n.child_weight)
+	FROM node n
+	WHERE n.weight <> n.child_weight
+	  -- parts that were merged, moved or taken away since have left their weights behind
+	  AND NOT EXISTS (SELECT FROM changed x WHERE x.plan_id = n.plan_id AND x.split_id = n.split_id)
+	UNION ALL
+	SELECT n.plan_id, n.metric_id, n.target_id, 'period', pg_catalog.format('is for %s, its plan for %s', n.period, n.plan_period)
+	FROM node n WHERE n.parent_id IS NULL AND n.period <> n.plan_period
+	UNION ALL
+	SELECT n.plan_id, n.metric_id, n.target_id, 'slice', pg_catalog.format('has slice %s, an overall target has {}', n.slice)
+	FROM node n WHERE n.parent_id IS NULL AND n.slice <> '{}'
+	UNION ALL
 	SELECT n.plan_id, n.metric_id, n.target_id, 'slice',
 		   pg_catalog.format('has slice %s below %s', n.slice, n.parent_slice)
 	FROM node n
@@ -269,9 +345,9 @@ WITH RECURSIVE node AS (
 	FROM sibling s WHERE s.n > 1 AND s.previous_end <> pg_catalog.lower(s.period)
 	UNION ALL
 	SELECT s.plan_id, s.metric_id, s.parent_id, 'period',
-		   pg_catalog.format('is for %s, its parts %s on %s', pt.period,
-							 CASE WHEN s.n = 1 THEN 'start' ELSE 'end before' END,
-							 CASE WHEN s.n = 1 THEN pg_catalog.lower(s.period) ELSE pg_catalog.upper(s.period) END)
+		   CASE WHEN s.n = 1 AND s.next_id IS NULL THEN pg_catalog.format('is for %s, its only part for %s', pt.period, s.period)
+				WHEN s.n = 1 THEN pg_catalog.format('is for %s, its parts start on %s', pt.period, pg_catalog.lower(s.period))
+				ELSE pg_catalog.format('is for %s, its parts end before %s', pt.period, pg_catalog.upper(s.period)) END
 	FROM sibling s JOIN @extschema@.target pt ON pt.plan_id = s.plan_id AND pt.target_id = s.parent_id
 	WHERE (s.n = 1 AND pg_catalog.lower(s.period) <> pg_catalog.lower(pt.period))
 	   OR (s.next_id IS NULL AND pg_catalog.upper(s.period) <> pg_catalog.upper(pt.period))
@@ -281,14 +357,21 @@ WITH RECURSIVE node AS (
 	WHERE n.split_id IS NOT NULL
 	  AND NOT EXISTS (SELECT FROM @extschema@.split s WHERE s.plan_id = n.plan_id AND s.split_id = n.split_id)
 	UNION ALL
-	-- floor or ceiling of the exact share: less than one unit away, compared without a division
+	SELECT n.plan_id, n.metric_id, n.target_id, 'bounds',
+		   pg_catalog.format('is %s, not between %s and %s', n.amount, COALESCE(n.at_least::text, '...'), COALESCE(n.at_most::text, '...'))
+	FROM node n WHERE n.amount < n.at_least OR n.amount > n.at_most
+	UNION ALL
+	-- floor or ceiling of the exact share in the call's quantum: less than one unit away, compared
+	-- without a division.  What bounds or another system's residual decided is not asked to be fair.
 	SELECT f.plan_id, f.metric_id, f.target_id, 'fair',
 		   pg_catalog.format('is %s, its exact share is %s', f.amount,
 							 pg_catalog.round(f.block_amount * f.weight / f.block_weight, pg_catalog.scale(pm.quantum) + 4))
 	FROM fair f
 	JOIN @extschema@.plan_metric pm ON pm.plan_id = f.plan_id AND pm.metric_id = f.metric_id
-	WHERE f.block_weight > 0
-	  AND pg_catalog.abs(f.amount * f.block_weight - f.block_amount * f.weight) >= pm.quantum * f.block_weight
+	JOIN @extschema@.split s ON s.plan_id = f.plan_id AND s.split_id = f.split_id
+	WHERE f.block_weight > 0 AND NOT s.arguments ?| '{bounds,bounds_from,residual}'
+	  AND pg_catalog.abs(f.amount * f.block_weight - f.block_amount * f.weight)
+		  >= COALESCE((s.arguments ->> 'quantum')::numeric, pm.quantum) * f.block_weight
 )
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
@@ -304,7 +387,7 @@ COMMENT ON COLUMN @extschema@.plan_check.plan_version IS 'Version within the fam
 COMMENT ON COLUMN @extschema@.plan_check.is_current IS 'Is this the current version?';
 COMMENT ON COLUMN @extschema@.plan_check.metric IS 'Metric';
 COMMENT ON COLUMN @extschema@.plan_check.target_id IS 'Target';
-COMMENT ON COLUMN @extschema@.plan_check.promise IS 'What is broken: sum, counter, parent, depth, metric, quantum, member, slice, period, split or fair';
+COMMENT ON COLUMN @extschema@.plan_check.promise IS 'What is broken: sum, counter, parent, depth, metric, quantum, member, level, siblings, weight, slice, period, split or fair';
 COMMENT ON COLUMN @extschema@.plan_check.problem IS 'In words, amounts in the metric''s unit';
 
 CREATE FUNCTION @extschema@.create_flat_view(plan text, view_name text DEFAULT NULL)

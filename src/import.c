@@ -411,6 +411,8 @@ refuse_problems(const ts_import *im)
 			else
 				ts_name_list_add(&list, ts_name_list_full(&list) ? "" : problem_name(im, &im->problems[i]));
 		}
+		if (!first)
+			elog(ERROR, "problems of kind %d are counted but not listed", kind);
 		hint = problem_hint(im, first);
 		ereport(ERROR,
 				(errcode(problem_kinds[kind].sqlstate),
@@ -923,7 +925,7 @@ load_bounds(ts_import *im)
 			   " pg_catalog.floor(LEAST(t.at_most, t.stretch_amount) / $3) * $3"
 			   " FROM target_split.target AS t WHERE t.plan_id = $1 AND t.metric_id = $2"
 			   " AND (t.locked OR t.at_least IS NOT NULL OR t.at_most IS NOT NULL"
-			   " OR t.floor_amount IS NOT NULL OR t.stretch_amount IS NOT NULL)", &args, true);
+			   " OR t.floor_amount IS NOT NULL OR t.stretch_amount IS NOT NULL)", &args, false);
 	if (n == 0)
 		return;
 	im->bounds = MemoryContextAllocZero(im->context, sizeof(ts_import_bounds) * n);

@@ -292,22 +292,26 @@ make_labels(ts_import *im)
 static bool
 parse_day(const char *text, DateADT *day, const char **rest)
 {
-	int			year,
-				month,
-				dom;
+	static const char pattern[] = "dddd-dd-dd";
+	int			part[3] = {0};	/* year, month, day */
+	int			n = 0;
 	int			y,
 				m,
 				d;
-	int			length = 0;
 
-	if (strspn(text, "0123456789") != 4 ||
-		sscanf(text, "%4d-%2d-%2d%n", &year, &month, &dom, &length) != 3 || length != 10 ||
-		strspn(text, "0123456789-") < 10)
-		return false;
-	*rest = text + length;
-	*day = ts_ymd_to_day(year, month, dom);
+	for (int i = 0; pattern[i]; i++)
+	{
+		if (pattern[i] == '-' ? text[i] != '-' : text[i] < '0' || text[i] > '9')
+			return false;		/* the end of the text is neither */
+		if (pattern[i] == '-')
+			n++;
+		else
+			part[n] = part[n] * 10 + text[i] - '0';
+	}
+	*rest = text + strlen(pattern);
+	*day = ts_ymd_to_day(part[0], part[1], part[2]);
 	ts_day_to_ymd(*day, &y, &m, &d);
-	return y == year && m == month && d == dom;
+	return y == part[0] && m == part[1] && d == part[2];
 }
 
 /*
@@ -665,6 +669,7 @@ find_member(ts_import *im, const ts_sheet_row *r, int key_no)
 	const ts_members *members = im->tree->members;
 	char	  **codes;
 	int32		member;
+	int32		above;
 
 	/* the column of a dimension has members of any of its levels */
 	if (key->alone && key->depth == 1)
@@ -676,6 +681,9 @@ find_member(ts_import *im, const ts_sheet_row *r, int key_no)
 		entry = hash_search(key->by_text, &r->codes[key_no], HASH_FIND, NULL);
 		if (entry && entry->member >= 0)
 			return entry->member;
+		member = entry ? -1 : ts_members_find_alias(members, key->dim, r->codes[key_no]);
+		if (member >= 0)
+			return member;
 	}
 	codes = palloc0(sizeof(char *) * key->depth);
 	for (int i = 0; i <= key_no; i++)
@@ -684,11 +692,10 @@ find_member(ts_import *im, const ts_sheet_row *r, int key_no)
 	member = ts_members_find_fact(members, key->dim, key->depth, codes);
 	pfree(codes);
 	/* what a column further up says must be true */
-	for (int i = 0; i < key_no && member >= 0; i++)
-		if (im->keys[i].dimension_id == key->dimension_id && r->codes[i] &&
-			strcmp(members->members[Max(ts_members_ancestor(members, member, im->keys[i].depth), 0)].code,
-				   r->codes[i]) != 0)
-			member = -1;
+	above = r->member[key->dim];
+	if (member >= 0 && above >= 0 &&
+		ts_members_ancestor(members, member, members->members[above].depth) != above)
+		member = -1;
 	return member;
 }
 

@@ -290,7 +290,7 @@ void
 ts_select_targets(FunctionCallInfo fcinfo, int first, ts_selection *selection, MemoryContext context)
 {
 	ts_args		args = {0};
-	ts_plan		plan;
+	ts_plan		plan = {0};
 	int64		root = 0;
 
 	if (PG_ARGISNULL(first) == (PG_ARGISNULL(first + 1) && PG_ARGISNULL(first + 2)))

@@ -568,29 +568,31 @@ check_conflicts(const ts_args *args, const char *dimension, const char *level,
 {
 	uint64		n;
 
-	n = ts_run("WITH pair AS ("
-			   "SELECT f.code, p.path AS parent, EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
-			   " WHERE m.dimension_id = $1 AND m.path = p.path || f.code) AS known"
-			   " FROM (SELECT DISTINCT a.code, a.parent_id"
-			   " FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS a(code, parent_id)"
-			   " WHERE a.code IS NOT NULL) AS f"
-			   " JOIN " TS_SCHEMA ".member AS p ON p.member_id = f.parent_id"
-			   "), every_pair AS ("
-			   "SELECT pair.code, pair.parent, pair.known FROM pair"
-			   " UNION SELECT m.code, m.path[1:m.depth - 1], true FROM " TS_SCHEMA ".member AS m"
-			   " WHERE m.dimension_id = $1 AND m.depth = $2"
-			   " AND m.code IN (SELECT pair.code FROM pair WHERE NOT pair.known)"
-			   " UNION SELECT x.code, m.path, true FROM " TS_SCHEMA ".member_alias AS x"
-			   " JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.parent_id"
-			   " WHERE x.dimension_id = $1 AND x.depth = $2"
-			   " AND x.code IN (SELECT pair.code FROM pair WHERE NOT pair.known))"
-			   " SELECT CASE WHEN pg_catalog.char_length(e.code) > " CppAsString2(SHOWN_CODE_CHARS)
-			   " THEN pg_catalog.left(e.code, " CppAsString2(SHOWN_CODE_CHARS) ") || '...' ELSE e.code END || ' (' || pg_catalog.array_to_string((pg_catalog.array_agg("
-			   "pg_catalog.array_to_string(e.parent, ' > ') ORDER BY e.parent COLLATE \"C\"))[1:5], ', ')"
-			   " || CASE WHEN pg_catalog.count(*) > 5 THEN ', and ' || pg_catalog.count(*) - 5 || ' more' ELSE '' END || ')'"
-			   " FROM every_pair AS e GROUP BY e.code"
-			   " HAVING pg_catalog.count(*) > 1 AND NOT pg_catalog.bool_and(e.known)"
-			   " ORDER BY e.code COLLATE \"C\"", args, false);
+	n = ts_run(psprintf("WITH pair AS ("
+						"SELECT f.code, p.path AS parent, EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
+						" WHERE m.dimension_id = $1 AND m.path = p.path || f.code) AS known"
+						" FROM (SELECT DISTINCT a.code, a.parent_id"
+						" FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS a(code, parent_id)"
+						" WHERE a.code IS NOT NULL) AS f"
+						" JOIN " TS_SCHEMA ".member AS p ON p.member_id = f.parent_id"
+						"), every_pair AS ("
+						"SELECT pair.code, pair.parent, pair.known FROM pair"
+						" UNION SELECT m.code, m.path[1:m.depth - 1], true FROM " TS_SCHEMA ".member AS m"
+						" WHERE m.dimension_id = $1 AND m.depth = $2"
+						" AND m.code IN (SELECT pair.code FROM pair WHERE NOT pair.known)"
+						" UNION SELECT x.code, m.path, true FROM " TS_SCHEMA ".member_alias AS x"
+						" JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.parent_id"
+						" WHERE x.dimension_id = $1 AND x.depth = $2"
+						" AND x.code IN (SELECT pair.code FROM pair WHERE NOT pair.known))"
+						" SELECT CASE WHEN pg_catalog.char_length(e.code) > %d"
+						" THEN pg_catalog.left(e.code, %d) || '...' ELSE e.code END || ' (' || pg_catalog.array_to_string((pg_catalog.array_agg("
+						"pg_catalog.array_to_string(e.parent, ' > ') ORDER BY e.parent COLLATE \"C\"))[1:5], ', ')"
+						" || CASE WHEN pg_catalog.count(*) > 5 THEN ', and ' || pg_catalog.count(*) - 5 || ' more' ELSE '' END || ')'"
+						" FROM every_pair AS e GROUP BY e.code"
+						" HAVING pg_catalog.count(*) > 1 AND NOT pg_catalog.bool_and(e.known)"
+						" ORDER BY e.code COLLATE \"C\"",
+						SHOWN_CODE_CHARS, SHOWN_CODE_CHARS),
+			   args, false);
 	if (n > 0)
 		ereport(can_wait ? WARNING : ERROR,
 				(errcode(ERRCODE_CARDINALITY_VIOLATION),
@@ -614,17 +616,18 @@ check_lengths(const ts_args *args, const char *dimension, const char *level)
 {
 	uint64		n;
 
-	n = ts_run("SELECT pg_catalog.left(f.code, " CppAsString2(SHOWN_CODE_CHARS) ") || '... (' || pg_catalog.char_length(f.code) || ')'"
-			   " FROM (SELECT DISTINCT a.code, a.parent_id"
-			   " FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS a(code, parent_id)"
-			   " WHERE a.code IS NOT NULL) AS f"
-			   " LEFT JOIN " TS_SCHEMA ".member AS p ON p.dimension_id = $1 AND p.member_id = f.parent_id"
-			   " WHERE ($2 = 1 OR p.member_id IS NOT NULL)"
-			   " AND (pg_catalog.char_length(f.code) > " CppAsString2(TS_MAX_CODE_CHARS)
-			   " OR pg_catalog.octet_length(f.code)"
-			   " + pg_catalog.octet_length(COALESCE(pg_catalog.array_to_string(p.path, ''), ''))"
-			   " > " CppAsString2(TS_MAX_PATH_BYTES) ")"
-			   " ORDER BY f.code COLLATE \"C\"", args, false);
+	n = ts_run(psprintf("SELECT pg_catalog.left(f.code, %d) || '... (' || pg_catalog.char_length(f.code) || ')'"
+						" FROM (SELECT DISTINCT a.code, a.parent_id"
+						" FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS a(code, parent_id)"
+						" WHERE a.code IS NOT NULL) AS f"
+						" LEFT JOIN " TS_SCHEMA ".member AS p ON p.dimension_id = $1 AND p.member_id = f.parent_id"
+						" WHERE ($2 = 1 OR p.member_id IS NOT NULL)"
+						" AND (pg_catalog.char_length(f.code) > %d"
+						" OR pg_catalog.octet_length(f.code)"
+						" + pg_catalog.octet_length(COALESCE(pg_catalog.array_to_string(p.path, ''), '')) > %d)"
+						" ORDER BY f.code COLLATE \"C\"",
+						SHOWN_CODE_CHARS, TS_MAX_CODE_CHARS, TS_MAX_PATH_BYTES),
+			   args, false);
 	if (n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),

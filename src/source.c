@@ -1032,6 +1032,24 @@ ts_members_find_fact(const ts_members *m, int dim_no, int depth,
 }
 
 int32
+ts_members_find_alias(const ts_members *m, int dim_no, const char *code)
+{
+	int32		found = -1;
+
+	for (int i = 0; i < m->n_aliases; i++)
+	{
+		const ts_alias *alias = &m->aliases[i];
+
+		if (alias->dim_no != dim_no || strcmp(alias->code, code) != 0 || alias->member == found)
+			continue;
+		if (found >= 0)
+			return -1;
+		found = alias->member;
+	}
+	return found;
+}
+
+int32
 ts_members_child(const ts_members *m, int dim_no, int32 parent, const char *code)
 {
 	return *path_slot(m, dim_no, parent, code) - 1;

@@ -251,6 +251,9 @@ extern int32 ts_members_by_id(const ts_members *m, int64 member_id);
  */
 extern int32 ts_members_ancestor(const ts_members *m, int32 index, int depth);
 
+/* Index of the member that the only alias of that code stands for, or -1 */
+extern int32 ts_members_find_alias(const ts_members *m, int dim_no, const char *code);
+
 /*
  * Index of the member that a person names: a code, which must be unique in
  * the dimension, or an array with the path from the top.  Where no member has

@@ -389,8 +389,14 @@ WITH gone AS (DELETE FROM target WHERE plan_id = :plan_no AND slice = '{"type": 
 			  SELECT parent_id, :third, (SELECT member_id FROM member WHERE code = 'Ab'), 0, plan_id, metric_id, depth, 'town', period, amount - 7, '{"type": "small", "market": "Ab"}' FROM gone)
 UPDATE target SET amount = amount + 7, weight = 5 WHERE plan_id = :plan_no AND slice = '{"type": "small", "market": "East"}';
 UPDATE revision SET split_id = :third WHERE revision_id > :mark;
-SELECT * FROM plan_check WHERE plan = 'U' AND promise <> 'slice';
+SELECT * FROM plan_check WHERE plan = 'U' AND promise NOT IN ('slice', 'siblings');
 SELECT undo_split(:third);
 SELECT count(*) AS other FROM (SELECT to_jsonb(t) FROM target t WHERE plan_id = :plan_no EXCEPT TABLE undo_tree) x;
 SELECT (SELECT count(*) FROM target WHERE plan_id = :plan_no) = (SELECT count(*) FROM undo_tree) AS all_there;
 SELECT * FROM plan_check;
+
+DROP VIEW over_tree, part, t;
+DROP TABLE over_weights, random_outcome;
+RESET search_path;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;

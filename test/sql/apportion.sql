@@ -13,9 +13,12 @@ SELECT name, apportion(100, sales) OVER () FROM region;
 SELECT name, apportion(99, sales, 1) OVER () FROM region;
 SELECT name, apportion(100, sales * length(name)) OVER () FROM region ORDER BY name;
 
--- Published vectors, shares in whole units
+-- Published vectors, shares in whole units.  Reference cases 01 (largest
+-- remainder), 05 (what money libraries return for cents), 06 (edge cases) and 07
+-- (pg_int_split); source says where the numbers are from.
 CREATE TEMP TABLE published(id int, units numeric, weights numeric[], expected numeric[], source text);
 INSERT INTO published VALUES
+-- case 01: largest remainder, published vectors
 (1, 60, '{216,310,22,32}', '{23,32,2,3}', 'proporz test-quota.R, de.wikipedia Hare-Niemeyer'),
 (2, 10, '{47000,16000,15800,12000,6100,3100}', '{5,2,1,1,1,0}', 'proporz test-quota.R, en.wikipedia Largest remainder method'),
 (3, 31, '{720257,323524,257466,213138,144392,88315}', '{13,6,5,4,2,1}', 'proporz test-quota.R, de.wikipedia'),
@@ -28,7 +31,7 @@ INSERT INTO published VALUES
 (10, 3, '{10,9,8,8,11,12}', '{1,0,0,0,1,1}', 'martinlackner/apportionment, fewer seats than parties'),
 (11, 17, '{4,3,2,1}', '{7,5,3,2}', 'humanleague tests/test_all.py, p = .4 .3 .2 .1'),
 (12, 11, '{1,2,3,4}', '{1,2,3,5}', 'humanleague README, p = .1 .2 .3 .4'),
--- cent allocation: what money libraries were reported to get wrong
+-- case 05, cent allocation: what money libraries were reported to get wrong
 (21, 12000, '{66667,33333}', '{8000,4000}', 'RubyMoney/money #971 (was 8001 3999)'),
 (22, -1000, '{0.6667,0.3333}', '{-667,-333}', 'RubyMoney/money #652 (was -666 -334)'),
 (23, 700273, '{1.1818583143661,1.1818583143661,1.1818583143661,1.1818583143661,1.1818583143661,1.1818583143661,1.1818583143661,1.170126087450276,1.0,1.0,1.0,1.0}',
@@ -42,7 +45,7 @@ INSERT INTO published VALUES
 (30, 29900, '{265.09,0,33.91}', '{26509,0,3391}', 'macor161/ts-money PR 5 (was 26509 1 3390)'),
 (31, 5, '{45,55}', '{2,3}', 'Shopify/money PR 175 (was 3 2)'),
 (32, 10000, '{30,20,40,40}', '{2308,1538,3077,3077}', 'brick/money PR 62 (kept 3 units apart)'),
--- edge cases: the Alabama paradox, magnitudes, floors that binary fractions miss
+-- case 06, edge cases: the Alabama paradox, magnitudes, floors that binary fractions miss
 (41, 10, '{6,6,2}', '{4,4,2}', 'Alabama paradox, 10 units'),
 (42, 11, '{6,6,2}', '{5,5,1}', 'Alabama paradox, 11 units'),
 (43, 123456789012345678, '{1,2,3}', '{20576131502057613,41152263004115226,61728394506172839}', 'beyond 2^53'),
@@ -51,7 +54,7 @@ INSERT INTO published VALUES
 (46, 0, '{0,0}', '{0,0}', 'nothing to share and nobody to share it'),
 (47, 7, '{5}', '{7}', 'one weight gets everything'),
 (48, 100, '{1,1,1}', '{34,33,33}', 'a tie: the first one'),
--- whitslack/pg_int_split: its README's numbers, where its code differs
+-- case 07, whitslack/pg_int_split: its README's numbers, where its code differs
 (61, 100, '{2,3,4}', '{22,33,45}', 'pg_int_split (returned 23 33 44)'),
 (62, 100, '{1,1,NULL,1}', '{34,33,NULL,33}', 'pg_int_split (returned 33 33 NULL 33)'),
 (63, 6277, '{5,3,4}', '{2616,1569,2092}', 'pg_int_split README'),
@@ -71,7 +74,7 @@ FROM (SELECT id, source, expected, array_agg(share ORDER BY i) AS ours
 	  GROUP BY id, source, expected) t
 WHERE ours IS DISTINCT FROM expected;
 
--- mixed signs were divided by pg_int_split (-7 17); here they are refused
+-- cases 06 and 07: mixed signs were divided by pg_int_split (-7 17); here they are refused
 SELECT apportion_array(10, '{-3,7}', 1);
 
 -- Random inputs against largest remainder with exact numerics in SQL

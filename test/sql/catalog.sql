@@ -29,12 +29,13 @@ WHERE c.relnamespace = 'target_split'::regnamespace AND c.relkind = 'v' AND a.at
   AND col_description(c.oid, a.attnum) !~ 'unit|1 = 100 %|0\.05 = |[Ff]actor|[Ff]raction|[Ww]orking days|[Dd]ays|percent'
 ORDER BY c.relname, a.attnum;
 -- functions that run statements look names up in a fixed search_path; those on
--- calendars qualify every operator instead, and create_flat_view creates in the
--- caller's schema before it sets its own
+-- calendars qualify every operator instead, create_flat_view creates in the
+-- caller's schema before it sets its own, and names in a body that was parsed
+-- when the function was made are not looked up again
 SELECT p.oid::regprocedure AS function FROM pg_proc p
 WHERE p.pronamespace = 'target_split'::regnamespace AND p.provolatile <> 'i' AND p.prokind <> 'w'
   AND p.prorettype <> 'trigger'::regtype AND p.proname NOT IN ('add_calendar', 'periods', 'create_flat_view')
-  AND (p.proconfig IS NULL OR 'search_path=pg_catalog, pg_temp' <> ALL (p.proconfig))
+  AND p.prosqlbody IS NULL AND (p.proconfig IS NULL OR 'search_path=pg_catalog, pg_temp' <> ALL (p.proconfig))
 ORDER BY 1;
 -- nothing runs with other rights than the caller's
 SELECT p.oid::regprocedure AS function FROM pg_proc p

@@ -236,6 +236,15 @@ INSERT INTO bad_codes VALUES (NULL, 'Xi', 1), ('East', 'Ab', 2), ('West', 'Zz', 
 SELECT count(*) FROM import_targets('P', 'sales', 'bad_codes', '{"market": "region", "province": "town"}', amount => 'amount');
 SELECT outcome, slice, sheet_row, cell, problem FROM preview_import('P', 'sales', 'bad_codes', '{"market": "region", "province": "town"}', amount => 'amount') WHERE problem IS NOT NULL;
 
+-- old codes of renamed and merged members
+SELECT count(*) > 0 AS line FROM rename_member('line', 'B', 'Bee');
+SELECT count(*) > 0 AS town FROM rename_member('market', '["East", "Yu"]', 'Yuan');
+CREATE TABLE old_codes (market text, town text, line text, amount numeric);
+INSERT INTO old_codes VALUES ('Yu', 'Yu', 'B', 1), ('Yuan', 'Yuan', 'Bee', 2);
+SELECT outcome, sheet_row, cell, problem FROM preview_import('P', 'sales', 'old_codes', '{"market": "market", "line": "line"}', amount => 'amount') WHERE outcome = 'unknown member';
+UPDATE old_codes SET market = 'East';
+SELECT outcome, sheet_row, cell, problem FROM preview_import('P', 'sales', 'old_codes', '{"market": "market", "province": "town", "line": "line"}', amount => 'amount') WHERE outcome = 'unknown member';
+
 -- --------------------------------------------------- there and back again
 SELECT create_plan('Y', '[2024-01-01,2025-01-01)') > 0 AS plan, set_target('Y', 'sales', amount => 123456.78) > 0 AS target;
 SELECT count(*) FROM split_target(root_target('Y', 'sales'), '{market,province,line,month}', method => 'equal');

@@ -70,7 +70,7 @@ SQL
 # C functions that run no SQL, and functions whose body was parsed when they were made, need none;
 # three set or need no path for reasons of their own.
 my %pathless = map { $_ => 1 } qw(apportion apportion_array apportion_tree period_label periods periods_support
-	add_calendar attainment create_flat_view target_guard);
+	add_calendar attainment create_flat_view slice_rules slice_terms target_guard);
 is(join(' ', grep { !$pathless{$_} } rows($database, <<"SQL")), '', 'every function that runs SQL has a search path of its own');
 $member
 SELECT p.proname FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
