@@ -46,7 +46,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
@@ -148,11 +147,7 @@ begin_call(FunctionCallInfo fcinfo, member_call *call, int reason)
 				 errdetail("Dimensions: %s.", ts_list(1))));
 	}
 	call->dimension_id = ts_int4(0, 1);
-	/* taken back with the function's own settings */
-	if (!PG_ARGISNULL(reason))
-		(void) set_config_option("target_split.reason",
-								 text_to_cstring(PG_GETARG_TEXT_PP(reason)),
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	ts_reason_argument(fcinfo, reason);
 }
 
 /* Puts the rows that were just read into the result */
@@ -952,7 +947,8 @@ refuse_unlike_targets(const member_call *call, const named_member *from,
 			   " pg_catalog.count(DISTINCT COALESCE(t.over_assignment, 0)) > 1 AS overs"
 			   " FROM node AS n JOIN " TS_SCHEMA ".target AS t ON t.plan_id = n.plan_id AND t.target_id = n.target_id"
 			   " WHERE n.n_same > 1 GROUP BY n.plan_id, n.heir)"
-			   " SELECT pg_catalog.array_to_string(s.ids, ' and ') || ' ' || w.problem FROM same AS s"
+			   " SELECT 'targets ' || pg_catalog.array_to_string(s.ids, ' and ') || ' ' || w.problem,"
+			   " s.plan_id, s.heir, w.place FROM same AS s"
 			   " CROSS JOIN LATERAL (VALUES (1, s.locked, 'are locked, or one of them is'),"
 			   " (2, s.periods, 'begin on one day and end on different ones'),"
 			   " (3, s.halves, 'are not all split'),"
@@ -962,11 +958,15 @@ refuse_unlike_targets(const member_call *call, const named_member *from,
 			   " (7, s.leasts, 'do not all have at_least'),"
 			   " (8, s.mosts, 'do not all have at_most'),"
 			   " (9, s.overs, 'have different over_assignment')) AS w(place, holds, problem)"
-			   " WHERE w.holds AND $1 IS NOT NULL ORDER BY s.plan_id, s.heir, w.place", &args, false) > 0)
+			   " WHERE w.holds AND $1 IS NOT NULL"
+			   " UNION ALL SELECT 'target ' || n.target_id || ' is locked and would be moved', n.plan_id, n.target_id, 0"
+			   " FROM node AS n JOIN " TS_SCHEMA ".target AS t ON t.plan_id = n.plan_id AND t.target_id = n.target_id"
+			   " WHERE n.n_same = 1 AND t.locked AND t.parent_id <> n.new_parent"
+			   " ORDER BY 2, 3, 4", &args, false) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("targets of member %s cannot be added to those of %s", from->path_text, into->path_text),
-				 errdetail("Targets %s.", ts_list(1)),
+				 errdetail("In the way: %s.", ts_list(1)),
 				 errhint("Unlock targets that may change, split both alike or take the parts of one back with " TS_SCHEMA ".unsplit_target(), and give bounds to both or to none.")));
 }
 

@@ -344,7 +344,15 @@ SAVEPOINT s;
 UPDATE target SET locked = true WHERE slice ->> 'place' LIKE 'Ware%' AND level = 'quarter' AND lower(period) < '2024-06-01';
 SELECT * FROM merge_member('place', 'Ware House', 'Warehouse');
 ROLLBACK TO s;
+SELECT count(*) FROM split_target(find_target('W', 'moves', '{"place": "Ware House"}'), '{shelf}');
+SELECT count(*) FROM split_target(find_target('W', 'moves', '{"place": "Warehouse"}'), '{shelf}');
+UPDATE target SET locked = true WHERE slice ->> 'place' = 'a' AND lower(period) < '2024-06-01';
+SELECT * FROM merge_member('place', 'Ware House', 'Warehouse');
+ROLLBACK TO s;
+-- a locked target that only gets another name is no hindrance
 SELECT unsplit_target(find_target('W', 'moves', '{"place": "Ware House"}'));
+UPDATE target SET locked = true WHERE slice ->> 'place' = 'Shop';
+SELECT change, count(*) FROM rename_member('place', 'Shop', 'Store') GROUP BY 1 ORDER BY 1;
 SELECT * FROM merge_member('place', 'Ware House', 'Warehouse');
 ROLLBACK TO s;
 SELECT unsplit_target(find_target('W', 'moves', '{"place": "Ware House"}'));
