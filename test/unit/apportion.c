@@ -18,42 +18,10 @@
 
 #include "engine/apportion.h"
 #include "engine/wide.h"
+#include "unit.h"
 
 #define TREES		100000
 #define MAX_NODES	400
-
-static int	tests = 0;
-static int	failures = 0;
-
-static void
-report(bool ok, const char *name)
-{
-	tests++;
-	if (!ok)
-		failures++;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-	fflush(stdout);
-}
-
-/* a generator of our own: the same numbers on every platform (splitmix64) */
-static uint64_t seed = 20240531;
-
-static uint64_t
-next_random(void)
-{
-	uint64_t	z = (seed += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-/* 0 .. limit - 1 */
-static uint64_t
-random_below(uint64_t limit)
-{
-	return next_random() % limit;
-}
 
 /* a random integer of at most bits bits, often with runs of ones and zeros */
 static ts_uint128
@@ -770,12 +738,12 @@ test_known_tree(void)
 int
 main(void)
 {
+	seed = 20240531;
 	test_division();
 	test_flat();
 	test_statuses();
 	test_known_tree();
 	test_trees();
 	test_extreme_trees();
-	printf("1..%d\n", tests);
-	return failures == 0 ? 0 : 1;
+	return finish();
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "engine/bounded.h"
+#include "unit.h"
 
 #define LISTS		400000
 #define WIDE_LISTS	100000
@@ -25,39 +26,6 @@
 #define MAX_PARTS	6
 #define MAX_WIDE	200
 #define MAX_NODES	64
-
-static int	tests = 0;
-static int	failures = 0;
-
-static void
-report(bool ok, const char *name)
-{
-	tests++;
-	if (!ok)
-		failures++;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-	fflush(stdout);
-}
-
-/* a generator of our own: the same numbers on every platform (splitmix64) */
-static uint64_t seed = 20240601;
-
-static uint64_t
-next_random(void)
-{
-	uint64_t	z = (seed += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-/* 0 .. limit - 1 */
-static uint64_t
-random_below(uint64_t limit)
-{
-	return next_random() % limit;
-}
 
 static int64_t
 random_between(int64_t low, int64_t high)
@@ -1123,6 +1091,7 @@ test_long_list(void)
 int
 main(void)
 {
+	seed = 20240601;
 	test_known_lists();
 	test_limits();
 	test_small_lists();
@@ -1131,6 +1100,5 @@ main(void)
 	test_free_trees();
 	test_small_trees();
 	test_wide_trees();
-	printf("1..%d\n", tests);
-	return failures == 0 ? 0 : 1;
+	return finish();
 }

@@ -16,44 +16,12 @@
 #include <string.h>
 
 #include "engine/shrink.h"
+#include "unit.h"
 
 #define TABLES		4000
 #define MAX_CELLS	64
 #define MAX_AXES	4
 #define MAX_YEARS	5
-
-static int	tests = 0;
-static int	failures = 0;
-
-static void
-report(bool ok, const char *name)
-{
-	tests++;
-	if (!ok)
-		failures++;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-	fflush(stdout);
-}
-
-/* a generator of our own: the same numbers on every platform (splitmix64) */
-static uint64_t seed = 20240531;
-
-static uint64_t
-next_random(void)
-{
-	uint64_t	z = (seed += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-/* 0 .. limit - 1 */
-static uint64_t
-random_below(uint64_t limit)
-{
-	return next_random() % limit;
-}
 
 static bool
 same_candidate(const ts_shrink_candidate *a, const ts_shrink_candidate *b)
@@ -718,6 +686,7 @@ test_digits(void)
 int
 main(void)
 {
+	seed = 20240531;
 	test_digits();
 	test_independent();
 	test_one_axis();
@@ -726,6 +695,5 @@ main(void)
 	test_limits();
 	test_random();
 	test_large();
-	printf("1..%d\n", tests);
-	return failures == 0 ? 0 : 1;
+	return finish();
 }
