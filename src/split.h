@@ -197,6 +197,24 @@ typedef struct ts_split_nodes
 	int64	   *first;			/* per leaf: its first node; n_leaves + 1 */
 } ts_split_nodes;
 
+/* what a relation of the user's has for a split: weights, bounds */
+typedef struct ts_split_relation
+{
+	ts_split   *split;
+	Oid			oid;
+	char	   *name;			/* qualified and quoted */
+	StringInfoData columns;		/* of the SELECT that reads it */
+	int			n_columns;
+	int			axis_column[TS_MAX_AXES];	/* from 1; 0: none */
+} ts_split_relation;
+
+typedef void (*ts_relation_take) (ts_split *split, char *const *texts, HeapTuple tuple, TupleDesc tupdesc, void *state);
+
+extern void ts_relation_open(ts_split_relation *relation, ts_split *split, Oid oid, const char *argument);
+extern bool ts_relation_add_axis(ts_split_relation *relation, int axis_no);
+extern int	ts_relation_add_number(ts_split_relation *relation, const char *name);
+extern void ts_relation_read(ts_split_relation *relation, ts_relation_take take, void *state);
+
 /* bounds */
 extern void ts_bounds_apply(ts_split *split, ts_split_nodes *nodes);
 

@@ -27,22 +27,18 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "engine/bounded.h"
 #include "query.h"
 #include "split.h"
-
-#define FETCH_ROWS 10000
 
 /* What a rule says, in this order */
 enum
@@ -262,114 +258,56 @@ read_json(ts_split *split, bound_rules *rules)
 	}
 }
 
+typedef struct bound_reader
+{
+	bound_rules *rules;
+	int			column[N_BOUNDS];	/* 0: none */
+} bound_reader;
+
+static void
+take_relation_row(ts_split *split, char *const *texts, HeapTuple tuple, TupleDesc tupdesc, void *state)
+{
+	bound_reader *reader = state;
+	Datum		bound[N_BOUNDS] = {0};
+
+	for (int i = 0; i < N_BOUNDS; i++)
+		if (reader->column[i] > 0)
+		{
+			bool		isnull;
+			Datum		value = SPI_getbinval(tuple, tupdesc, reader->column[i], &isnull);
+
+			if (!isnull)
+				bound[i] = value;
+		}
+	add_rule(split, reader->rules, texts, bound);
+}
+
 /* A relation with columns named like levels of "by", and like bounds */
 static void
 read_relation(ts_split *split, bound_rules *rules)
 {
-	StringInfoData sql;
-	Portal		portal;
-	ts_args		args = {0};
-	int			axis_column[TS_MAX_AXES] = {0};
-	int			bound_column[N_BOUNDS] = {0};
-	int			n_columns = 0;
+	ts_split_relation relation;
+	bound_reader reader = {.rules = rules};
+	bool		any_axis = false;
 	bool		any_bound = false;
-	char	   *relation;
-	MemoryContext row_context = AllocSetContextCreate(split->context, "target_split bound row",
-													  ALLOCSET_DEFAULT_SIZES);
 
-	ts_arg(&args, OIDOID, ObjectIdGetDatum(split->bounds_from), false);
-	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
-			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"bounds_from\" must be a table or a view")));
-	relation = ts_text(0, 1, split->context);
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
+	ts_relation_open(&relation, split, split->bounds_from, "bounds_from");
 	for (int i = 0; i < split->n_axes; i++)
-	{
-		AttrNumber	attno = get_attnum(split->bounds_from, split->axes[i].name);
-		Oid			type;
-
-		if (attno == InvalidAttrNumber)
-			continue;
-		type = getBaseType(get_atttype(split->bounds_from, attno));
-		appendStringInfo(&sql, split->axes[i].is_time && (type == DATEOID || type == TIMESTAMPOID) ?
-						 "%spg_catalog.to_char(b.%s, 'YYYY-MM-DD')" : "%sb.%s::pg_catalog.text",
-						 n_columns > 0 ? ", " : "", quote_identifier(split->axes[i].name));
-		axis_column[i] = ++n_columns;
-	}
-	if (n_columns == 0)
+		any_axis |= ts_relation_add_axis(&relation, i);
+	if (!any_axis)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("relation %s has no column named like a level of \"by\"", relation)));
+				 errmsg("relation %s has no column named like a level of \"by\"", relation.name)));
 	for (int i = 0; i < N_BOUNDS; i++)
 	{
-		AttrNumber	attno = get_attnum(split->bounds_from, bound_names[i]);
-		Oid			type;
-
-		if (attno == InvalidAttrNumber)
-			continue;
-		type = getBaseType(get_atttype(split->bounds_from, attno));
-		if (type != NUMERICOID && type != INT2OID && type != INT4OID && type != INT8OID)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of relation %s must be numeric or an integer, not %s",
-							bound_names[i], relation, format_type_be(type))));
-		appendStringInfo(&sql, ", b.%s::pg_catalog.numeric", bound_names[i]);
-		bound_column[i] = ++n_columns;
-		any_bound = true;
+		reader.column[i] = ts_relation_add_number(&relation, bound_names[i]);
+		any_bound |= reader.column[i] > 0;
 	}
 	if (!any_bound)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("relation %s has none of the columns at_least, at_most, min_growth and max_growth", relation)));
-	appendStringInfo(&sql, " FROM %s b", relation);
-
-	portal = SPI_cursor_open_with_args(NULL, sql.data, 0, NULL, NULL, NULL, false, 0);
-	for (;;)
-	{
-		MemoryContext old;
-
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		old = MemoryContextSwitchTo(row_context);
-		for (uint64 row = 0; row < SPI_processed; row++)
-		{
-			HeapTuple	tuple = SPI_tuptable->vals[row];
-			char	   *texts[TS_MAX_AXES] = {0};
-			Datum		bound[N_BOUNDS] = {0};
-			bool		isnull;
-
-			CHECK_FOR_INTERRUPTS();
-			for (int i = 0; i < split->n_axes; i++)
-				if (axis_column[i] > 0)
-				{
-					Datum		value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, axis_column[i], &isnull);
-
-					if (!isnull)
-						texts[i] = TextDatumGetCString(value);
-				}
-			for (int i = 0; i < N_BOUNDS; i++)
-				if (bound_column[i] > 0)
-				{
-					Datum		value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, bound_column[i], &isnull);
-
-					if (!isnull)
-						bound[i] = value;
-				}
-			add_rule(split, rules, texts, bound);
-			if ((row & 255) == 255)
-				MemoryContextReset(row_context);
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(row_context);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
-	MemoryContextDelete(row_context);
+				 errmsg("relation %s has none of the columns at_least, at_most, min_growth and max_growth", relation.name)));
+	ts_relation_read(&relation, take_relation_row, &reader);
 }
 
 /* A bound in units, rounded inwards: up for a floor, down for a capacity */

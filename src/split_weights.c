@@ -11,20 +11,14 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/ruleutils.h"
 
 #include "query.h"
 #include "split.h"
-
-#define FETCH_ROWS 10000
 
 typedef struct weight_rows
 {
@@ -218,102 +212,50 @@ read_json(ts_split *split, weight_rows *rows)
 	}
 }
 
+typedef struct weight_reader
+{
+	weight_rows *rows;
+	int			weight_column;
+} weight_reader;
+
+static void
+take_relation_row(ts_split *split, char *const *texts, HeapTuple tuple, TupleDesc tupdesc, void *state)
+{
+	weight_reader *reader = state;
+	bool		isnull;
+	Datum		weight = SPI_getbinval(tuple, tupdesc, reader->weight_column, &isnull);
+
+	if (!isnull)				/* else it takes no part */
+		take_row(split, reader->rows, texts, weight);
+}
+
 /* Reads weights_from: a column per entry of "by" and a column with the weight */
 static void
 read_relation(ts_split *split, weight_rows *rows)
 {
-	StringInfoData sql;
-	ts_args		args = {0};
-	Portal		portal;
-	char	   *weight_column = NULL;
-	MemoryContext row_context = AllocSetContextCreate(split->context, "target_split weight row",
-													  ALLOCSET_DEFAULT_SIZES);
-	char	   *relation;
+	ts_split_relation relation;
+	weight_reader reader = {.rows = rows};
+	const char *missing = NULL;
 
-	ts_arg(&args, OIDOID, ObjectIdGetDatum(split->term->weights_from), false);
-	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
-			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"weights_from\" must be a table or a view")));
-	relation = ts_text(0, 1, split->context);
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	for (int i = 0; i <= split->n_axes; i++)
+	ts_relation_open(&relation, split, split->term->weights_from, "weights_from");
+	for (int i = 0; i < split->n_axes && missing == NULL; i++)
+		if (!ts_relation_add_axis(&relation, i))
+			missing = split->axes[i].name;
+	if (missing == NULL)
 	{
 		/* "amount" is as good a name as "weight" for what amounts => reads */
-		const char *name = i < split->n_axes ? split->axes[i].name : "weight";
-		AttrNumber	attno = get_attnum(split->term->weights_from, name);
-		Oid			type;
-
-		if (attno == InvalidAttrNumber && i == split->n_axes)
-			attno = get_attnum(split->term->weights_from, name = "amount");
-		if (attno == InvalidAttrNumber)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("relation %s has no column \"%s\"", relation,
-							i < split->n_axes ? name : "weight"),
-					 errdetail("It must have a column for each entry of \"by\", and a column \"weight\".")));
-		type = getBaseType(get_atttype(split->term->weights_from, attno));
-		if (i == split->n_axes)
-		{
-			if (type != NUMERICOID && type != INT2OID && type != INT4OID && type != INT8OID)
-				ereport(ERROR,
-						(errcode(ERRCODE_DATATYPE_MISMATCH),
-						 errmsg("column \"%s\" of relation %s must be numeric or an integer, not %s",
-								name, relation, format_type_be(type))));
-			weight_column = pstrdup(quote_identifier(name));
-			appendStringInfo(&sql, "w.%s::pg_catalog.numeric", weight_column);
-		}
-		else if (split->axes[i].is_time && type == TIMESTAMPTZOID)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of relation %s must be a date, a timestamp or a period's label, not %s",
-							name, relation, format_type_be(type)),
-					 errdetail("Which day a %s is depends on the time zone.", format_type_be(type)),
-					 errhint("Cast it in a view: %s::date", quote_identifier(name))));
-		else if (split->axes[i].is_time && (type == TIMESTAMPOID || type == DATEOID))
-			appendStringInfo(&sql, "pg_catalog.to_char(w.%s, 'YYYY-MM-DD'), ", quote_identifier(name));
-		else
-			appendStringInfo(&sql, "w.%s::pg_catalog.text, ", quote_identifier(name));
+		reader.weight_column = ts_relation_add_number(&relation, "weight");
+		if (reader.weight_column == 0)
+			reader.weight_column = ts_relation_add_number(&relation, "amount");
+		if (reader.weight_column == 0)
+			missing = "weight";
 	}
-	appendStringInfo(&sql, " FROM %s w WHERE w.%s IS NOT NULL", relation, weight_column);
-
-	portal = SPI_cursor_open_with_args(NULL, sql.data, 0, NULL, NULL, NULL, false, 0);
-	for (;;)
-	{
-		MemoryContext old;
-
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		old = MemoryContextSwitchTo(row_context);
-		for (uint64 row = 0; row < SPI_processed; row++)
-		{
-			HeapTuple	tuple = SPI_tuptable->vals[row];
-			char	   *texts[TS_MAX_AXES];
-			bool		isnull;
-			Datum		value;
-
-			CHECK_FOR_INTERRUPTS();
-			for (int i = 0; i < split->n_axes; i++)
-			{
-				value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, i + 1, &isnull);
-				texts[i] = isnull ? NULL : TextDatumGetCString(value);
-			}
-			value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, split->n_axes + 1, &isnull);
-			take_row(split, rows, texts, value);
-			if ((row & 255) == 255)
-				MemoryContextReset(row_context);
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(row_context);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
-	MemoryContextDelete(row_context);
+	if (missing != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("relation %s has no column \"%s\"", relation.name, missing),
+				 errdetail("It must have a column for each entry of \"by\", and a column \"weight\".")));
+	ts_relation_read(&relation, take_relation_row, &reader);
 }
 
 /*

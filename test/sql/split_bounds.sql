@@ -61,6 +61,8 @@ CREATE TABLE wrong_type AS SELECT 'East' AS market, 'a' AS at_least;
 SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', bounds_from => 'wrong_type');
 CREATE TABLE not_a_number AS SELECT 'East' AS market, 'NaN'::numeric AS at_least;
 SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', bounds_from => 'not_a_number');
+CREATE TABLE in_a_zone AS SELECT '2024-01-01 00:00+00'::timestamptz AS quarter, 1 AS at_least;
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{quarter}', bounds_from => 'in_a_zone');
 SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', members => '1', rest => 'Others', bounds => '{"market": {"East": {"max_growth": 1}}}');
 
 -- Random bounds on all nodes against plain SQL: it is impossible exactly where the
