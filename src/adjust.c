@@ -809,7 +809,7 @@ share_tree(adjust_group *group, ts_int128 total)
 	ts_int128  *lower = palloc_extended(sizeof(ts_int128) * (Size) group->n, MCXT_ALLOC_HUGE);
 	ts_int128  *upper = palloc_extended(sizeof(ts_int128) * (Size) group->n, MCXT_ALLOC_HUGE);
 	uint8	   *held = palloc_extended((Size) group->n, MCXT_ALLOC_HUGE);
-	void	   *work = palloc_extended(ts_bounded_tree_work(group->n), MCXT_ALLOC_HUGE);
+	void	   *work = palloc_extended(ts_bounded_tree_work(group->n, false), MCXT_ALLOC_HUGE);
 	ts_bounds_report why;
 
 	for (int32 i = 0; i < group->n; i++)
@@ -819,7 +819,7 @@ share_tree(adjust_group *group, ts_int128 total)
 		upper[i] = group->room[i] >= total ? TS_NO_UPPER : group->room[i];
 	}
 	check_status(ts_bounded_tree(group->n, group->parent, group->weight, lower, upper, total,
-								 group->share, held, work, NULL, NULL, &why, check_interrupts));
+								 NULL, group->share, held, work, NULL, NULL, &why, check_interrupts));
 	pfree(lower);
 	pfree(upper);
 	pfree(held);

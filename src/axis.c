@@ -104,6 +104,21 @@ ts_axes_parse(ArrayType *by, ts_axis *axes, int *n_axes, int32 *dimension_ids,
 	return n_dims;
 }
 
+/* Adds an id to those of the dimensions that a call needs; returns how many there are then */
+int
+ts_dimension_add(int32 dimension_id, int n, int32 *dimension_ids)
+{
+	for (int i = 0; i < n; i++)
+		if (dimension_ids[i] == dimension_id)
+			return n;
+	if (n == TS_MAX_DIMENSIONS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the call names more than %d dimensions", TS_MAX_DIMENSIONS)));
+	dimension_ids[n] = dimension_id;
+	return n + 1;
+}
+
 /* Puts the tree's dimension positions in place of the dimension ids */
 void
 ts_axes_place(const ts_tree *tree, ts_axis *axes, int n_axes)

@@ -44,6 +44,7 @@ typedef struct ts_axis
 	ts_named   *named;			/* in the order of members */
 } ts_axis;
 
+extern int	ts_dimension_add(int32 dimension_id, int n, int32 *dimension_ids);
 extern int	ts_axes_parse(ArrayType *by, ts_axis *axes, int *n_axes,
 						  int32 *dimension_ids, MemoryContext context);
 extern void ts_axes_place(const ts_tree *tree, ts_axis *axes, int n_axes);

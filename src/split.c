@@ -1417,7 +1417,7 @@ apportion_bounded(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work
 	memcpy(lower, nodes->lower + first, sizeof(ts_int128) * n);
 	memcpy(upper, nodes->upper + first, sizeof(ts_int128) * n);
 	status = ts_bounded_tree(n, nodes->parent + first, nodes->weight + first, lower, upper,
-							 split->units[leaf], nodes->share + first, held, work,
+							 split->units[leaf], NULL, nodes->share + first, held, work,
 							 NULL, NULL, &why, check_interrupts);
 	pfree(held);
 	pfree(lower);
@@ -1506,7 +1506,7 @@ apportion_nodes(ts_split *split, ts_split_nodes *nodes)
 		max_nodes = Max(max_nodes, nodes->first[leaf + 1] - nodes->first[leaf]);
 	nodes->share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
 	work = MemoryContextAllocHuge(split->context,
-								  nodes->lower ? ts_bounded_tree_work(max_nodes) :
+								  nodes->lower ? ts_bounded_tree_work(max_nodes, false) :
 								  Max(ts_apportion_tree_work(max_nodes), ts_residual_tree_work(max_nodes)));
 	named = MemoryContextAllocHuge(split->context, max_nodes + 1);
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
@@ -1786,20 +1786,32 @@ insert_targets(ts_split *split, Datum by, Datum arguments, int64 n_created,
 /* -------------------------------------------------------------- arguments */
 
 static char *
-text_arg(FunctionCallInfo fcinfo, int n, const char *name)
+text_arg(const NullableDatum *args, int n, const char *name)
 {
-	if (PG_ARGISNULL(n))
+	if (args[n].isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", name)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+	return text_to_cstring(DatumGetTextPP(args[n].value));
+}
+
+static Jsonb *
+jsonb_arg(const NullableDatum *args, int n)
+{
+	return args[n].isnull ? NULL : DatumGetJsonbP(args[n].value);
+}
+
+static Oid
+oid_arg(const NullableDatum *args, int n)
+{
+	return args[n].isnull ? InvalidOid : DatumGetObjectId(args[n].value);
 }
 
 /* One of a list of words */
 static char *
-option_arg(FunctionCallInfo fcinfo, int n, const char *name, const char *const *words)
+option_arg(const NullableDatum *args, int n, const char *name, const char *const *words)
 {
-	char	   *value = text_arg(fcinfo, n, name);
+	char	   *value = text_arg(args, n, name);
 	StringInfoData hint;
 
 	initStringInfo(&hint);
@@ -2208,24 +2220,24 @@ metric_of_target(int64 target_id, MemoryContext context)
 	return ts_text(0, 1, context);
 }
 
-/* All other arguments, as JSON, for the record */
-static Datum
-arguments_json(FunctionCallInfo fcinfo)
+/* All arguments but the first three and the basis, as JSON, for the record */
+Datum
+ts_split_arguments(const NullableDatum *given)
 {
+	static const Oid types[TS_SPLIT_N_ARGUMENTS] = {
+		[TS_SPLIT_WEIGHTS] = JSONBOID,[TS_SPLIT_WEIGHTS_FROM] = REGCLASSOID,
+		[TS_SPLIT_MEMBERS] = JSONBOID,[TS_SPLIT_REST] = TEXTOID,
+		[TS_SPLIT_ON_MISSING] = TEXTOID,[TS_SPLIT_ON_ZERO] = TEXTOID,
+		[TS_SPLIT_ON_NEGATIVE] = TEXTOID,[TS_SPLIT_ON_UNASSIGNED] = TEXTOID,
+		[TS_SPLIT_ON_INCOMPLETE] = TEXTOID,[TS_SPLIT_BASES] = JSONBOID,
+		[TS_SPLIT_PROFILE] = JSONBOID,[TS_SPLIT_QUANTUM] = NUMERICOID,
+		[TS_SPLIT_RESIDUAL] = TEXTOID,[TS_SPLIT_LEVELS] = JSONBOID,
+		[TS_SPLIT_BOUNDS] = JSONBOID,[TS_SPLIT_BOUNDS_FROM] = REGCLASSOID,
+	};
 	ts_args		args = {0};
 
-	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(4), PG_ARGISNULL(4));
-	ts_arg(&args, REGCLASSOID, PG_GETARG_DATUM(5), PG_ARGISNULL(5));
-	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(6), PG_ARGISNULL(6));
-	for (int i = 7; i < 13; i++)
-		ts_arg(&args, TEXTOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i));
-	for (int i = 13; i < 15; i++)
-		ts_arg(&args, JSONBOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i));
-	ts_arg(&args, NUMERICOID, PG_GETARG_DATUM(15), PG_ARGISNULL(15));
-	ts_arg(&args, TEXTOID, PG_GETARG_DATUM(16), PG_ARGISNULL(16));
-	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(17), PG_ARGISNULL(17));
-	ts_arg(&args, JSONBOID, PG_GETARG_DATUM(18), PG_ARGISNULL(18));
-	ts_arg(&args, REGCLASSOID, PG_GETARG_DATUM(19), PG_ARGISNULL(19));
+	for (int i = TS_SPLIT_WEIGHTS; i < TS_SPLIT_N_ARGUMENTS; i++)
+		ts_arg(&args, types[i], given[i].value, given[i].isnull);
 	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
 		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
@@ -2236,43 +2248,24 @@ arguments_json(FunctionCallInfo fcinfo)
 	return ts_datum(0, 1);
 }
 
-static Datum
-split_or_preview(FunctionCallInfo fcinfo, bool preview)
+/*
+ * Reads the arguments, as split_target() has them, as far as they need no
+ * targets.  Those that must be given, and their words, are checked.
+ */
+ts_split *
+ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context)
 {
 	static const char *const missing_words[] = {"error", "zero", "equal", "parent", NULL};
 	static const char *const zero_words[] = {"error", "equal", "parent", NULL};
 	static const char *const negative_words[] = {"error", "zero", "absolute", NULL};
 	static const char *const incomplete_words[] = {"error", "accept", NULL};
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext context;
-	MemoryContext old;
-	ts_split   *split;
-	ts_split_nodes nodes = {0};
-	int32		dimension_ids[TS_MAX_DIMENSIONS];
-	int			n_dims;
-	char	   *method;
-	Tuplestorestate *store;
-	TupleDesc	desc;
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ts_split   *split = palloc0(sizeof(ts_split));
+	char	   *method = text_to_cstring(DatumGetTextPP(args[TS_SPLIT_METHOD].value));
 
-	if (!rsinfo || !IsA(rsinfo, ReturnSetInfo) || !(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	for (int i = 0; i < 3; i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" must not be null",
-							i == 0 ? "target_id" : i == 1 ? "by" : "method")));
-
-	context = AllocSetContextCreate(CurrentMemoryContext, "target_split split",
-									ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
-	split = palloc0(sizeof(ts_split));
 	split->context = context;
 	split->preview = preview;
-	split->target_id = PG_GETARG_INT64(0);
-	method = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	split->target_id = DatumGetInt64(args[TS_SPLIT_TARGET_ID].value);
 	split->term = &split->main;
 	split->main.method = ts_split_method_find(method);
 	if (!split->main.method)
@@ -2280,11 +2273,11 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("split method \"%s\" does not exist", method),
 				 errhint("method => %s", ts_split_method_names())));
-	if (!PG_ARGISNULL(3))
+	if (!args[TS_SPLIT_BASIS].isnull)
 	{
 		bool		empty;
 
-		ts_daterange_parts(PG_GETARG_DATUM(3), &split->main.basis_from, &split->main.basis_upto, &empty);
+		ts_daterange_parts(args[TS_SPLIT_BASIS].value, &split->main.basis_from, &split->main.basis_upto, &empty);
 		if (empty || DATE_NOT_FINITE(split->main.basis_from) || DATE_NOT_FINITE(split->main.basis_upto))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -2292,36 +2285,51 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 					 errhint("basis => '[2023-01-01,2024-01-01)'")));
 		split->main.has_basis = true;
 	}
-	split->main.weights = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	split->main.weights_from = PG_ARGISNULL(5) ? InvalidOid : PG_GETARG_OID(5);
-	split->members_arg = PG_ARGISNULL(6) ? NULL : PG_GETARG_JSONB_P(6);
-	split->rest = PG_ARGISNULL(7) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(7));
-	split->on_missing = option_arg(fcinfo, 8, "on_missing", missing_words);
-	split->on_zero = option_arg(fcinfo, 9, "on_zero", zero_words);
-	split->on_negative = option_arg(fcinfo, 10, "on_negative", negative_words);
-	split->on_unassigned = text_arg(fcinfo, 11, "on_unassigned");
-	split->on_incomplete = option_arg(fcinfo, 12, "on_incomplete", incomplete_words);
-	split->main.bases = PG_ARGISNULL(13) ? NULL : PG_GETARG_JSONB_P(13);
-	split->residual = text_arg(fcinfo, 16, "residual");
-	split->levels = PG_ARGISNULL(17) ? NULL : PG_GETARG_JSONB_P(17);
-	split->bounds = PG_ARGISNULL(18) ? NULL : PG_GETARG_JSONB_P(18);
-	split->bounds_from = PG_ARGISNULL(19) ? InvalidOid : PG_GETARG_OID(19);
+	split->main.weights = jsonb_arg(args, TS_SPLIT_WEIGHTS);
+	split->main.weights_from = oid_arg(args, TS_SPLIT_WEIGHTS_FROM);
+	split->members_arg = jsonb_arg(args, TS_SPLIT_MEMBERS);
+	split->rest = args[TS_SPLIT_REST].isnull ? NULL : text_arg(args, TS_SPLIT_REST, "rest");
+	split->on_missing = option_arg(args, TS_SPLIT_ON_MISSING, "on_missing", missing_words);
+	split->on_zero = option_arg(args, TS_SPLIT_ON_ZERO, "on_zero", zero_words);
+	split->on_negative = option_arg(args, TS_SPLIT_ON_NEGATIVE, "on_negative", negative_words);
+	split->on_unassigned = text_arg(args, TS_SPLIT_ON_UNASSIGNED, "on_unassigned");
+	split->on_incomplete = option_arg(args, TS_SPLIT_ON_INCOMPLETE, "on_incomplete", incomplete_words);
+	split->main.bases = jsonb_arg(args, TS_SPLIT_BASES);
+	split->profile_arg = jsonb_arg(args, TS_SPLIT_PROFILE);
+	split->has_quantum = !args[TS_SPLIT_QUANTUM].isnull;
+	split->quantum = args[TS_SPLIT_QUANTUM].value;
+	split->residual = text_arg(args, TS_SPLIT_RESIDUAL, "residual");
+	split->levels = jsonb_arg(args, TS_SPLIT_LEVELS);
+	split->bounds = jsonb_arg(args, TS_SPLIT_BOUNDS);
+	split->bounds_from = oid_arg(args, TS_SPLIT_BOUNDS_FROM);
 	if (split->bounds && OidIsValid(split->bounds_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("bounds are given either by \"bounds\" or by \"bounds_from\", not by both")));
+	MemoryContextSwitchTo(old);
+	return split;
+}
 
-	ts_connect();
-	n_dims = ts_axes_parse(PG_GETARG_ARRAYTYPE_P(1), split->axes, &split->n_axes,
-						   dimension_ids, context);
+/*
+ * Finds levels, terms and the dimensions that they need, which are added to
+ * the n_dims in dimension_ids; returns how many there are then.
+ */
+int
+ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int32 *dimension_ids)
+{
+	int32		axis_dims[TS_MAX_AXES];
+	int			n_axis_dims = ts_axes_parse(by, split->axes, &split->n_axes, axis_dims, split->context);
+
 	if (split->n_axes == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"by\" names no level"),
 				 errhint("by => '{month}'")));
-	split->metric = metric_of_target(split->target_id, context);
-	if (!PG_ARGISNULL(14))
-		split->main.profile = ts_profile_parse(split, PG_GETARG_JSONB_P(14));
+	for (int i = 0; i < n_axis_dims; i++)
+		n_dims = ts_dimension_add(axis_dims[i], n_dims, dimension_ids);
+	split->metric = metric_of_target(split->target_id, split->context);
+	if (split->profile_arg)
+		split->main.profile = ts_profile_parse(split, split->profile_arg);
 	ts_term_check(&split->main, NULL);
 	ts_term_parse_bases(split, &split->main);
 	n_dims = ts_term_dimensions(&split->main, n_dims, dimension_ids);
@@ -2329,6 +2337,67 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	for (int i = 0; i < split->n_axes; i++)
 		if (split->level_term[i])
 			n_dims = ts_term_dimensions(split->level_term[i], n_dims, dimension_ids);
+	return n_dims;
+}
+
+/*
+ * Makes the parts of the leaves, which are in split->tree and split->leaves,
+ * with their weights and bounds
+ */
+void
+ts_split_weigh(ts_split *split, ts_split_nodes *nodes)
+{
+	bool		bounded = split->bounds || OidIsValid(split->bounds_from);
+
+	split->coarse = split->has_quantum ? coarse_quantum(split, split->quantum) : 1;
+	if ((split->coarse != 1) + (strcmp(split->residual, "largest") != 0) + bounded > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a quantum of the call, a residual other than 'largest', and bounds exclude each other")));
+	if (split->main.method->gives_amounts && bounded)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" gives the amounts, which no bounds can change", split->main.method->name)));
+	prepare_axes(split);
+	check_leaves(split);
+	parse_members(split);
+	if (split->rest && !split->members_arg && !split->term->method->gives_amounts)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"rest\" needs \"members\", which says who is kept by name"),
+				 errhint("members => '80', rest => 'Others'")));
+
+	if (split->levels)
+		ts_levels_weigh(split);
+	else
+		ts_term_weigh(split, &split->main);
+
+	lay_out_nodes(split, nodes);
+	if (bounded)
+		ts_bounds_apply(split, nodes);
+}
+
+static Datum
+split_or_preview(FunctionCallInfo fcinfo, bool preview)
+{
+	MemoryContext context;
+	MemoryContext old;
+	ts_split   *split;
+	ts_split_nodes nodes = {0};
+	int32		dimension_ids[TS_MAX_DIMENSIONS];
+	int			n_dims;
+	TupleDesc	desc;
+	Tuplestorestate *store = ts_begin_rows(fcinfo, &desc);
+
+	ts_require(fcinfo, TS_SPLIT_TARGET_ID, "target_id");
+	ts_require(fcinfo, TS_SPLIT_BY, "by");
+	ts_require(fcinfo, TS_SPLIT_METHOD, "method");
+	context = AllocSetContextCreate(CurrentMemoryContext, "target_split split",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	split = ts_split_begin(fcinfo->args, preview, context);
+	ts_connect();
+	n_dims = ts_split_find_levels(split, PG_GETARG_ARRAYTYPE_P(TS_SPLIT_BY), 0, dimension_ids);
 	if (!preview)
 	{
 		ts_args		args = {0};
@@ -2353,48 +2422,12 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 							(long long) split->target_id, GetUserNameFromId(GetUserId(), false)),
 					 errhint("A row-level security policy lets the role read targets that it must not change.")));
 	}
-	split->coarse = PG_ARGISNULL(15) ? 1 : coarse_quantum(split, PG_GETARG_DATUM(15));
-	if ((split->coarse != 1) + (strcmp(split->residual, "largest") != 0) +
-		(split->bounds || OidIsValid(split->bounds_from)) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a quantum of the call, a residual other than 'largest', and bounds exclude each other")));
-	if (split->main.method->gives_amounts && (split->bounds || OidIsValid(split->bounds_from)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("method \"%s\" gives the amounts, which no bounds can change", split->main.method->name)));
-	prepare_axes(split);
-	check_leaves(split);
-	parse_members(split);
-	if (split->rest && !split->members_arg && !split->term->method->gives_amounts)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"rest\" needs \"members\", which says who is kept by name"),
-				 errhint("members => '80', rest => 'Others'")));
-
-	if (split->levels)
-		ts_levels_weigh(split);
-	else
-		ts_term_weigh(split, &split->main);
-
-	lay_out_nodes(split, &nodes);
-	if (split->bounds || OidIsValid(split->bounds_from))
-		ts_bounds_apply(split, &nodes);
+	ts_split_weigh(split, &nodes);
 	apportion_nodes(split, &nodes);
-
-	/* the result outlives this call */
-	MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	desc = CreateTupleDescCopy(desc);
-	store = tuplestore_begin_heap(true, false, work_mem);
 	MemoryContextSwitchTo(context);
 	write_nodes(split, &nodes, store, desc);
 	if (!preview)
-		insert_targets(split, PG_GETARG_DATUM(1), arguments_json(fcinfo), nodes.n, store, desc);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = store;
-	rsinfo->setDesc = desc;
+		insert_targets(split, PG_GETARG_DATUM(TS_SPLIT_BY), ts_split_arguments(fcinfo->args), nodes.n, store, desc);
 	ts_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

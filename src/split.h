@@ -111,6 +111,32 @@ typedef struct ts_term
 	Datum		factor;			/* numeric; of a base among several */
 } ts_term;
 
+/* Arguments of split_target, in the order of the SQL declaration */
+enum
+{
+	TS_SPLIT_TARGET_ID,
+	TS_SPLIT_BY,
+	TS_SPLIT_METHOD,
+	TS_SPLIT_BASIS,
+	TS_SPLIT_WEIGHTS,
+	TS_SPLIT_WEIGHTS_FROM,
+	TS_SPLIT_MEMBERS,
+	TS_SPLIT_REST,
+	TS_SPLIT_ON_MISSING,
+	TS_SPLIT_ON_ZERO,
+	TS_SPLIT_ON_NEGATIVE,
+	TS_SPLIT_ON_UNASSIGNED,
+	TS_SPLIT_ON_INCOMPLETE,
+	TS_SPLIT_BASES,
+	TS_SPLIT_PROFILE,
+	TS_SPLIT_QUANTUM,
+	TS_SPLIT_RESIDUAL,
+	TS_SPLIT_LEVELS,
+	TS_SPLIT_BOUNDS,
+	TS_SPLIT_BOUNDS_FROM,
+	TS_SPLIT_N_ARGUMENTS
+};
+
 struct ts_split
 {
 	/* arguments; strings are never NULL unless said */
@@ -120,6 +146,9 @@ struct ts_split
 	char	   *metric;			/* of the target */
 	ts_term		main;			/* the call's own term */
 	ts_term    *term;			/* the one that is being weighed */
+	Jsonb	   *profile_arg;	/* NULL if not given */
+	bool		has_quantum;
+	Datum		quantum;		/* numeric */
 	Jsonb	   *levels;			/* NULL if not given */
 	ts_term    *level_term[TS_MAX_AXES];	/* what it says of an axis, or NULL */
 	Jsonb	   *members_arg;	/* NULL if not given */
@@ -196,6 +225,12 @@ typedef struct ts_split_nodes
 	ts_int128  *upper;
 	int64	   *first;			/* per leaf: its first node; n_leaves + 1 */
 } ts_split_nodes;
+
+/* The steps of a call, for split_target and resplit_target; see split.c */
+extern ts_split *ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context);
+extern int	ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int32 *dimension_ids);
+extern void ts_split_weigh(ts_split *split, ts_split_nodes *nodes);
+extern Datum ts_split_arguments(const NullableDatum *given);
 
 /* what a relation of the user's has for a split: weights, bounds */
 typedef struct ts_split_relation

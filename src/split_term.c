@@ -262,21 +262,10 @@ ts_term_dimensions(const ts_term *term, int n, int32 *dimension_ids)
 		for (int i = 0; i < term->profile->n_slice; i++)
 		{
 			ts_args		args = {0};
-			int32		dimension_id;
-			bool		known = false;
 
 			ts_arg_int8(&args, term->profile->slice[i]);
 			ts_run("SELECT m.dimension_id FROM target_split.member m WHERE m.member_id = $1", &args, true);
-			dimension_id = ts_int4(0, 1);
-			for (int j = 0; j < n; j++)
-				known |= dimension_ids[j] == dimension_id;
-			if (known)
-				continue;
-			if (n == TS_MAX_DIMENSIONS)
-				ereport(ERROR,
-						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						 errmsg("the call names more than %d dimensions", TS_MAX_DIMENSIONS)));
-			dimension_ids[n++] = dimension_id;
+			n = ts_dimension_add(ts_int4(0, 1), n, dimension_ids);
 		}
 	for (int i = 0; i < term->n_terms; i++)
 		n = ts_term_dimensions(&term->terms[i], n, dimension_ids);

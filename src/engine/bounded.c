@@ -72,6 +72,16 @@
  *	  larger weight goes first, then the smaller index.  Where shares are
  *	  negative, so is the order of ties: they are rounded as their mirror images.
  *
+ *	  Where the shares that the nodes have now are given (old[]), the rounding
+ *	  changes as few of them as it can, and those by as little as it can.  Floor
+ *	  or ceiling are still the only choices.  cost is what the floor of a node
+ *	  costs in its whole subtree, gain what the ceiling costs more: a node of k
+ *	  children with r units to hand out costs the sum of theirs and of their r
+ *	  smallest gains.  So costs are made from the leaves up, for both choices,
+ *	  and from the top down the units go to the children with the smallest
+ *	  gains, among equals as above.  A changed number costs CHANGE, a node that
+ *	  is a unit further from its old share than it must be costs 1.
+ *
  * What is promised of a tree
  *	  Sums are exact on every level and no share is beyond an effective bound,
  *	  always.  Every share is its exact share rounded down or up; below a node
@@ -663,7 +673,13 @@ typedef struct bounded_tree
 	ts_int128  *remainder;
 	ts_int128	whole;			/* sum of the weights */
 	ts_int128	max_scale;
+	const ts_int128 *old;		/* NULL: shares are rounded without regard to any */
+	int64_t    *cost;
+	int64_t    *gain;
 } bounded_tree;
+
+/* cost of a changed number; there are less than 2^31 that may be 1 off */
+#define CHANGE			((int64_t) 1 << 31)
 
 /* limit of amounts and sums of bounds in a tree */
 #define TREE_LIMIT		((ts_int128) 1 << (MAX_BITS - 4))
@@ -814,13 +830,16 @@ fraction_of_node(const bounded_tree *tree, const bounded_level *level,
 }
 
 /*
- * Does sibling a get a unit before sibling b?  Larger fraction, larger weight,
+ * Does sibling a get a unit before sibling b?  What changes fewer old shares,
+ * where there are any; then the larger fraction, larger weight,
  * smaller index; the last two reversed where shares are negative, since a unit
  * then is one that is not taken.
  */
 static bool
 before(const bounded_tree *tree, bool negative, int32_t a, int32_t b)
 {
+	if (tree->old != NULL && tree->gain[a] != tree->gain[b])
+		return tree->gain[a] < tree->gain[b];
 	if (tree->fraction[a] != tree->fraction[b])
 		return tree->fraction[a] > tree->fraction[b];
 	if (tree->remainder[a] != tree->remainder[b])
@@ -871,6 +890,65 @@ select_first(const bounded_tree *tree, bool negative, int32_t *node, size_t n,
 		else
 			low = place + 1;
 	}
+}
+
+/*
+ * Add to what a node costs below it, at its floor and more at its ceiling, the
+ * cost of its own share
+ */
+static void
+add_own_cost(bounded_tree *tree, size_t node, bool mirrored, int64_t cost, int64_t gain)
+{
+	ts_int128	old = tree->old[node];
+	ts_int128	low = tree->share[node];
+
+	if (old != TS_NO_UPPER)
+	{
+		if (mirrored)
+			old = -old;
+		cost += (old != low ? CHANGE : 0) + (old > low ? 1 : 0);
+		gain += (old != low + 1 ? CHANGE : 0) + (old <= low ? 1 : 0) -
+			(old != low ? CHANGE : 0) - (old > low ? 1 : 0);
+	}
+	tree->cost[node] = cost;
+	tree->gain[node] = gain;
+}
+
+/*
+ * Make cost and gain of a node from those of its children, which are the list.
+ * mirrored: old shares are of the other sign than those of the tree.
+ */
+static void
+make_cost(bounded_tree *tree, size_t node_no, bool mirrored)
+{
+	const bounded_list *list = &tree->list;
+	int32_t    *node = list->open;
+	ts_int128	units = tree->share[node_no];
+	int64_t		cost = 0;
+	int64_t		gain = 0;
+	size_t		n = 0;
+	size_t		left;
+	size_t		i;
+
+	for (i = 0; i < list->n; i++)
+	{
+		int32_t		child = list->member[i];
+
+		list_check(list, i);
+		units -= tree->share[child];
+		cost += tree->cost[child];
+		if ((tree->fraction[child] | tree->remainder[child]) != 0)
+			node[n++] = child;
+	}
+	left = units <= 0 ? 0 : units < (ts_int128) n ? (size_t) units : n;
+	if (left > 0 && left < n)
+		select_first(tree, tree->level[node_no + 1].rest < 0, node, n, left);
+	for (i = 0; i < left; i++)
+		cost += tree->gain[node[i]];
+	for (i = left; i < n; i++)
+		if (i == left || tree->gain[node[i]] < gain)
+			gain = tree->gain[node[i]];
+	add_own_cost(tree, node_no, mirrored, cost, gain);
 }
 
 /*
@@ -946,13 +1024,13 @@ round_siblings(bounded_tree *tree, ts_int128 units, bool negative,
 }
 
 /*
- * Share the units of a parent among its children, which are the list; index
- * of the parent's level, see bounded_tree.  fixed: the parent's exact share is
- * its units.
+ * Find the level of a parent's children, which are the list, and their floors;
+ * index of the level, see bounded_tree.  fixed: the parent's exact share is its
+ * units.
  */
 static void
 solve_siblings(bounded_tree *tree, size_t index, ts_int128 units,
-			   ts_int128 weight, bool fixed, ts_tie tie, void *tie_arg)
+			   ts_int128 weight, bool fixed)
 {
 	bounded_list *list = &tree->list;
 	bounded_level *level = &tree->level[index];
@@ -981,7 +1059,14 @@ solve_siblings(bounded_tree *tree, size_t index, ts_int128 units,
 		level->scale = list->scale;
 		(void) place_siblings(tree, level);
 	}
-	round_siblings(tree, units, level->rest < 0, tie, tie_arg);
+}
+
+/* Make the list the children of a node, or of the total: index of their level */
+static void
+list_children(bounded_tree *tree, size_t index, int32_t *member, const int32_t *start)
+{
+	tree->list.n = (size_t) (start[index + 1] - start[index]);
+	tree->list.member = member + start[index];
 }
 
 /*
@@ -1089,13 +1174,15 @@ make_effective_bounds(bounded_tree *tree, size_t n, const int32_t *start,
 }
 
 /*
- * Bytes of work memory that ts_bounded_tree needs for n nodes: 92 a node
+ * Bytes of work memory that ts_bounded_tree needs for n nodes: 92 a node, 16
+ * more where old shares are given
  */
 size_t
-ts_bounded_tree_work(size_t n)
+ts_bounded_tree_work(size_t n, bool with_old)
 {
 	return (n + 1) * (sizeof(bounded_level) + 2 * sizeof(ts_int128)) +
-		(3 * n + 2) * sizeof(int32_t);
+		(3 * n + 2) * sizeof(int32_t) +
+		(with_old ? 2 * n * sizeof(int64_t) : 0);
 }
 
 /*
@@ -1114,15 +1201,18 @@ ts_bounded_tree_work(size_t n)
  * needs is above what they can take, TS_ONLY_ZERO_WEIGHTS if either is so and
  * its weight is 0.
  *
- * work: ts_bounded_tree_work(n) bytes, aligned to 8.  Together with the
+ * old[]: the shares that the nodes have now, TS_NO_UPPER for one that is new;
+ * NULL where there are none to keep.
+ *
+ * work: ts_bounded_tree_work(n, old != NULL) bytes, aligned to 8.  Together with the
  * arguments 161 bytes a node.
  */
 ts_status
 ts_bounded_tree(size_t n, const int32_t *parent, ts_int128 *weight,
 				ts_int128 *lower, ts_int128 *upper, ts_int128 total,
-				ts_int128 *share, uint8_t *held, void *work,
-				ts_tie tie, void *tie_arg, ts_bounds_report *why,
-				ts_check check)
+				const ts_int128 *old, ts_int128 *share, uint8_t *held,
+				void *work, ts_tie tie, void *tie_arg,
+				ts_bounds_report *why, ts_check check)
 {
 	bounded_tree tree;
 	bool		mirrored = total < 0;
@@ -1144,7 +1234,10 @@ ts_bounded_tree(size_t n, const int32_t *parent, ts_int128 *weight,
 	tree.level = work;
 	tree.fraction = (ts_int128 *) (tree.level + n + 1);
 	tree.remainder = tree.fraction + n + 1;
-	member = (int32_t *) (tree.remainder + n + 1);
+	tree.old = old;
+	tree.cost = (int64_t *) (tree.remainder + n + 1);
+	tree.gain = tree.cost + n;
+	member = old == NULL ? (int32_t *) tree.cost : (int32_t *) (tree.gain + n);
 	start = member + n;
 	tree.list.weight = weight;
 	tree.list.lower = lower;
@@ -1171,20 +1264,36 @@ ts_bounded_tree(size_t n, const int32_t *parent, ts_int128 *weight,
 		tree.max_scale *= 2;
 	}
 
-	/* from the top down: a parent's share is final before its children's */
+	/* levels and floors, from the top down */
 	for (i = 0; i <= n; i++)
 	{
 		list_check(&tree.list, i);
-		tree.list.n = (size_t) (start[i + 1] - start[i]);
-		tree.list.member = member + start[i];
+		list_children(&tree, i, member, start);
 		if (tree.list.n == 0)
 			continue;
 		if (i == 0)
-			solve_siblings(&tree, 0, total, tree.whole, true, tie, tie_arg);
+			solve_siblings(&tree, 0, total, tree.whole, true);
 		else
 			solve_siblings(&tree, i, share[i - 1], weight[i - 1],
-						   (held[i - 1] & (TS_AT_LOWER | TS_AT_UPPER)) != 0,
-						   tie, tie_arg);
+						   (held[i - 1] & (TS_AT_LOWER | TS_AT_UPPER)) != 0);
+	}
+
+	/* what changes of old shares cost, from the leaves up */
+	for (i = n; old != NULL && i > 0; i--)
+	{
+		list_check(&tree.list, i);
+		list_children(&tree, i, member, start);
+		make_cost(&tree, i - 1, mirrored);
+	}
+
+	/* units, from the top down: a parent's are final before its children's */
+	for (i = 0; i <= n; i++)
+	{
+		list_check(&tree.list, i);
+		list_children(&tree, i, member, start);
+		if (tree.list.n > 0)
+			round_siblings(&tree, i == 0 ? total : share[i - 1],
+						   tree.level[i].rest < 0, tie, tie_arg);
 	}
 
 	for (i = 0; i < n; i++)

@@ -43,11 +43,11 @@ extern ts_status ts_bounded(size_t n, ts_int128 *weight,
 							void *work, ts_cut *cut, ts_bounds_report *why,
 							ts_check check);
 
-extern size_t ts_bounded_tree_work(size_t n);
+extern size_t ts_bounded_tree_work(size_t n, bool with_old);
 extern ts_status ts_bounded_tree(size_t n, const int32_t *parent,
 								 ts_int128 *weight, ts_int128 *lower,
 								 ts_int128 *upper, ts_int128 total,
-								 ts_int128 *share, uint8_t *held, void *work,
+								 const ts_int128 *old, ts_int128 *share, uint8_t *held, void *work,
 								 ts_tie tie, void *tie_arg,
 								 ts_bounds_report *why, ts_check check);
 

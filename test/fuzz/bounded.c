@@ -170,9 +170,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy[0], weight, sizeof(weight));
 	memcpy(copy[1], lower, sizeof(lower));
 	memcpy(copy[2], upper, sizeof(upper));
-	work = malloc(ts_bounded_tree_work(n));
+	work = malloc(ts_bounded_tree_work(n, false));
 	tree_status = ts_bounded_tree(n, no_parent, copy[0], copy[1], copy[2], total,
-								  other, held, work, NULL, NULL, &why, NULL);
+								  NULL, other, held, work, NULL, NULL, &why, NULL);
 	if ((status == TS_OK) != (tree_status == TS_OK) ||
 		is_refusal(status) != is_refusal(tree_status))
 		abort();
@@ -184,7 +184,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy[1], lower, sizeof(lower));
 	memcpy(copy[2], upper, sizeof(upper));
 	status = ts_bounded_tree(n, parent, copy[0], copy[1], copy[2], total,
-							 share, held, work, NULL, NULL, &why, NULL);
+							 NULL, share, held, work, NULL, NULL, &why, NULL);
 	free(work);
 	if (is_refusal(status))
 		check_refusal(status, &why);

@@ -725,21 +725,28 @@ reference_below(const test_tree *tree, int32_t node, fraction exact,
 }
 
 static ts_status
-run_tree(const test_tree *tree, ts_int128 total, ts_int128 *share, uint8_t *held,
-		 ts_int128 *lower, ts_int128 *upper, ts_bounds_report *why)
+run_tree_from(const test_tree *tree, ts_int128 total, const ts_int128 *old, ts_int128 *share,
+			  uint8_t *held, ts_int128 *lower, ts_int128 *upper, ts_bounds_report *why)
 {
 	ts_int128	weight[MAX_NODES];
-	void	   *work = malloc(ts_bounded_tree_work(tree->n));
+	void	   *work = malloc(ts_bounded_tree_work(tree->n, old != NULL));
 	ts_status	status;
 
 	memcpy(weight, tree->weight, sizeof(weight));
 	memcpy(lower, tree->lower, sizeof(weight));
 	memcpy(upper, tree->upper, sizeof(weight));
 	ties = 0;
-	status = ts_bounded_tree(tree->n, tree->parent, weight, lower, upper, total, share,
+	status = ts_bounded_tree(tree->n, tree->parent, weight, lower, upper, total, old, share,
 							 held, work, count_tie, (void *) tree, why, NULL);
 	free(work);
 	return status;
+}
+
+static ts_status
+run_tree(const test_tree *tree, ts_int128 total, ts_int128 *share, uint8_t *held,
+		 ts_int128 *lower, ts_int128 *upper, ts_bounds_report *why)
+{
+	return run_tree_from(tree, total, NULL, share, held, lower, upper, why);
 }
 
 /* sums are exact and nothing is beyond a bound */
@@ -759,6 +766,108 @@ check_sums(const test_tree *tree, ts_int128 total, const ts_int128 *share)
 			return false;
 	}
 	return below[0] == total;
+}
+
+/* numbers that differ from their old ones, and by how much in all */
+static void
+count_changes(const test_tree *tree, const ts_int128 *old, const ts_int128 *share,
+			  int *changed, ts_int128 *distance)
+{
+	size_t		i;
+
+	*changed = 0;
+	*distance = 0;
+	for (i = 0; i < tree->n; i++)
+	{
+		if (old[i] == TS_NO_UPPER || old[i] == share[i])
+			continue;
+		(*changed)++;
+		*distance += old[i] > share[i] ? old[i] - share[i] : share[i] - old[i];
+	}
+}
+
+/*
+ * Rounds in every way in which all sums are exact, from node "at" on, and keeps
+ * the fewest and smallest changes
+ */
+static void
+search_roundings(const test_tree *tree, ts_int128 total, const part *parts, const ts_int128 *old,
+				 size_t at, ts_int128 *share, int *changed, ts_int128 *distance)
+{
+	if (at == tree->n)
+	{
+		int			n;
+		ts_int128	sum;
+
+		if (!check_sums(tree, total, share))
+			return;
+		count_changes(tree, old, share, &n, &sum);
+		if (n < *changed || (n == *changed && sum < *distance))
+		{
+			*changed = n;
+			*distance = sum;
+		}
+		return;
+	}
+	share[at] = floor_fraction(parts[at].exact);
+	search_roundings(tree, total, parts, old, at + 1, share, changed, distance);
+	if (parts[at].exact.down == 1)
+		return;
+	share[at]++;
+	search_roundings(tree, total, parts, old, at + 1, share, changed, distance);
+}
+
+/* with old shares: floors and ceilings that change the fewest of them, by the least */
+static bool
+check_old_shares(const test_tree *tree, ts_int128 total, const part *parts, const ts_int128 *expected)
+{
+	ts_int128	old[MAX_NODES];
+	ts_int128	share[MAX_NODES];
+	ts_int128	trial[MAX_NODES];
+	ts_int128	lower[MAX_NODES];
+	ts_int128	upper[MAX_NODES];
+	uint8_t		held[MAX_NODES];
+	ts_bounds_report why;
+	int			changed;
+	int			least_changed = INT32_MAX;
+	ts_int128	distance;
+	ts_int128	least_distance = 0;
+	int			n_fractions = 0;
+	size_t		i;
+
+	for (i = 0; i < tree->n; i++)
+	{
+		uint64_t	kind = random_below(6);
+
+		old[i] = kind == 0 ? TS_NO_UPPER :
+			floor_fraction(parts[i].exact) + (kind < 4 ? (ts_int128) (kind - 1) / 2 : (ts_int128) random_below(5) - 2);
+		n_fractions += parts[i].exact.down != 1;
+	}
+	if (n_fractions > 12)
+		return true;
+	if (run_tree_from(tree, total, old, share, held, lower, upper, &why) != TS_OK ||
+		!check_sums(tree, total, share))
+		return false;
+	for (i = 0; i < tree->n; i++)
+	{
+		ts_int128	floor = floor_fraction(parts[i].exact);
+
+		if (share[i] != floor && (share[i] != floor + 1 || parts[i].exact.down == 1))
+			return false;
+	}
+	count_changes(tree, old, share, &changed, &distance);
+	search_roundings(tree, total, parts, old, 0, trial, &least_changed, &least_distance);
+	if (changed != least_changed || distance != least_distance)
+		return false;
+
+	/* what can stay stays, and without old shares nothing is different */
+	if (run_tree_from(tree, total, share, trial, held, lower, upper, &why) != TS_OK ||
+		memcmp(trial, share, tree->n * sizeof(*share)) != 0)
+		return false;
+	for (i = 0; i < tree->n; i++)
+		old[i] = TS_NO_UPPER;
+	return run_tree_from(tree, total, old, trial, held, lower, upper, &why) == TS_OK &&
+		memcmp(trial, expected, tree->n * sizeof(*trial)) == 0;
 }
 
 static bool
@@ -830,7 +939,7 @@ check_small_tree(int *solved, int *refused)
 		if (held[i] != flags)
 			return false;
 	}
-	return true;
+	return check_old_shares(&tree, total, parts, expected);
 }
 
 static void
@@ -844,7 +953,7 @@ test_small_trees(void)
 	for (i = 0; i < TREES && ok; i++)
 		ok = check_small_tree(&solved, &refused);
 	report(ok && solved > TREES / 3 && refused > TREES / 100,
-		   "150,000 trees equal the search from the top down: shares, bounds, held, ties, errors");
+		   "150,000 trees equal the search from the top down: shares, bounds, held, ties, errors, fewest changes");
 	if (!ok)
 		printf("# tree %d\n", i - 1);
 }
