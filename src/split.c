@@ -1291,8 +1291,8 @@ weigh_by_shape(ts_split *split, ts_split_nodes *nodes)
 	pfree(n_open);
 }
 
-static void
-free_nodes(ts_split_nodes *nodes)
+void
+ts_split_free_nodes(ts_split_nodes *nodes)
 {
 	pfree(nodes->parent);
 	pfree(nodes->key);
@@ -1318,7 +1318,7 @@ ts_split_weigh_by_shape(ts_split *split)
 		if (nodes.n_children[node] == 0)
 			split->cells.weight[cell++] = nodes.weight[node];
 	split->scale = 0;
-	free_nodes(&nodes);
+	ts_split_free_nodes(&nodes);
 }
 
 /*
@@ -1494,8 +1494,8 @@ residual_rule(const ts_split *split)
 }
 
 /* Rounds the tree under each leaf */
-static void
-apportion_nodes(ts_split *split, ts_split_nodes *nodes)
+void
+ts_split_apportion(ts_split *split, ts_split_nodes *nodes)
 {
 	int64		max_nodes = 0;
 	void	   *work;
@@ -2423,7 +2423,7 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 					 errhint("A row-level security policy lets the role read targets that it must not change.")));
 	}
 	ts_split_weigh(split, &nodes);
-	apportion_nodes(split, &nodes);
+	ts_split_apportion(split, &nodes);
 	MemoryContextSwitchTo(context);
 	write_nodes(split, &nodes, store, desc);
 	if (!preview)
