@@ -2220,34 +2220,6 @@ metric_of_target(int64 target_id, MemoryContext context)
 	return ts_text(0, 1, context);
 }
 
-/* All arguments but the first three and the basis, as JSON, for the record */
-Datum
-ts_split_arguments(const NullableDatum *given)
-{
-	static const Oid types[TS_SPLIT_N_ARGUMENTS] = {
-		[TS_SPLIT_WEIGHTS] = JSONBOID,[TS_SPLIT_WEIGHTS_FROM] = REGCLASSOID,
-		[TS_SPLIT_MEMBERS] = JSONBOID,[TS_SPLIT_REST] = TEXTOID,
-		[TS_SPLIT_ON_MISSING] = TEXTOID,[TS_SPLIT_ON_ZERO] = TEXTOID,
-		[TS_SPLIT_ON_NEGATIVE] = TEXTOID,[TS_SPLIT_ON_UNASSIGNED] = TEXTOID,
-		[TS_SPLIT_ON_INCOMPLETE] = TEXTOID,[TS_SPLIT_BASES] = JSONBOID,
-		[TS_SPLIT_PROFILE] = JSONBOID,[TS_SPLIT_QUANTUM] = NUMERICOID,
-		[TS_SPLIT_RESIDUAL] = TEXTOID,[TS_SPLIT_LEVELS] = JSONBOID,
-		[TS_SPLIT_BOUNDS] = JSONBOID,[TS_SPLIT_BOUNDS_FROM] = REGCLASSOID,
-	};
-	ts_args		args = {0};
-
-	for (int i = TS_SPLIT_WEIGHTS; i < TS_SPLIT_N_ARGUMENTS; i++)
-		ts_arg(&args, types[i], given[i].value, given[i].isnull);
-	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
-		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
-		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
-		   "'on_negative', NULLIF($7, 'error'), 'on_unassigned', NULLIF($8, 'error'),"
-		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11,"
-		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14,"
-		   "'bounds', $15, 'bounds_from', $16::text))", &args, true);
-	return ts_datum(0, 1);
-}
-
 /*
  * Reads the arguments, as split_target() has them, as far as they need no
  * targets.  Those that must be given, and their words, are checked.

@@ -17,6 +17,9 @@
 #include "axis.h"
 #include "tree.h"
 
+/* bases of one split that are explained */
+#define TS_WATCH_TERMS 32
+
 /* What a weight was taken from instead of the basis */
 typedef enum ts_fallback
 {
@@ -137,6 +140,36 @@ enum
 	TS_SPLIT_N_ARGUMENTS
 };
 
+/*
+ * What is read of the basis for one target, for explain_target: steps lead to
+ * it from the target that the split started from.
+ */
+typedef struct ts_watch_step
+{
+	int64		member_id;		/* 0 for a period */
+	DateADT		from;
+} ts_watch_step;
+
+typedef struct ts_watch_term
+{
+	char	   *metric;			/* whose facts, or targets, are read */
+	char	   *plan;			/* of targets; NULL: facts */
+	DateADT		basis_from;
+	DateADT		basis_upto;
+	int			lag;			/* months */
+	Datum		factor;			/* numeric; 0 if it is the only one */
+	int64	   *facts;			/* per step: rows that belong to it, -1: not its basis */
+	Datum	   *amount;			/* numeric, their sum */
+} ts_watch_term;
+
+typedef struct ts_watch
+{
+	int			n_steps;
+	ts_watch_step *steps;
+	int			n_terms;
+	ts_watch_term terms[TS_WATCH_TERMS];
+} ts_watch;
+
 struct ts_split
 {
 	/* arguments; strings are never NULL unless said */
@@ -181,6 +214,7 @@ struct ts_split
 	int64		fallbacks[TS_N_FALLBACKS];
 	int64		n_unassigned;	/* facts that were spread or caught */
 	Jsonb	   *findings;		/* a list of what methods found, or NULL */
+	ts_watch   *watch;			/* NULL: nobody wants to know */
 
 	MemoryContext context;		/* lives as long as the call */
 };
@@ -232,7 +266,11 @@ extern int	ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int3
 extern void ts_split_weigh(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_apportion(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_free_nodes(ts_split_nodes *nodes);
+
+/* A call and its row in "split" */
 extern Datum ts_split_arguments(const NullableDatum *given);
+extern bool ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, int64 *origin, MemoryContext context);
+extern void ts_record_find_relations(int64 split_id, NullableDatum *given, const NullableDatum *instead);
 
 /* what a relation of the user's has for a split: weights, bounds */
 typedef struct ts_split_relation

@@ -83,6 +83,8 @@ ts_levels_parse(ts_split *split)
 		split->level_term[axis] = MemoryContextAllocZero(split->context, sizeof(ts_term));
 		ts_term_parse(split, JsonbValueToJsonb(&value), psprintf("level \"%s\" of \"levels\"", name),
 					  split->level_term[axis]);
+		/* it is alone on its level */
+		split->level_term[axis]->factor = (Datum) 0;
 		if (split->level_term[axis]->method->gives_amounts)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
