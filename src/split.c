@@ -19,7 +19,7 @@
  * Method
  *	  1. read the target's tree and lock it top-down in the order of ids
  *	  2. weigh the cells (split_method.c)
- *	  3. apply the policies for what is missing, zero or negative
+ *	  3. apply the policies for what is missing, zero or negative (split_policy.c)
  *	  4. lay the nodes out in preorder and round the whole tree under each
  *		 leaf at once (engine: every node is the floor or the ceiling of its
  *		 own exact share)
@@ -61,17 +61,6 @@
 PG_FUNCTION_INFO_V1(target_split_split_target);
 PG_FUNCTION_INFO_V1(target_split_preview_split);
 PG_FUNCTION_INFO_V1(target_split_unsplit_target);
-
-const char *const ts_fallback_names[] = {
-	NULL,
-	"missing: zero",
-	"missing: equal",
-	"missing: parent",
-	"zero: equal",
-	"zero: parent",
-	"negative: zero",
-	"negative: absolute"
-};
 
 /* Columns of the result, in the order of the SQL declaration */
 enum
@@ -180,6 +169,13 @@ ts_split_cell_name(const ts_split *split, int64 cell)
 	if (split->n_leaves > 1)
 		appendStringInfo(&buf, " of %s", ts_split_leaf_name(split, split->cells.leaf[cell]));
 	return buf.data;
+}
+
+/* What the caller gave: for messages */
+const char *
+ts_split_what(const ts_split *split)
+{
+	return split->term->method->gives_amounts ? "amounts" : "weights";
 }
 
 /* ---------------------------------------------------------------- cells */
@@ -489,352 +485,6 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	*cells = sorted;
 }
 
-/* ------------------------------------------------------------- policies */
-
-static void
-list_cell(const ts_split *split, ts_name_list *list, int64 cell, bool with_weight)
-{
-	char	   *name;
-
-	if (ts_name_list_full(list))
-	{
-		ts_name_list_add(list, "");
-		return;
-	}
-	name = ts_split_cell_name(split, cell);
-	if (with_weight)
-		name = psprintf("%s (%s)", name,
-						DatumGetCString(DirectFunctionCall1(numeric_out,
-															ts_scaled_to_numeric(split->cells.weight[cell],
-																				 split->scale))));
-	ts_name_list_add(list, name);
-}
-
-/* Is each part of a leaf the amount that was given for it? */
-static bool
-is_given(const ts_split *split, int32 leaf)
-{
-	return split->given && split->given[leaf];
-}
-
-/* What the caller gave: for messages */
-const char *
-ts_split_what(const ts_split *split)
-{
-	return split->term->method->gives_amounts ? "amounts" : "weights";
-}
-
-/* Weights below zero: refused, or what on_negative says */
-static void
-settle_negative(ts_split *split)
-{
-	ts_cells   *cells = &split->cells;
-	ts_name_list list = {0};
-
-	for (int64 i = 0; i < cells->n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (cells->weight[i] >= 0 || is_given(split, cells->leaf[i]))
-			continue;
-		if (strcmp(split->on_negative, "zero") == 0)
-		{
-			cells->weight[i] = 0;
-			cells->fallback[i] = TS_NEGATIVE_ZERO;
-		}
-		else if (strcmp(split->on_negative, "absolute") == 0)
-		{
-			cells->weight[i] = -cells->weight[i];
-			cells->fallback[i] = TS_NEGATIVE_ABSOLUTE;
-		}
-		else
-			list_cell(split, &list, i, true);
-	}
-	if (list.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 split->term->method->basis != TS_TAKES_NOT ?
-				 errmsg("basis is negative for %lld of %lld parts",
-						(long long) list.n, (long long) cells->n) :
-				 errmsg("weights are negative for %lld of %lld parts",
-						(long long) list.n, (long long) cells->n),
-				 errdetail_internal("%s.", ts_name_list_text(&list)),
-				 errhint("on_negative => 'zero' or on_negative => 'absolute'")));
-}
-
-/* 10^28, the largest weight that the engine's sums have room for */
-static ts_int128
-largest_weight(void)
-{
-	return (ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000);
-}
-
-/* Weight of the same keys over all leaves under one parent */
-typedef struct profile_key
-{
-	int32		parent;			/* node above the leaf, -1 for all leaves */
-	int32		keys[TS_MAX_AXES];
-} profile_key;
-
-typedef struct profile_entry
-{
-	profile_key key;
-	ts_int128	weight;
-} profile_entry;
-
-static profile_entry *
-profile_find(HTAB *profiles, const ts_split *split, int64 cell, bool all, HASHACTION action)
-{
-	profile_key key;
-	bool		found;
-	profile_entry *entry;
-
-	memset(&key, 0, sizeof(key));
-	key.parent = all ? -1 : split->tree->nodes[split->leaves[split->cells.leaf[cell]]].parent;
-	memcpy(key.keys, split->cells.keys + cell * split->n_axes, sizeof(int32) * split->n_axes);
-	entry = hash_search(profiles, &key, action, &found);
-	if (entry && !found)
-		entry->weight = 0;
-	return entry;
-}
-
-/*
- * The parents' profiles: weights of the same keys added up over the leaves
- * of one parent, and over all leaves of the call
- */
-static HTAB *
-make_profiles(const ts_split *split)
-{
-	HASHCTL		ctl = {0};
-	HTAB	   *profiles;
-
-	ctl.keysize = sizeof(profile_key);
-	ctl.entrysize = sizeof(profile_entry);
-	ctl.hcxt = split->context;
-	profiles = hash_create("target_split profiles", 1024, &ctl,
-						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	for (int64 i = 0; i < split->cells.n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (split->cells.missing[i])
-			continue;
-		profile_find(profiles, split, i, false, HASH_ENTER)->weight += split->cells.weight[i];
-		profile_find(profiles, split, i, true, HASH_ENTER)->weight += split->cells.weight[i];
-	}
-	return profiles;
-}
-
-static ts_int128
-profile_weight(HTAB *profiles, const ts_split *split, int64 cell, bool all)
-{
-	profile_entry *entry = profile_find(profiles, split, cell, all, HASH_FIND);
-
-	return entry ? entry->weight : 0;
-}
-
-/*
- * Gives the cells first ... last - 1 of one leaf the profile of the leaf's
- * parent, or where that is zero that of all leaves.  False if both are zero.
- */
-static bool
-take_profile(ts_split *split, HTAB *profiles, int64 first, int64 last, ts_fallback fallback)
-{
-	for (int all = 0; all <= 1; all++)
-	{
-		ts_int128	most = 0;
-
-		for (int64 i = first; i < last; i++)
-		{
-			if (split->cells.closed[i])
-				continue;
-			split->cells.weight[i] = profile_weight(profiles, split, i, all);
-			split->cells.fallback[i] = fallback;
-			most = Max(most, split->cells.weight[i]);
-		}
-		/* sums over many leaves may be larger than a weight can be */
-		for (; most > largest_weight(); most /= 10)
-			for (int64 i = first; i < last; i++)
-				split->cells.weight[i] /= 10;
-		if (most > 0)
-			return true;
-	}
-	return false;
-}
-
-/* a * b / c as a whole number, of numbers too large for 128 bits between */
-static ts_int128
-times_over(ts_int128 a, ts_int128 b, ts_int128 c)
-{
-	Datum		product = DirectFunctionCall2(numeric_mul, ts_scaled_to_numeric(a, 0),
-											  ts_scaled_to_numeric(b, 0));
-	Datum		quotient = DirectFunctionCall2(numeric_div_trunc, product,
-											   ts_scaled_to_numeric(c, 0));
-	ts_quantum	one = {1, 0};
-
-	return ts_units_from_numeric(quotient, &one, "weight");
-}
-
-/*
- * Gives the cells of one leaf that miss information what the profile says in
- * proportion to the cells that have it.  Those that the profile does not know
- * either go to the list.
- */
-static void
-complete_by_profile(ts_split *split, HTAB *profiles, int64 first, int64 last,
-					ts_int128 known, ts_name_list *missing)
-{
-	ts_cells   *cells = &split->cells;
-
-	for (int64 i = first; i < last; i++)
-	{
-		bool		found = false;
-
-		if (!cells->missing[i])
-			continue;
-		for (int all = 0; all <= 1 && !found; all++)
-		{
-			ts_int128	here = profile_weight(profiles, split, i, all);
-			ts_int128	there = 0;
-
-			for (int64 j = first; j < last && here > 0; j++)
-				if (!cells->missing[j])
-					there += profile_weight(profiles, split, j, all);
-			if (here <= 0 || there <= 0)
-				continue;
-			CHECK_FOR_INTERRUPTS();
-			cells->weight[i] = times_over(here, known, there);
-			cells->fallback[i] = TS_MISSING_PARENT;
-			found = true;
-		}
-		if (!found)
-			list_cell(split, missing, i, false);
-	}
-}
-
-/* Makes room for averages: six more decimals, as far as weights can be */
-static void
-add_decimals(ts_split *split)
-{
-	ts_cells   *cells = &split->cells;
-	ts_int128	most = 0;
-
-	for (int64 i = 0; i < cells->n; i++)
-		most = Max(most, cells->weight[i]);
-	for (int i = 0; i < 6 && most <= largest_weight() / 10; i++, most *= 10)
-	{
-		CHECK_FOR_INTERRUPTS();
-		for (int64 j = 0; j < cells->n; j++)
-			cells->weight[j] *= 10;
-		split->scale++;
-	}
-}
-
-/* Cells without information and leaves without any weight, leaf by leaf */
-static void
-settle_missing_and_zero(ts_split *split)
-{
-	ts_cells   *cells = &split->cells;
-	HTAB	   *profiles = NULL;
-	ts_name_list missing = {0};
-	bool		any_missing = false;
-	ts_name_list zero = {0};
-
-	for (int64 i = 0; i < cells->n && !any_missing; i++)
-		any_missing = cells->missing[i];
-	if (any_missing && (strcmp(split->on_missing, "equal") == 0 ||
-						strcmp(split->on_missing, "parent") == 0))
-		add_decimals(split);
-	if ((any_missing && strcmp(split->on_missing, "parent") == 0) ||
-		strcmp(split->on_zero, "parent") == 0)
-		profiles = make_profiles(split);
-
-	for (int64 first = 0, last; first < cells->n; first = last)
-	{
-		int32		leaf = cells->leaf[first];
-		ts_int128	sum = 0;
-		int64		n_known = 0;
-		int64		n_missing = 0;
-
-		for (last = first; last < cells->n && cells->leaf[last] == leaf; last++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (cells->missing[last])
-				n_missing++;
-			else if (!cells->closed[last])
-			{
-				n_known++;
-				sum += cells->weight[last];
-			}
-		}
-		if (n_missing > 0)
-		{
-			if (strcmp(split->on_missing, "parent") == 0 && n_known > 0)
-				complete_by_profile(split, profiles, first, last, sum, &missing);
-			else if (strcmp(split->on_missing, "parent") == 0)
-			{
-				if (!take_profile(split, profiles, first, last, TS_MISSING_PARENT))
-					for (int64 i = first; i < last; i++)
-						list_cell(split, &missing, i, false);
-			}
-			else
-				for (int64 i = first; i < last; i++)
-				{
-					if (!cells->missing[i])
-						continue;
-					if (strcmp(split->on_missing, "zero") == 0)
-						cells->fallback[i] = TS_MISSING_ZERO;
-					else if (strcmp(split->on_missing, "equal") == 0)
-					{
-						/* as much as a sibling has on average */
-						cells->weight[i] = n_known > 0 && sum > 0 ?
-							Max((sum + n_known / 2) / n_known, 1) : 1;
-						cells->fallback[i] = TS_MISSING_EQUAL;
-					}
-					else
-						list_cell(split, &missing, i, false);
-				}
-		}
-		sum = 0;
-		for (int64 i = first; i < last; i++)
-			sum += cells->weight[i];
-		if (sum != 0 || split->units[leaf] == 0 || missing.n > 0 || is_given(split, leaf))
-			continue;
-
-		/* an amount to share, and nothing to share it by */
-		if (strcmp(split->on_zero, "equal") == 0)
-			for (int64 i = first; i < last; i++)
-			{
-				if (cells->closed[i])
-					continue;
-				cells->weight[i] = 1;
-				cells->fallback[i] = TS_ZERO_EQUAL;
-			}
-		else if (strcmp(split->on_zero, "parent") != 0 ||
-				 !take_profile(split, profiles, first, last, TS_ZERO_PARENT))
-			ts_name_list_add(&zero, ts_name_list_full(&zero) ? "" : ts_split_leaf_name(split, leaf));
-	}
-	if (missing.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("basis says nothing about %lld of %lld parts",
-						(long long) missing.n, (long long) cells->n),
-				 errdetail("The source has no facts for it yet, or the member did not exist: %s.",
-						   ts_name_list_text(&missing)),
-				 strcmp(split->on_missing, "parent") == 0 ?
-				 errhint("The targets beside them say nothing either: on_missing => 'zero' or on_missing => 'equal'") :
-				 errhint("on_missing => 'zero', on_missing => 'equal' or on_missing => 'parent'")));
-	if (zero.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DIVISION_BY_ZERO),
-				 errmsg("all weights are zero for %lld of %d targets",
-						(long long) zero.n, split->n_leaves),
-				 errdetail_internal("%s.", ts_name_list_text(&zero)),
-				 strcmp(split->on_zero, "parent") == 0 ?
-				 errhint("The targets beside them have no weights either: on_zero => 'equal'") :
-				 errhint("on_zero => 'equal' or on_zero => 'parent'")));
-	if (profiles)
-		hash_destroy(profiles);
-}
-
 /* ------------------------------------------------- the biggest by name */
 
 /*
@@ -1123,16 +773,6 @@ ts_split_limit_members(ts_split *split)
 	}
 }
 
-/* Policies, once the weights are at one scale and in order */
-void
-ts_split_settle(ts_split *split)
-{
-	if (split->term->method->settle)
-		split->term->method->settle(split);
-	settle_negative(split);
-	settle_missing_and_zero(split);
-}
-
 /* ---------------------------------------------------------------- nodes */
 
 static int64
@@ -1160,8 +800,8 @@ add_node(ts_split_nodes *nodes, MemoryContext context)
 }
 
 /* Lays the nodes out in preorder: one for each prefix of keys, per leaf */
-static void
-lay_out_nodes(ts_split *split, ts_split_nodes *nodes)
+void
+ts_split_lay_out(ts_split *split, ts_split_nodes *nodes)
 {
 	const ts_cells *cells = &split->cells;
 	int			width = split->n_axes;
@@ -1240,7 +880,7 @@ gcd128(ts_int128 a, ts_int128 b)
 static void
 weigh_by_shape(ts_split *split, ts_split_nodes *nodes)
 {
-	ts_int128	limit = largest_weight();
+	ts_int128	limit = TS_LARGEST_WEIGHT;
 	ts_int128  *ways;
 	int32	   *n_open;			/* children that share */
 	int64		max_nodes = 0;
@@ -1291,8 +931,8 @@ weigh_by_shape(ts_split *split, ts_split_nodes *nodes)
 	pfree(n_open);
 }
 
-static void
-free_nodes(ts_split_nodes *nodes)
+void
+ts_split_free_nodes(ts_split_nodes *nodes)
 {
 	pfree(nodes->parent);
 	pfree(nodes->key);
@@ -1311,14 +951,14 @@ ts_split_weigh_by_shape(ts_split *split)
 	ts_split_nodes nodes = {0};
 	int64		cell = 0;
 
-	lay_out_nodes(split, &nodes);
+	ts_split_lay_out(split, &nodes);
 	weigh_by_shape(split, &nodes);
 	/* nodes without children come in the order of the cells */
 	for (int64 node = 0; node < nodes.n; node++)
 		if (nodes.n_children[node] == 0)
 			split->cells.weight[cell++] = nodes.weight[node];
 	split->scale = 0;
-	free_nodes(&nodes);
+	ts_split_free_nodes(&nodes);
 }
 
 /*
@@ -1514,7 +1154,7 @@ apportion_nodes(ts_split *split, ts_split_nodes *nodes)
 		int64		first = nodes->first[leaf];
 		ts_status	status;
 
-		if (is_given(split, leaf))
+		if (ts_split_is_given(split, leaf))
 		{
 			/* the parts are what they are: only add them up */
 			memset(nodes->share + first, 0,
@@ -1611,7 +1251,7 @@ write_nodes(ts_split *split, const ts_split_nodes *nodes, Tuplestorestate *store
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
 		const ts_node *anchor = &tree->nodes[split->leaves[leaf]];
-		bool		given = is_given(split, leaf);
+		bool		given = ts_split_is_given(split, leaf);
 		int			anchor_depth = 0;
 
 		for (int32 up = split->leaves[leaf]; up > 0; up = tree->nodes[up].parent)
@@ -2257,7 +1897,7 @@ ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context)
 {
 	static const char *const missing_words[] = {"error", "zero", "equal", "parent", NULL};
 	static const char *const zero_words[] = {"error", "equal", "parent", NULL};
-	static const char *const negative_words[] = {"error", "zero", "absolute", NULL};
+	static const char *const negative_words[] = {"error", "zero", "absolute", "spread", "equal", "parent", NULL};
 	static const char *const incomplete_words[] = {"error", "accept", NULL};
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ts_split   *split = palloc0(sizeof(ts_split));
@@ -2372,7 +2012,7 @@ ts_split_weigh(ts_split *split, ts_split_nodes *nodes)
 	else
 		ts_term_weigh(split, &split->main);
 
-	lay_out_nodes(split, nodes);
+	ts_split_lay_out(split, nodes);
 	if (bounded)
 		ts_bounds_apply(split, nodes);
 }

@@ -28,6 +28,10 @@ typedef enum ts_fallback
 	TS_ZERO_PARENT,
 	TS_NEGATIVE_ZERO,
 	TS_NEGATIVE_ABSOLUTE,
+	TS_NEGATIVE_SPREAD,			/* negative, or in a negative group */
+	TS_NEGATIVE_CARRIED,		/* less than its basis, for a negative sibling */
+	TS_NEGATIVE_EQUAL,
+	TS_NEGATIVE_PARENT,
 	TS_N_FALLBACKS
 } ts_fallback;
 
@@ -50,6 +54,10 @@ typedef struct ts_cells
 								 * nothing is expected of it, its weight is 0 */
 	uint8	   *fallback;
 } ts_cells;
+
+/* 10^28, the largest weight that the engine's sums have room for */
+#define TS_LARGEST_WEIGHT \
+	((ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000))
 
 typedef struct ts_split ts_split;
 
@@ -185,6 +193,13 @@ struct ts_split
 	MemoryContext context;		/* lives as long as the call */
 };
 
+/* Is each part of a leaf the amount that was given for it? */
+static inline bool
+ts_split_is_given(const ts_split *split, int32 leaf)
+{
+	return split->given && split->given[leaf];
+}
+
 extern const ts_split_method *ts_split_method_find(const char *name);
 extern char *ts_split_method_names(void);
 
@@ -205,6 +220,7 @@ extern ts_term ts_term_history(const ts_term *term);
 extern void ts_term_check(const ts_term *term, const char *what);
 extern void ts_term_parse_bases(ts_split *split, ts_term *term);
 extern int	ts_term_dimensions(const ts_term *term, int n, int32 *dimension_ids);
+extern void ts_term_read(ts_split *split, ts_term *term);
 extern void ts_term_weigh(ts_split *split, ts_term *term);
 extern ts_profile *ts_profile_parse(ts_split *split, Jsonb *json);
 
@@ -277,6 +293,8 @@ extern int	ts_cell_compare(const ts_split *split, const ts_cells *a, int64 x,
 extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern void ts_split_settle(ts_split *split);
+extern void ts_split_lay_out(ts_split *split, ts_split_nodes *nodes);
+extern void ts_split_free_nodes(ts_split_nodes *nodes);
 extern void ts_split_weigh_by_shape(ts_split *split);
 extern bool ts_split_is_named(ts_axis *axis, int32 member);
 extern void ts_split_limit_members(ts_split *split);

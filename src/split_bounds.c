@@ -328,7 +328,10 @@ bound_units(const ts_split *split, Datum amount, bool up)
 	return units;
 }
 
-/* Per node: what the basis has below it, as numeric; 0 where it has nothing */
+/*
+ * Per node: what the basis has below it, returns taken off, as numeric; 0 where
+ * that is nothing or less
+ */
 static Datum *
 find_bases(ts_split *split, const ts_split_nodes *nodes)
 {
@@ -337,9 +340,6 @@ find_bases(ts_split *split, const ts_split_nodes *nodes)
 	ts_cells	before = split->cells;
 	int			scale = split->scale;
 	ts_term		history = ts_term_history(&split->main);
-	char	   *on_missing = split->on_missing;
-	char	   *on_negative = split->on_negative;
-	char	   *on_zero = split->on_zero;
 	int64		at = 0;
 
 	if (split->rest)
@@ -350,13 +350,7 @@ find_bases(ts_split *split, const ts_split_nodes *nodes)
 	if (split->main.method->basis == TS_TAKES_NOT)
 		history.has_basis = false;
 	/* a basis that is missing, zero or negative is no reason to refuse here */
-	split->on_missing = split->on_negative = "zero";
-	split->on_zero = "equal";
-	ts_term_weigh(split, &history);
-	split->on_missing = on_missing;
-	split->on_negative = on_negative;
-	split->on_zero = on_zero;
-
+	ts_term_read(split, &history);
 	memset(sum, 0, sizeof(ts_int128) * (nodes->n + 1));
 	/* cells and the nodes without children are in the same order */
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
@@ -380,7 +374,7 @@ find_bases(ts_split *split, const ts_split_nodes *nodes)
 				if (c >= 0)
 					break;
 			}
-			if (c == 0 && at < split->cells.n && split->cells.fallback[at] == TS_FALLBACK_NONE)
+			if (c == 0 && at < split->cells.n)
 				sum[node] = split->cells.weight[at];
 		}
 		for (int64 node = nodes->first[leaf + 1] - 1; node >= nodes->first[leaf]; node--)
@@ -390,7 +384,7 @@ find_bases(ts_split *split, const ts_split_nodes *nodes)
 	for (int64 node = 0; node < nodes->n; node++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		basis[node] = sum[node] == 0 ? (Datum) 0 : ts_scaled_to_numeric(sum[node], split->scale);
+		basis[node] = sum[node] <= 0 ? (Datum) 0 : ts_scaled_to_numeric(sum[node], split->scale);
 	}
 	pfree(sum);
 	split->cells = before;

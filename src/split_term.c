@@ -314,11 +314,11 @@ drop_left_out(ts_split *split)
 }
 
 /*
- * Fills the cells by a term: sorted, at one scale, with nothing missing or
- * negative.
+ * Fills the cells by a term: sorted, at one scale, some of them perhaps missing
+ * or negative
  */
 void
-ts_term_weigh(ts_split *split, ts_term *term)
+ts_term_read(ts_split *split, ts_term *term)
 {
 	ts_term    *before = split->term;
 
@@ -333,6 +333,17 @@ ts_term_weigh(ts_split *split, ts_term *term)
 		ts_split_limit_members(split);
 	else
 		drop_left_out(split);
+	split->term = before;
+}
+
+/* The same with nothing missing or negative any more */
+void
+ts_term_weigh(ts_split *split, ts_term *term)
+{
+	ts_term    *before = split->term;
+
+	ts_term_read(split, term);
+	split->term = term;
 	ts_split_settle(split);
 	split->term = before;
 }
