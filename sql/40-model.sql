@@ -218,6 +218,10 @@ CREATE TABLE @extschema@.split (
 	called_by	name NOT NULL DEFAULT current_user,
 	called_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	reason		text,
+	part_of		bigint,
+	replaces	bigint,
+	after_revision bigint NOT NULL DEFAULT 0,
+	made		bigint[],
 	PRIMARY KEY (plan_id, split_id)
 );
 COMMENT ON TABLE @extschema@.split IS 'One call that made children';
@@ -236,6 +240,10 @@ COMMENT ON COLUMN @extschema@.split.n_created IS 'Number of targets that were ma
 COMMENT ON COLUMN @extschema@.split.called_by IS 'Role that called';
 COMMENT ON COLUMN @extschema@.split.called_at IS 'When';
 COMMENT ON COLUMN @extschema@.split.reason IS 'Setting target_split.reason at the call';
+COMMENT ON COLUMN @extschema@.split.part_of IS 'First split of the call of resplit_target that this one belongs to; NULL for the first and for calls of their own';
+COMMENT ON COLUMN @extschema@.split.replaces IS 'Split whose targets this one shares anew; NULL for none';
+COMMENT ON COLUMN @extschema@.split.after_revision IS 'Revisions of its targets up to this one are from before the call; 0 where it made all of them';
+COMMENT ON COLUMN @extschema@.split.made IS 'Targets that it made among those that it shares anew; NULL where it made all of them';
 
 -- ----------------------------------------------------------- the target tree
 
@@ -250,6 +258,7 @@ CREATE TABLE @extschema@.target (
 	n_children	integer NOT NULL DEFAULT 0 CHECK (n_children >= 0),
 	depth		smallint NOT NULL,
 	locked		boolean NOT NULL DEFAULT false,
+	adjusted	boolean NOT NULL DEFAULT false,
 	level		text NOT NULL,
 	period		daterange NOT NULL CHECK (NOT pg_catalog.isempty(period)),
 	amount		numeric NOT NULL CHECK (amount > '-Infinity' AND amount < 'Infinity'),
@@ -287,6 +296,7 @@ COMMENT ON COLUMN @extschema@.target.metric_id IS 'Metric';
 COMMENT ON COLUMN @extschema@.target.n_children IS 'Number of children, kept by the guard; 0 for a leaf';
 COMMENT ON COLUMN @extschema@.target.depth IS '0 for the overall target';
 COMMENT ON COLUMN @extschema@.target.locked IS 'Held: adjustments leave it as it is';
+COMMENT ON COLUMN @extschema@.target.adjusted IS 'Its amount was set by hand: resplit_target keeps it';
 COMMENT ON COLUMN @extschema@.target.level IS 'Level or grain that sets it apart from its siblings; total for the overall target';
 COMMENT ON COLUMN @extschema@.target.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.target.amount IS 'The target, in the metric''s unit, a multiple of the plan''s quantum; children add up to it';

@@ -143,7 +143,8 @@ AS $$
 		UNION ALL
 		SELECT t.* FROM way w JOIN @extschema@.target t ON t.plan_id = w.plan_id AND t.target_id = w.parent_id
 	), step AS (
-		SELECT w.*, s.method, s.basis, s.by_levels, s.arguments, s.called_by, s.called_at, s.target_id AS call_target,
+		SELECT w.*, s.method, s.basis, s.by_levels, s.arguments, s.fallbacks, s.after_revision, s.made IS NOT NULL AS is_resplit,
+			   s.called_by, s.called_at, s.target_id AS call_target,
 			   -- the target that the split started from: the deepest above that another split made
 			   (SELECT a.target_id FROM way a
 				WHERE a.depth < w.depth AND a.split_id IS DISTINCT FROM w.split_id
@@ -166,6 +167,7 @@ AS $$
 			  AND (d.old_row ->> 'parent_id')::bigint = st.anchor_id AND (d.old_row ->> 'split_id')::bigint = st.split_id) c
 		LEFT JOIN LATERAL (SELECT r.amount_before FROM @extschema@.revision r
 						   WHERE r.plan_id = st.plan_id AND r.target_id = c.target_id
+							 AND r.revision_id > st.after_revision AND r.split_id IS DISTINCT FROM st.split_id
 						   ORDER BY r.revision_id LIMIT 1) r ON true
 		WHERE st.split_id IS NOT NULL
 		GROUP BY st.target_id
@@ -173,7 +175,7 @@ AS $$
 		SELECT st.*, sh.weight_sum, sh.amount AS shared_amount,
 			   COALESCE((st.arguments ->> 'quantum')::numeric, pm.quantum) AS quantum,
 			   -- the units that others than the largest remainder gave are no remainder's
-			   NOT st.arguments ?| '{bounds,bounds_from,residual}' AS is_fair,
+			   NOT st.arguments ?| '{bounds,bounds_from,residual}' AND NOT st.fallbacks ?| '{held: locked,held: adjusted,held: not made by it,held: bounds}' AS is_fair,
 			   COALESCE(r.amount_before, st.amount) AS made_amount,
 			   -- both sides of the fraction as whole numbers
 			   sh.amount * st.weight * power(10::numeric, GREATEST(scale(sh.amount * st.weight), scale(sh.weight_sum))) AS numerator,
@@ -183,6 +185,7 @@ AS $$
 		LEFT JOIN shared sh ON sh.target_id = st.target_id
 		LEFT JOIN LATERAL (SELECT r.amount_before FROM @extschema@.revision r
 						   WHERE r.plan_id = st.plan_id AND r.target_id = st.target_id
+							 AND r.revision_id > COALESCE(st.after_revision, 0) AND r.split_id IS DISTINCT FROM st.split_id
 						   ORDER BY r.revision_id LIMIT 1) r ON true
 	), rounded AS (
 		SELECT e.*,
@@ -207,7 +210,13 @@ AS $$
 						  THEN format('SELECT * FROM @extschema@.import_targets(%s);',
 									  (SELECT string_agg(format('%I => %L', a.key, a.value), ', ' ORDER BY a.key)
 									   FROM jsonb_each_text(r.arguments) a))
-						  ELSE format('SELECT * FROM @extschema@.split_target(%s, %L, method => %L%s%s);', r.call_target, r.by_levels, r.method,
+						  WHEN r.method = 'present'
+						  THEN format('SELECT * FROM @extschema@.resplit_target(%s%s);', r.call_target,
+									  (SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
+									   FROM jsonb_each_text(r.arguments) a))
+						  ELSE format('SELECT * FROM @extschema@.%s(%s, %s%L, method => %L%s%s);',
+									  CASE WHEN r.is_resplit THEN 'resplit_target' ELSE 'split_target' END,
+									  r.call_target, CASE WHEN r.is_resplit THEN 'by => ' END, r.by_levels, r.method,
 									  CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
 									  (SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
 									   FROM jsonb_each_text(r.arguments) a)) END

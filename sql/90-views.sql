@@ -235,6 +235,8 @@ WITH RECURSIVE node AS (
 	SELECT t.plan_id, t.split_id
 	FROM @extschema@.revision r
 	JOIN @extschema@.target t ON t.plan_id = r.plan_id AND t.target_id = r.target_id
+	JOIN @extschema@.split s ON s.plan_id = t.plan_id AND s.split_id = t.split_id
+	WHERE r.revision_id > s.after_revision AND r.split_id IS DISTINCT FROM t.split_id
 	UNION
 	SELECT r.plan_id, (r.old_row ->> 'split_id')::bigint
 	FROM @extschema@.revision r WHERE r.old_row IS NOT NULL
@@ -370,6 +372,7 @@ WITH RECURSIVE node AS (
 	JOIN @extschema@.plan_metric pm ON pm.plan_id = f.plan_id AND pm.metric_id = f.metric_id
 	JOIN @extschema@.split s ON s.plan_id = f.plan_id AND s.split_id = f.split_id
 	WHERE f.block_weight > 0 AND NOT s.arguments ?| '{bounds,bounds_from,residual}'
+	  AND NOT s.fallbacks ?| '{held: locked,held: adjusted,held: not made by it,held: bounds}'
 	  AND pg_catalog.abs(f.amount * f.block_weight - f.block_amount * f.weight)
 		  >= COALESCE((s.arguments ->> 'quantum')::numeric, pm.quantum) * f.block_weight
 )

@@ -55,6 +55,7 @@ ALTER FUNCTION @extschema@.lock_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.unlock_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.over_assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.adjust_target OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.resplit_target OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.undo_split OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
@@ -83,6 +84,7 @@ REVOKE ALL ON FUNCTION
 	@extschema@.unlock_target,
 	@extschema@.over_assign,
 	@extschema@.adjust_target,
+	@extschema@.resplit_target,
 	@extschema@.undo_split,
 	@extschema@.assign,
 	@extschema@.evaluate_plan,

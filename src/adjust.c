@@ -16,6 +16,8 @@
  *				named ones, or the absorbers under one parent
  *	  held		a target that cannot take its share: it is locked, at a bound,
  *				or a leaf that would change its sign
+ *	  by hand	marked as adjusted, so that a resplit keeps the amount: the
+ *				named ones, or the outermost of those that carried_by names
  *	  carry		leaves that take part; all, unless carried_by names a slice
  *	  room		by how much a target can change in the direction of the
  *				change, with everything below it
@@ -121,6 +123,7 @@ typedef struct adjust_node
 	int32		n_loaded;		/* of them among the nodes */
 	uint64		bits;			/* dimensions of carried_by that are reached */
 	bool		carries;		/* what is below it carries, whatever its slice */
+	bool		by_hand;		/* its amount is what the call is about */
 	bool		was_locked;
 	bool		locked;			/* and that counts */
 	bool		has_least;
@@ -491,6 +494,9 @@ load_children(adjust_state *state, int n, const int64 *ids, const int32 *above, 
 		}
 		if (state->has_carriers)
 			node->bits |= ts_slice_member_bit(&state->carriers, ts_int8(row, 4));
+		/* the outermost of those that carry a change */
+		node->by_hand = state->has_carriers && node->group == 0 && node->bits == state->carriers.all &&
+			state->nodes[node->parent].bits != state->carriers.all;
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -580,6 +586,7 @@ load(adjust_state *state)
 		node->role = ROLE_ADJUSTED;
 		node->bits = state->named[i].bits;
 		node->carries = !state->has_carriers || state->named[i].outside;
+		node->by_hand = !state->has_carriers || node->bits == state->carriers.all;
 	}
 
 	/* tops, what is between them and the named ones, and the tops' parents */
@@ -1304,11 +1311,12 @@ list_changes(adjust_state *state, TupleDesc *desc, int64 *n_changed)
 	MemoryContext old;
 	Datum		roles[4];
 
-	*desc = CreateTemplateTupleDesc(4);
+	*desc = CreateTemplateTupleDesc(5);
 	TupleDescInitEntry(*desc, 1, "target_id", INT8OID, -1, 0);
 	TupleDescInitEntry(*desc, 2, "amount", NUMERICOID, -1, 0);
 	TupleDescInitEntry(*desc, 3, "role", TEXTOID, -1, 0);
 	TupleDescInitEntry(*desc, 4, "locked", BOOLOID, -1, 0);
+	TupleDescInitEntry(*desc, 5, "by_hand", BOOLOID, -1, 0);
 	for (int i = 0; i < 4; i++)
 		roles[i] = CStringGetTextDatum(role_names[i]);
 	*n_changed = 0;
@@ -1316,8 +1324,8 @@ list_changes(adjust_state *state, TupleDesc *desc, int64 *n_changed)
 	for (int32 i = 0; i < state->n; i++)
 	{
 		const adjust_node *node = &state->nodes[i];
-		Datum		values[4];
-		bool		nulls[4] = {false};
+		Datum		values[5];
+		bool		nulls[5] = {false};
 
 		CHECK_FOR_INTERRUPTS();
 		if (node->change == 0)
@@ -1326,6 +1334,7 @@ list_changes(adjust_state *state, TupleDesc *desc, int64 *n_changed)
 		values[1] = units_out(state, node->before + node->change);
 		values[2] = roles[node->role];
 		values[3] = BoolGetDatum(node->was_locked);
+		values[4] = BoolGetDatum(node->by_hand);
 		tuplestore_putvalues(store, *desc, values, nulls);
 		MemoryContextReset(row_context);
 		(*n_changed)++;
@@ -1365,7 +1374,8 @@ write_changes(adjust_state *state, Tuplestorestate *result)
 		if (!state->keep_locks)
 			(void) ts_run_keyed("UPDATE " TS_SCHEMA ".target t SET locked = false FROM new_amount n"
 								" WHERE t.plan_id = $1 AND t.target_id = n.target_id AND n.locked", &args);
-		if (ts_run_keyed("UPDATE " TS_SCHEMA ".target t SET amount = n.amount, locked = n.locked FROM new_amount n"
+		if (ts_run_keyed("UPDATE " TS_SCHEMA ".target t SET amount = n.amount, locked = n.locked,"
+						 " adjusted = t.adjusted OR n.by_hand FROM new_amount n"
 						 " WHERE t.plan_id = $1 AND t.target_id = n.target_id", &args) != (uint64) n_changed)
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -1374,6 +1384,7 @@ write_changes(adjust_state *state, Tuplestorestate *result)
 					 errhint(HINT_HIDDEN)));
 	}
 	SPI_unregister_relation("new_amount");
+	tuplestore_end(store);
 }
 
 /* -------------------------------------------------------------- functions */

@@ -98,7 +98,9 @@ enum guard_column
 	COL_AT_LEAST,
 	COL_AT_MOST,
 	COL_LOCKED,
+	COL_ADJUSTED,
 	COL_WEIGHT,
+	COL_FALLBACK,
 	COL_SLICE,
 	COL_PERIOD,
 	COL_MEMBER_ID,
@@ -108,7 +110,7 @@ enum guard_column
 static const char *const column_names[N_COLUMNS] = {
 	"plan_id", "target_id", "parent_id", "metric_id", "n_children", "depth",
 	"amount", "floor_amount", "stretch_amount", "over_assignment", "at_least", "at_most", "locked",
-	"weight", "slice", "period", "member_id"
+	"adjusted", "weight", "fallback", "slice", "period", "member_id"
 };
 
 typedef struct target_key
@@ -891,10 +893,10 @@ update_counters(guard_state *state, target_node **nodes, int n_nodes)
 /* ------------------------------------------------------------- revisions */
 
 #define MORE_THAN_AMOUNT \
-	"(o.floor_amount, o.stretch_amount, o.over_assignment, o.at_least, o.at_most, o.locked, o.weight, o.parent_id," \
-	" o.slice, o.period, o.member_id) IS DISTINCT FROM" \
-	" (n.floor_amount, n.stretch_amount, n.over_assignment, n.at_least, n.at_most, n.locked, n.weight, n.parent_id," \
-	" n.slice, n.period, n.member_id)"
+	"(o.floor_amount, o.stretch_amount, o.over_assignment, o.at_least, o.at_most, o.locked, o.adjusted, o.weight, o.fallback," \
+	" o.parent_id, o.slice, o.period, o.member_id) IS DISTINCT FROM" \
+	" (n.floor_amount, n.stretch_amount, n.over_assignment, n.at_least, n.at_most, n.locked, n.adjusted, n.weight, n.fallback," \
+	" n.parent_id, n.slice, n.period, n.member_id)"
 
 #define INSERT_REVISION \
 	"INSERT INTO " TS_SCHEMA ".revision" \
@@ -919,7 +921,8 @@ write_revisions(guard_state *state)
 	else
 		sql = psprintf(INSERT_REVISION
 					   " SELECT o.plan_id, o.target_id, 'update', o.amount, n.amount,"
-					   " CASE WHEN " MORE_THAN_AMOUNT " THEN to_jsonb(o) END, $1, nullif($2, ''), nullif($3, 0)"
+					   " CASE WHEN " MORE_THAN_AMOUNT " THEN to_jsonb(o) END, $1, nullif($2, ''),"
+					   " CASE WHEN $3 <> 0 AND n.split_id IS DISTINCT FROM o.split_id THEN n.split_id ELSE nullif($3, 0) END"
 					   " FROM %s o JOIN %s n ON n.plan_id = o.plan_id AND n.target_id = o.target_id"
 					   " WHERE n.amount <> o.amount OR " MORE_THAN_AMOUNT
 					   " ORDER BY o.plan_id, o.target_id",

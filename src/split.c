@@ -1134,8 +1134,8 @@ residual_rule(const ts_split *split)
 }
 
 /* Rounds the tree under each leaf */
-static void
-apportion_nodes(ts_split *split, ts_split_nodes *nodes)
+void
+ts_split_apportion(ts_split *split, ts_split_nodes *nodes)
 {
 	int64		max_nodes = 0;
 	void	   *work;
@@ -2063,7 +2063,7 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 					 errhint("A row-level security policy lets the role read targets that it must not change.")));
 	}
 	ts_split_weigh(split, &nodes);
-	apportion_nodes(split, &nodes);
+	ts_split_apportion(split, &nodes);
 	MemoryContextSwitchTo(context);
 	write_nodes(split, &nodes, store, desc);
 	if (!preview)

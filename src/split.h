@@ -246,6 +246,8 @@ typedef struct ts_split_nodes
 extern ts_split *ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context);
 extern int	ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int32 *dimension_ids);
 extern void ts_split_weigh(ts_split *split, ts_split_nodes *nodes);
+extern void ts_split_apportion(ts_split *split, ts_split_nodes *nodes);
+extern void ts_split_free_nodes(ts_split_nodes *nodes);
 extern Datum ts_split_arguments(const NullableDatum *given);
 
 /* what a relation of the user's has for a split: weights, bounds */

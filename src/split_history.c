@@ -353,7 +353,8 @@ find_leaf(history *h, const ts_fact *fact, DateADT day)
 		int32		known;
 		int32		child = -1;
 
-		if (tree->nodes[at].by_time)
+		/* a day that no part has, or a target that this call does not split */
+		if (tree->nodes[at].by_time || tree->nodes[at].n_children == 0)
 			return -1;
 		sibling = ts_tree_child_member(tree, at);
 		known = fact->member[sibling->dim_no];

@@ -82,9 +82,9 @@ load_start(ts_tree *tree, int64 target_id, MemoryContext context)
 	ts_calendar_load_by_id(calendar_id, &tree->calendar);
 }
 
-/* Streams the targets at and under one, parents first, into nodes */
+/* Streams the targets at and under one, or that one alone, parents first, into nodes */
 static void
-load_nodes(ts_tree *tree, int64 target_id, bool with_slices, MemoryContext context)
+load_nodes(ts_tree *tree, int64 target_id, bool alone, bool with_slices, MemoryContext context)
 {
 	ts_args		args = {0};
 	const char *sql;
@@ -106,7 +106,13 @@ load_nodes(ts_tree *tree, int64 target_id, bool with_slices, MemoryContext conte
 
 	/* the whole plan needs no recursion: the depth gives the order */
 	ts_arg_int4(&args, tree->plan_id);
-	if (tree->depth == 0)
+	if (alone)
+	{
+		ts_arg_int8(&args, target_id);
+		sql = "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, 0"
+			" FROM target_split.target t WHERE t.plan_id = $1 AND t.target_id = $2";
+	}
+	else if (tree->depth == 0)
 	{
 		ts_arg_int4(&args, tree->metric_id);
 		sql = "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, t.slice, t.n_children"
@@ -417,16 +423,9 @@ link_nodes(ts_tree *tree, MemoryContext context)
 	pfree(next);
 }
 
-/*
- * Loads the targets at and under one, with the members of all dimensions in
- * use and of n_dims more.  Must be called inside an SPI connection; what is
- * returned lives in context.
- *
- * Errors: a target that does not exist.
- */
-ts_tree *
-ts_tree_load(int64 target_id, bool with_slices, int n_dims,
-			 const int32 *dimension_ids, MemoryContext context)
+static ts_tree *
+load_tree(int64 target_id, bool alone, bool with_slices, int n_dims,
+		  const int32 *dimension_ids, MemoryContext context)
 {
 	ts_tree    *tree = MemoryContextAllocZero(context, sizeof(ts_tree));
 	int64	   *way;
@@ -437,7 +436,7 @@ ts_tree_load(int64 target_id, bool with_slices, int n_dims,
 	if (with_slices)
 		ts_members_lock(RowShareLock);
 	load_start(tree, target_id, context);
-	load_nodes(tree, target_id, with_slices, context);
+	load_nodes(tree, target_id, alone, with_slices, context);
 	n_way = load_way(tree, &way, &way_parents, context);
 	load_members(tree, way, n_way, n_dims, dimension_ids, context);
 
@@ -460,6 +459,27 @@ ts_tree_load(int64 target_id, bool with_slices, int n_dims,
 		}
 	link_nodes(tree, context);
 	return tree;
+}
+
+/*
+ * Loads the targets at and under one, with the members of all dimensions in
+ * use and of n_dims more.  Must be called inside an SPI connection; what is
+ * returned lives in context.
+ *
+ * Errors: a target that does not exist.
+ */
+ts_tree *
+ts_tree_load(int64 target_id, bool with_slices, int n_dims,
+			 const int32 *dimension_ids, MemoryContext context)
+{
+	return load_tree(target_id, false, with_slices, n_dims, dimension_ids, context);
+}
+
+/* The same for the target alone, as if nothing were under it; with its slice */
+ts_tree *
+ts_tree_load_alone(int64 target_id, int n_dims, const int32 *dimension_ids, MemoryContext context)
+{
+	return load_tree(target_id, true, true, n_dims, dimension_ids, context);
 }
 
 /*

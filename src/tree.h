@@ -70,6 +70,8 @@ typedef struct ts_tree
 extern ts_tree *ts_tree_load(int64 target_id, bool with_slices,
 							 int n_dims, const int32 *dimension_ids,
 							 MemoryContext context);
+extern ts_tree *ts_tree_load_alone(int64 target_id, int n_dims, const int32 *dimension_ids,
+								   MemoryContext context);
 extern ts_tree *ts_tree_deepen(const ts_tree *tree, int32 n_new, const ts_node *new_nodes,
 							   MemoryContext context);
 extern bool ts_tree_in_scope(const ts_tree *tree, const int32 *member);

@@ -4,7 +4,12 @@
  *	  undo_split: take one call back, if nothing has been built on it.
  *
  * Glossary
- *	  made		a target that the call made: its split_id is the call's
+ *	  parts		the splits of a call: one, or of resplit_target one for each
+ *				split that it did again
+ *	  made		a target that the call made: its split_id is a part's, and the
+ *				part does not say that it only made others
+ *	  shared	any other target whose split_id is a part's: it was there before,
+ *				and its split_id was what the part replaces
  *	  changed	a target that was there before and that the call changed: it
  *				has revisions with the call's split_id
  *	  removed	a target that the call took away; the whole row is in a revision
@@ -40,7 +45,7 @@
 
 PG_FUNCTION_INFO_V1(target_split_undo_split);
 
-/* $1 plan_id, $2 split_id, $3 the target that the call named */
+/* $1 plan_id, $2 split_ids of the parts, $3 the target that the call named */
 #define BELOW \
 	"WITH RECURSIVE below AS (" \
 	"SELECT t.target_id, t.parent_id, t.split_id FROM " TS_SCHEMA ".target t" \
@@ -48,19 +53,31 @@ PG_FUNCTION_INFO_V1(target_split_undo_split);
 	" UNION ALL " \
 	"SELECT t.target_id, t.parent_id, t.split_id FROM below b" \
 	" JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = b.target_id" \
-	"), made AS (SELECT b.target_id, b.parent_id FROM below b WHERE b.split_id = $2" \
+	"), part AS (" \
+	"SELECT s.split_id, s.replaces, s.after_revision, s.made IS NULL AS all_made" \
+	" FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = ANY ($2)" \
+	"), in_part AS (" \
+	"SELECT b.target_id, b.parent_id, p.replaces, p.after_revision, p.all_made OR n.target_id IS NOT NULL AS made" \
+	" FROM below b JOIN part p ON p.split_id = b.split_id LEFT JOIN (" \
+	"SELECT pg_catalog.unnest(s.made) AS target_id FROM " TS_SCHEMA ".split s" \
+	" WHERE s.plan_id = $1 AND s.split_id = ANY ($2)) n ON n.target_id = b.target_id" \
+	"), made AS (SELECT i.target_id, i.parent_id FROM in_part i WHERE i.made" \
 	"), mark AS (" \
 	"SELECT r.target_id, pg_catalog.min(r.revision_id) AS first_id, pg_catalog.max(r.revision_id) AS last_id," \
 	" pg_catalog.bool_or(r.operation = 'delete') AS removed" \
-	" FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.split_id = $2 GROUP BY r.target_id)"
+	" FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.split_id = ANY ($2) GROUP BY r.target_id" \
+	"), kept AS (" \
+	"SELECT i.target_id, i.replaces, i.after_revision FROM in_part i WHERE NOT i.made" \
+	" UNION ALL SELECT k.target_id, NULL, 0 FROM mark k" \
+	" WHERE NOT k.removed AND k.target_id NOT IN (SELECT i.target_id FROM in_part i))"
 
 /* What later changes are compared by; the rest says where a target is */
 #define STATE_OF(row) \
-	"(" row " - '{amount,n_children,level,fallback,split_id,lineage_id,root_metric_id}'::pg_catalog.text[])"
+	"(" row " - '{amount,n_children,level,adjusted,fallback,split_id,lineage_id,root_metric_id}'::pg_catalog.text[])"
 
-/* Finds the call and returns its plan and target */
-static void
-find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, int64 *target_id)
+/* Finds the call and returns its plan, its target and, as bigint[], its parts */
+static Datum
+find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, int64 *target_id, MemoryContext context)
 {
 	ts_args		args = {0};
 	ts_plan		plan;
@@ -74,7 +91,9 @@ find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, int64 *targe
 	}
 	else
 		ts_arg(&args, INT4OID, (Datum) 0, true);
-	n = ts_run("SELECT s.plan_id, s.target_id FROM " TS_SCHEMA ".split s"
+	n = ts_run("SELECT s.plan_id, s.target_id, s.part_of, ARRAY(SELECT p.split_id FROM " TS_SCHEMA ".split p"
+			   " WHERE p.plan_id = s.plan_id AND (p.split_id = s.split_id OR p.part_of = s.split_id))"
+			   " FROM " TS_SCHEMA ".split s"
 			   " WHERE s.plan_id = ANY (ARRAY(SELECT p.plan_id FROM " TS_SCHEMA ".plan p))"
 			   " AND s.split_id = $1 AND (s.plan_id = $2 OR $2 IS NULL)", &args, false);
 	if (n != 1)
@@ -84,8 +103,16 @@ find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, int64 *targe
 				 errmsg("several plans have a split %lld", (long long) split_id),
 				 n == 0 ? errhint("SELECT split_id, plan, target_id, by_levels FROM " TS_SCHEMA ".split_log;") :
 				 errhint("Name the plan: plan => 'FY2024'")));
+	if (!ts_isnull(0, 3))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("split %lld is a part of the call that made split %lld",
+						(long long) split_id, (long long) ts_int8(0, 3)),
+				 errhint("To take the whole call back: SELECT " TS_SCHEMA ".undo_split(%lld);",
+						 (long long) ts_int8(0, 3))));
 	*plan_id = ts_int4(0, 1);
 	*target_id = ts_int8(0, 2);
+	return ts_datum_copy(0, 4, context);
 }
 
 /* The error that lists what has been built on the call */
@@ -121,11 +148,13 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	int64		split_id;
 	int32		plan_id;
 	int64		target_id;
+	Datum		parts;
 	int64		n_split = ts_split_in_progress;
 	ts_args		args = {0};
 	uint64		n;
 	int64		n_made;
-	int64		n_marked;
+	int64		n_kept;
+	int64		n_removed;
 	int64		result;
 
 	ts_require(fcinfo, 0, "split_id");
@@ -135,21 +164,21 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(context);
 	ts_connect();
 	MemoryContextSwitchTo(context);
-	find_split(fcinfo, split_id, &plan_id, &target_id);
+	parts = find_split(fcinfo, split_id, &plan_id, &target_id, context);
 	ts_arg_int4(&args, plan_id);
-	ts_arg_int8(&args, split_id);
+	ts_arg(&args, INT8ARRAYOID, parts, false);
 	ts_arg_int8(&args, target_id);
 	(void) ts_run("SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id IN ("
 				  BELOW " SELECT m.target_id FROM made m UNION SELECT m.parent_id FROM made m"
-				  " UNION SELECT m.target_id FROM mark m) AND $3 IS NOT NULL"
+				  " UNION SELECT m.target_id FROM mark m UNION SELECT k.target_id FROM kept k) AND $3 IS NOT NULL"
 				  " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
 	SPI_freetuptable(SPI_tuptable);
 
 	/* under a snapshot that is younger than the locks */
 	n = ts_run(BELOW ", touched AS ("
-			   "SELECT m.target_id, COALESCE(k.last_id, 0) AS last_id FROM made m LEFT JOIN mark k ON k.target_id = m.target_id"
-			   " UNION ALL SELECT k.target_id, k.last_id FROM mark k"
-			   " WHERE NOT k.removed AND k.target_id NOT IN (SELECT m.target_id FROM made m)"
+			   "SELECT x.target_id, GREATEST(k.last_id, x.after_revision) AS last_id"
+			   " FROM (SELECT m.target_id, 0 AS after_revision FROM made m UNION ALL"
+			   " SELECT k.target_id, k.after_revision FROM kept k) x LEFT JOIN mark k ON k.target_id = x.target_id"
 			   "), later AS ("
 			   "SELECT t.target_id, t.last_id,"
 			   " (SELECT r.amount_before FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.target_id = t.target_id"
@@ -166,16 +195,28 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 			   " UNION ALL "
 			   "SELECT m.target_id, pg_catalog.format('has got %s children%s', pg_catalog.count(*),"
 			   " pg_catalog.string_agg(DISTINCT ' by split ' || b.split_id, ','))"
-			   " FROM made m JOIN below b ON b.parent_id = m.target_id WHERE b.split_id IS DISTINCT FROM $2 GROUP BY m.target_id"
+			   " FROM made m JOIN below b ON b.parent_id = m.target_id WHERE b.split_id <> ALL ($2) IS NOT FALSE GROUP BY m.target_id"
+			   " UNION ALL "
+			   "SELECT k.target_id, pg_catalog.format('has got %s children by split %s', pg_catalog.count(*), b.split_id)"
+			   " FROM kept k JOIN below b ON b.parent_id = k.target_id"
+			   " WHERE b.split_id > (SELECT pg_catalog.max(p.split_id) FROM part p) GROUP BY k.target_id, b.split_id"
+			   " UNION ALL "
+			   "SELECT r.target_id, pg_catalog.format('was for %s, where a member has got another name', r.old_row -> 'slice')"
+			   " FROM mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.last_id WHERE k.removed AND EXISTS ("
+			   "SELECT FROM pg_catalog.jsonb_each(r.old_row -> 'slice') e WHERE NOT EXISTS ("
+			   "SELECT FROM " TS_SCHEMA ".member m JOIN " TS_SCHEMA ".dimension d ON d.dimension_id = m.dimension_id"
+			   " WHERE d.name = e.key AND m.slice_value = e.value))"
 			   ") SELECT p.target_id, p.what FROM problem p WHERE p.what IS NOT NULL ORDER BY p.target_id, p.what", &args, false);
 	if (n > 0)
 		refuse(split_id, n);
 	SPI_freetuptable(SPI_tuptable);
 
-	(void) ts_run(BELOW " SELECT (SELECT pg_catalog.count(*) FROM made), (SELECT pg_catalog.count(*) FROM mark)", &args, false);
+	(void) ts_run(BELOW " SELECT (SELECT pg_catalog.count(*) FROM made), (SELECT pg_catalog.count(*) FROM kept),"
+				  " (SELECT pg_catalog.count(*) FROM mark k WHERE k.removed)", &args, false);
 	n_made = ts_int8(0, 1);
-	n_marked = ts_int8(0, 2);
-	if (n_made == 0 && n_marked == 0)
+	n_kept = ts_int8(0, 2);
+	n_removed = ts_int8(0, 3);
+	if (n_made == 0 && n_kept == 0 && n_removed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("split %lld is not in force", (long long) split_id),
@@ -183,15 +224,22 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 
 	/* undoing is a change of its own and none of the call's */
 	ts_split_in_progress = 0;
-	if (n_marked == 0)
+	if (n_kept == 0 && n_removed == 0)
 		result = (int64) ts_run(BELOW " DELETE FROM " TS_SCHEMA ".target t USING made m"
 								" WHERE t.plan_id = $1 AND t.target_id = m.target_id", &args, false);
 	else
 	{
+		/* the guard lets nobody change a locked target; it is locked again below */
+		(void) ts_run(BELOW " UPDATE " TS_SCHEMA ".target t SET locked = false FROM mark k"
+					  " WHERE t.plan_id = $1 AND t.target_id = k.target_id AND t.locked", &args, false);
 		(void) ts_run(BELOW ", gone AS ("
 					  "DELETE FROM " TS_SCHEMA ".target t USING made m WHERE t.plan_id = $1 AND t.target_id = m.target_id RETURNING 1"
 					  "), back AS ("
-					  "UPDATE " TS_SCHEMA ".target t SET amount = r.amount_before,"
+					  "UPDATE " TS_SCHEMA ".target t SET amount = COALESCE(x.amount_before, t.amount),"
+					  " split_id = CASE WHEN x.old_row IS NOT NULL THEN (x.old_row ->> 'split_id')::pg_catalog.int8"
+					  " WHEN t.split_id = ANY ($2) THEN x.replaces ELSE t.split_id END,"
+					  " fallback = CASE WHEN x.old_row IS NULL THEN t.fallback ELSE x.old_row ->> 'fallback' END,"
+					  " adjusted = CASE WHEN x.old_row IS NULL THEN t.adjusted ELSE (x.old_row ->> 'adjusted')::pg_catalog.bool END,"
 					  " (parent_id, depth, locked, weight, floor_amount, stretch_amount, over_assignment, at_least, at_most) = (SELECT"
 					  " CASE WHEN o IS NULL THEN t.parent_id ELSE (o ->> 'parent_id')::pg_catalog.int8 END,"
 					  " CASE WHEN o IS NULL THEN t.depth ELSE (o ->> 'depth')::pg_catalog.int2 END,"
@@ -202,21 +250,22 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 					  " CASE WHEN o IS NULL THEN t.over_assignment ELSE (o ->> 'over_assignment')::pg_catalog.numeric END,"
 					  " CASE WHEN o IS NULL THEN t.at_least ELSE (o ->> 'at_least')::pg_catalog.numeric END,"
 					  " CASE WHEN o IS NULL THEN t.at_most ELSE (o ->> 'at_most')::pg_catalog.numeric END"
-					  " FROM (SELECT r.old_row AS o) s)"
-					  " FROM mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.first_id"
-					  " WHERE t.plan_id = $1 AND t.target_id = k.target_id AND NOT k.removed"
-					  " AND t.target_id NOT IN (SELECT m.target_id FROM made m) RETURNING 1"
+					  " FROM (SELECT x.old_row AS o) s)"
+					  " FROM (SELECT k.target_id, k.replaces, r.amount_before, r.old_row FROM kept k"
+					  " LEFT JOIN mark m ON m.target_id = k.target_id"
+					  " LEFT JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id) x"
+					  " WHERE t.plan_id = $1 AND t.target_id = x.target_id RETURNING 1"
 					  "), again AS ("
 					  "INSERT INTO " TS_SCHEMA ".target (target_id, parent_id, split_id, member_id, lineage_id, plan_id, metric_id,"
-					  " depth, locked, level, period, amount, weight, slice, floor_amount, stretch_amount, over_assignment,"
+					  " depth, locked, adjusted, level, period, amount, weight, slice, floor_amount, stretch_amount, over_assignment,"
 					  " at_least, at_most, fallback)"
 					  " SELECT o.target_id, o.parent_id, o.split_id, o.member_id, o.lineage_id, o.plan_id, o.metric_id,"
-					  " o.depth, o.locked, o.level, o.period, r.amount_before, o.weight, o.slice, o.floor_amount, o.stretch_amount,"
+					  " o.depth, o.locked, COALESCE(o.adjusted, false), o.level, o.period, r.amount_before, o.weight, o.slice, o.floor_amount, o.stretch_amount,"
 					  " o.over_assignment, o.at_least, o.at_most, o.fallback"
 					  " FROM mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.first_id"
 					  " JOIN " TS_SCHEMA ".revision d ON d.revision_id = k.last_id,"
 					  " pg_catalog.jsonb_populate_record(NULL::" TS_SCHEMA ".target, COALESCE(r.old_row, d.old_row)) o"
-					  " WHERE k.removed AND (d.old_row ->> 'split_id')::pg_catalog.int8 IS DISTINCT FROM $2 RETURNING 1"
+					  " WHERE k.removed AND (d.old_row ->> 'split_id')::pg_catalog.int8 <> ALL ($2) IS NOT FALSE RETURNING 1"
 					  ") SELECT (SELECT pg_catalog.count(*) FROM gone) + (SELECT pg_catalog.count(*) FROM back)"
 					  " + (SELECT pg_catalog.count(*) FROM again)", &args, false);
 		result = ts_int8(0, 1);

@@ -45,7 +45,7 @@ WHERE c.relnamespace = 'target_split'::regnamespace AND c.relkind = 'v' AND curr
   AND NOT 'security_invoker=true' = ANY (COALESCE(c.reloptions, '{}')) ORDER BY 1;
 -- what writes is not for everybody
 SELECT p.oid::regprocedure AS function FROM pg_proc p
-WHERE p.pronamespace = 'target_split'::regnamespace AND p.provolatile = 'v' AND p.proname <> 'preview_split'
+WHERE p.pronamespace = 'target_split'::regnamespace AND p.provolatile = 'v' AND p.proname NOT IN ('preview_split', 'preview_resplit')
   AND (p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = 0))
 ORDER BY 1;
 SELECT c.oid::regclass AS relation FROM pg_class c, aclexplode(c.relacl) a

@@ -86,7 +86,7 @@ SELECT sum(amount) FROM orders WHERE day >= '2023-01-01' AND seller = 'Zed';
 SELECT count(*) FROM split_target(root_target('Y', 'sales'), '{region}');
 -- counted once, although a plan of two years has its day twice
 SELECT count(*) FROM split_target(root_target('Two', 'sales'), '{seller,month}', basis => '[2023-01-01,2024-01-01)', on_unassigned => 'spread');
-SELECT plan, fallbacks FROM split_log;
+SELECT plan, fallbacks FROM split_log ORDER BY plan, split_id;
 
 -- ------------------------------------------------- weights for many targets
 SELECT count(*) FROM split_target(root_target('Y', 'sales'), '{line,quarter}');
