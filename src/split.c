@@ -962,28 +962,39 @@ ts_split_weigh_by_shape(ts_split *split)
 }
 
 /*
+ * A leaf's block of new targets as the engine takes it: n nodes, parents before
+ * children
+ */
+typedef struct split_block
+{
+	int64		n;
+	const int32_t *parent;
+	ts_int128  *weight;
+	ts_int128  *share;
+} split_block;
+
+/*
  * Which child of a node, or at the top (-1), is the last to have got a unit by
- * the largest remainder, -1 if none has.  Nodes first ... first + n - 1 are a
- * leaf's block; ratio makes exact shares of weights.
+ * the largest remainder, -1 if none has.  ratio makes exact shares of weights.
  */
 static int64
-last_to_get_a_unit(const ts_split_nodes *nodes, int64 first, int64 n, int64 above, const ts_ratio *ratio)
+last_to_get_a_unit(const split_block *block, int64 above, const ts_ratio *ratio)
 {
 	int64		last = -1;
 	ts_uint128	least = 0;
 
-	for (int64 i = above + 1; i < n; i++)
+	for (int64 i = above + 1; i < block->n; i++)
 	{
-		ts_int128	weight = nodes->weight[first + i];
-		ts_int128	share = nodes->share[first + i];
+		ts_int128	weight = block->weight[i];
+		ts_int128	share = block->share[i];
 		ts_uint128	remainder;
 
 		CHECK_FOR_INTERRUPTS();
-		if (nodes->parent[first + i] != above ||
+		if (block->parent[i] != above ||
 			ts_ratio_floor(ratio, weight, &remainder) == (ts_uint128) (share < 0 ? -share : share))
 			continue;
 		if (last < 0 || remainder < least ||
-			(remainder == least && weight <= nodes->weight[first + last]))
+			(remainder == least && weight <= block->weight[last]))
 		{
 			last = i;
 			least = remainder;
@@ -993,22 +1004,19 @@ last_to_get_a_unit(const ts_split_nodes *nodes, int64 first, int64 n, int64 abov
 }
 
 /*
- * Rounds the tree under one leaf by the largest remainder, to multiples of the
- * call's quantum.  What of the leaf is less than that makes one multiple more,
- * and on every level the node that gets its last unit lacks what is too much:
- * so every node is between the floor and the ceiling of its exact share, and
- * all but those on that path are one of the two.
+ * Rounds the tree under one leaf, which has so many units, by the largest
+ * remainder, to multiples of the call's quantum.  What of the leaf is less than
+ * that makes one multiple more, and on every level the node that gets its last unit
+ * lacks what is too much: so every node is between the floor and the ceiling of
+ * its exact share, and all but those on that path are one of the two.
  */
 static ts_status
-apportion_coarse(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
+apportion_coarse(const ts_split *split, const split_block *block, ts_int128 units, void *work)
 {
-	int64		first = nodes->first[leaf];
-	int64		n = nodes->first[leaf + 1] - first;
-	ts_int128	units = split->units[leaf];
 	int			sign = units < 0 ? -1 : 1;
 	ts_int128	lacking = (split->coarse - sign * units % split->coarse) % split->coarse;
-	ts_status	status = ts_apportion_tree_in(n, nodes->parent + first, nodes->weight + first,
-											  units, split->coarse, nodes->share + first, work,
+	ts_status	status = ts_apportion_tree_in(block->n, block->parent, block->weight,
+											  units, split->coarse, block->share, work,
 											  NULL, NULL, check_interrupts);
 	int64		path[TS_MAX_AXES];
 	int			depth = 0;
@@ -1021,17 +1029,59 @@ apportion_coarse(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
 		ts_ratio	ratio;
 		int64		at = -1;
 
-		for (int64 i = 0; i < n; i++)
-			if (nodes->parent[first + i] < 0)
-				whole += nodes->weight[first + i];
+		for (int64 i = 0; i < block->n; i++)
+			if (block->parent[i] < 0)
+				whole += block->weight[i];
 		ts_ratio_init(&ratio, sign * units, whole * split->coarse);
-		while ((at = last_to_get_a_unit(nodes, first, n, at, &ratio)) >= 0)
+		while ((at = last_to_get_a_unit(block, at, &ratio)) >= 0)
 			path[depth++] = at;
 	}
-	for (int64 i = 0; i < n; i++)
-		nodes->share[first + i] *= split->coarse;
+	for (int64 i = 0; i < block->n; i++)
+		block->share[i] *= split->coarse;
 	while (depth > 0)
-		nodes->share[first + path[--depth]] -= sign * lacking;
+		block->share[path[--depth]] -= sign * lacking;
+	return status;
+}
+
+/*
+ * Brings shares that keep to bounds to multiples of the call's quantum.  The
+ * bounds are multiples, so the multiples next to a share are within them too, and
+ * so is what lies between.  A share below 0 is counted from the multiple below it,
+ * since the engine takes no negative weights.
+ */
+static ts_status
+coarsen_shares(const ts_split *split, const split_block *block, ts_int128 units, void *work)
+{
+	int			sign = units < 0 ? -1 : 1;
+	ts_int128  *whole = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (block->n + 1));
+	ts_int128  *rest = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (block->n + 1));
+	split_block shifted = {block->n, block->parent, rest, block->share};
+	ts_int128	left = sign * units;
+	ts_status	status;
+
+	memset(whole, 0, sizeof(ts_int128) * (block->n + 1));
+	memset(rest, 0, sizeof(ts_int128) * (block->n + 1));
+	for (int64 i = block->n - 1; i >= 0; i--)
+	{
+		CHECK_FOR_INTERRUPTS();
+		/* children come right behind their parent */
+		if (i == block->n - 1 || block->parent[i + 1] != i)
+		{
+			ts_int128	share = sign * block->share[i];
+
+			if (share < 0)
+				whole[i] = (share - split->coarse + 1) / split->coarse * split->coarse;
+			rest[i] = share - whole[i];
+			left -= whole[i];
+		}
+		if (block->parent[i] >= 0)
+			whole[block->parent[i]] += whole[i];
+	}
+	status = apportion_coarse(split, &shifted, left, work);
+	for (int64 i = 0; i < block->n; i++)
+		block->share[i] = sign * (block->share[i] + whole[i]);
+	pfree(whole);
+	pfree(rest);
 	return status;
 }
 
@@ -1041,48 +1091,93 @@ units_text(const ts_split *split, ts_int128 units)
 	return DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(units, &split->tree->quantum)));
 }
 
-/* Rounds the tree under one leaf within the bounds of its nodes */
-static ts_status
-apportion_bounded(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
+/* What is said of bounds that were brought to the call's quantum; "" of others */
+static const char *
+inwards_text(const ts_split *split)
+{
+	return split->coarse == 1 ? "" :
+		psprintf(" Bounds are rounded inwards to multiples of %s.", units_text(split, split->coarse));
+}
+
+static void
+refuse_bounds(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, ts_status status, const ts_bounds_report *why)
 {
 	int64		first = nodes->first[leaf];
-	int64		n = nodes->first[leaf + 1] - first;
-	uint8	   *held = MemoryContextAllocHuge(split->context, n + 1);
-	/* the engine narrows its bounds by those above and below; ours are kept */
-	ts_int128  *lower = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
-	ts_int128  *upper = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
-	ts_bounds_report why;
-	ts_status	status;
 
-	memcpy(lower, nodes->lower + first, sizeof(ts_int128) * n);
-	memcpy(upper, nodes->upper + first, sizeof(ts_int128) * n);
-	status = ts_bounded_tree(n, nodes->parent + first, nodes->weight + first, lower, upper,
-							 split->units[leaf], NULL, nodes->share + first, held, work,
-							 NULL, NULL, &why, check_interrupts);
-	pfree(held);
-	pfree(lower);
-	pfree(upper);
 	if (status == TS_CROSSED_BOUNDS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("bounds of %s cross", ts_split_node_name(split, nodes, leaf, first + why.index)),
-				 errdetail("It must have at least %s and at most %s.",
-						   units_text(split, nodes->lower[first + why.index]),
-						   units_text(split, nodes->upper[first + why.index]))));
+				 errmsg("bounds of %s cross", ts_split_node_name(split, nodes, leaf, first + why->index)),
+				 errdetail("It must have at least %s and at most %s.%s",
+						   units_text(split, nodes->lower[first + why->index]),
+						   units_text(split, nodes->upper[first + why->index]), inwards_text(split))));
 	if (status == TS_BELOW_BOUNDS || status == TS_ABOVE_BOUNDS)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 status == TS_BELOW_BOUNDS ?
 				 errmsg("bounds of the parts ask for more than there is to share") :
 				 errmsg("bounds of the parts take less than there is to share"),
-				 errdetail("%s of %s are to be shared, its parts must have at %s %s, which is %s too %s.",
-						   units_text(split, why.total),
-						   why.index == SIZE_MAX ? ts_split_leaf_name(split, leaf) :
-						   ts_split_node_name(split, nodes, leaf, first + why.index),
+				 errdetail("%s of %s are to be shared, its parts must have at %s %s, which is %s too %s.%s",
+						   units_text(split, why->total),
+						   why->index == SIZE_MAX ? ts_split_leaf_name(split, leaf) :
+						   ts_split_node_name(split, nodes, leaf, first + why->index),
 						   status == TS_BELOW_BOUNDS ? "least" : "most",
-						   units_text(split, why.sum), units_text(split, why.shortfall),
-						   status == TS_BELOW_BOUNDS ? "much" : "little"),
+						   units_text(split, why->sum), units_text(split, why->shortfall),
+						   status == TS_BELOW_BOUNDS ? "much" : "little", inwards_text(split)),
 				 errhint("Change the bounds, or the amount of the target.")));
+	if (status == TS_ONLY_ZERO_WEIGHTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("bounds leave what there is to share to parts of weight zero"),
+				 errdetail("%s of %s are to be shared, its parts that have a weight must have at %s %s, which is %s too %s.%s",
+						   units_text(split, why->total),
+						   why->index == SIZE_MAX ? ts_split_leaf_name(split, leaf) :
+						   ts_split_node_name(split, nodes, leaf, first + why->index),
+						   why->total < why->sum ? "least" : "most",
+						   units_text(split, why->sum), units_text(split, why->shortfall),
+						   why->total < why->sum ? "much" : "little", inwards_text(split)),
+				 errhint("Change the bounds, or give those parts a weight.")));
+}
+
+/*
+ * Rounds the tree under one leaf within the bounds of its nodes.  The engine
+ * shares within them by the largest remainder, in the plan's quanta; a quantum of
+ * the call and other residuals start from what it finds.  Where no bound holds
+ * anything, all is as without bounds.
+ */
+static ts_status
+apportion_bounded(ts_split *split, ts_split_nodes *nodes, int32 leaf, int residual, const bool *named, void *work)
+{
+	int64		first = nodes->first[leaf];
+	int64		n = nodes->first[leaf + 1] - first;
+	split_block block = {n, nodes->parent + first, nodes->weight + first, nodes->share + first};
+	ts_int128	units = split->units[leaf];
+	uint8_t    *held = MemoryContextAllocHuge(split->context, n + 1);
+	/* the engine narrows its bounds by those above and below; ours are kept */
+	ts_int128  *lower = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
+	ts_int128  *upper = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
+	ts_bounds_report why;
+	ts_status	status;
+	bool		any_held = false;
+
+	memcpy(lower, nodes->lower + first, sizeof(ts_int128) * n);
+	memcpy(upper, nodes->upper + first, sizeof(ts_int128) * n);
+	status = ts_bounded_tree(n, block.parent, block.weight, lower, upper,
+							 units, NULL, block.share, held, work,
+							 NULL, NULL, &why, check_interrupts);
+	for (int64 i = 0; i < n && status == TS_OK; i++)
+		any_held |= ((held[i] & TS_AT_LOWER) && block.share[i] == nodes->lower[first + i]) ||
+			((held[i] & TS_AT_UPPER) && block.share[i] == nodes->upper[first + i]);
+	refuse_bounds(split, nodes, leaf, status, &why);
+	if (status == TS_OK && residual >= 0)
+		status = ts_residual_tree(n, block.parent, block.weight, lower, upper, units, split->coarse,
+								  (ts_residual) residual, named, block.share, work, check_interrupts);
+	else if (status == TS_OK && split->coarse > 1)
+		status = any_held ? coarsen_shares(split, &block, units, work) :
+			apportion_coarse(split, &block, units, work);
+	pfree(held);
+	pfree(lower);
+	pfree(upper);
 	return status;
 }
 
@@ -1090,21 +1185,22 @@ static ts_status
 apportion_leaf(ts_split *split, ts_split_nodes *nodes, int32 leaf, int residual, bool *named, void *work)
 {
 	int64		first = nodes->first[leaf];
-	int64		n = nodes->first[leaf + 1] - first;
+	split_block block = {nodes->first[leaf + 1] - first, nodes->parent + first, nodes->weight + first,
+	nodes->share + first};
 
-	if (nodes->lower)
-		return apportion_bounded(split, nodes, leaf, work);
-	if (residual < 0)
-		return apportion_coarse(split, nodes, leaf, work);
-	for (int64 i = 0; i < n; i++)
+	for (int64 i = 0; i < block.n && residual >= 0; i++)
 	{
 		const ts_axis *axis = &split->axes[nodes->axis[first + i]];
 
 		named[i] = !axis->is_time &&
 			strcmp(split->tree->members->members[nodes->key[first + i]].code, split->residual) == 0;
 	}
-	return ts_residual_tree(n, nodes->parent + first, nodes->weight + first, split->units[leaf],
-							(ts_residual) residual, named, nodes->share + first, work, check_interrupts);
+	if (nodes->lower)
+		return apportion_bounded(split, nodes, leaf, residual, named, work);
+	if (residual < 0)
+		return apportion_coarse(split, &block, split->units[leaf], work);
+	return ts_residual_tree(block.n, block.parent, block.weight, NULL, NULL, split->units[leaf], split->coarse,
+							(ts_residual) residual, named, block.share, work, check_interrupts);
 }
 
 /*
@@ -1146,8 +1242,9 @@ ts_split_apportion(ts_split *split, ts_split_nodes *nodes)
 		max_nodes = Max(max_nodes, nodes->first[leaf + 1] - nodes->first[leaf]);
 	nodes->share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
 	work = MemoryContextAllocHuge(split->context,
-								  nodes->lower ? ts_bounded_tree_work(max_nodes, false) :
-								  Max(ts_apportion_tree_work(max_nodes), ts_residual_tree_work(max_nodes)));
+								  Max(Max(ts_apportion_tree_work(max_nodes),
+										  ts_residual_tree_work(max_nodes, nodes->lower != NULL)),
+									  nodes->lower ? ts_bounded_tree_work(max_nodes, false) : 0));
 	named = MemoryContextAllocHuge(split->context, max_nodes + 1);
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
@@ -1990,10 +2087,12 @@ ts_split_weigh(ts_split *split, ts_split_nodes *nodes)
 	bool		bounded = split->bounds || OidIsValid(split->bounds_from);
 
 	split->coarse = split->has_quantum ? coarse_quantum(split, split->quantum) : 1;
-	if ((split->coarse != 1) + (strcmp(split->residual, "largest") != 0) + bounded > 1)
+	if (split->coarse != 1 && strcmp(split->residual, "carry") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a quantum of the call, a residual other than 'largest', and bounds exclude each other")));
+				 errmsg("residual 'carry' and a quantum of the call exclude each other"),
+				 errdetail("What of the target is less than the quantum would go to the last part, even to one of nothing."),
+				 errhint("residual => 'largest', 'first', 'last', 'highest', 'lowest' or a member's code")));
 	if (split->main.method->gives_amounts && bounded)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

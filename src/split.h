@@ -296,7 +296,6 @@ extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern void ts_split_settle(ts_split *split);
 extern void ts_split_lay_out(ts_split *split, ts_split_nodes *nodes);
-extern void ts_split_free_nodes(ts_split_nodes *nodes);
 extern void ts_split_weigh_by_shape(ts_split *split);
 extern bool ts_split_is_named(ts_axis *axis, int32 member);
 extern void ts_split_limit_members(ts_split *split);

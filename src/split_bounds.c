@@ -20,8 +20,8 @@
  *	  levels.  A basis for guardrails is the sum of the actuals below a target,
  *	  weighed like the method history.
  *
- *	  Bounds come inwards to whole quanta: a floor is rounded up, a capacity
- *	  down.  Solving them is the engine's (engine/bounded.h).
+ *	  Bounds come inwards to whole quanta of the call: a floor is rounded up, a
+ *	  capacity down.  Solving them is the engine's (engine/bounded.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -310,11 +310,11 @@ read_relation(ts_split *split, bound_rules *rules)
 	ts_relation_read(&relation, take_relation_row, &reader);
 }
 
-/* A bound in units, rounded inwards: up for a floor, down for a capacity */
+/* A bound in units, rounded inwards to the call's quantum: up for a floor, down for a capacity */
 static ts_int128
 bound_units(const ts_split *split, Datum amount, bool up)
 {
-	Datum		unit = ts_units_to_numeric(1, &split->tree->quantum);
+	Datum		unit = ts_units_to_numeric(split->coarse, &split->tree->quantum);
 	Datum		quotient = DirectFunctionCall2(numeric_div_trunc, amount, unit);
 	Datum		whole = DirectFunctionCall2(numeric_mul, quotient, unit);
 	ts_int128	units = ts_units_from_numeric(whole, &split->tree->quantum, "bound");
@@ -322,9 +322,9 @@ bound_units(const ts_split *split, Datum amount, bool up)
 
 	/* the quotient was cut towards zero */
 	if (up && rest > 0)
-		units++;
+		units += split->coarse;
 	if (!up && rest < 0)
-		units--;
+		units -= split->coarse;
 	return units;
 }
 
