@@ -151,6 +151,8 @@ struct ts_split
 	int64		target_id;
 	int			n_axes;
 	ts_axis		axes[TS_MAX_AXES];
+	int			n_above;		/* levels of the call above these */
+	const ts_axis *all_axes;	/* those, and these as the call has them */
 	char	   *metric;			/* of the target */
 	ts_term		main;			/* the call's own term */
 	ts_term    *term;			/* the one that is being weighed */
