@@ -208,6 +208,8 @@ ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
 		GROW(cells->missing);
 		GROW(cells->closed);
 		GROW(cells->fallback);
+		if (split->keep_increase)
+			GROW(cells->increase);
 #undef GROW
 		cells->keys = first ?
 			MemoryContextAllocHuge(split->context,
@@ -222,6 +224,8 @@ ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
 	cells->missing[cell] = false;
 	cells->closed[cell] = false;
 	cells->fallback[cell] = TS_FALLBACK_NONE;
+	if (split->keep_increase)
+		memset(&cells->increase[cell], 0, sizeof(ts_increase));
 	cells->n++;
 	return cell;
 }
@@ -443,6 +447,8 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	MAKE(missing, 1);
 	MAKE(closed, 1);
 	MAKE(fallback, 1);
+	if (cells->increase)
+		MAKE(increase, 1);
 #undef MAKE
 	for (int64 i = 0; i < cells->n; i++)
 	{
@@ -463,6 +469,11 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 			sorted.missing[to - 1] &= cells->missing[from];
 			sorted.closed[to - 1] &= cells->closed[from];
 			sorted.fallback[to - 1] = Max(sorted.fallback[to - 1], cells->fallback[from]);
+			if (cells->increase)
+			{
+				sorted.increase[to - 1].basis += cells->increase[from].basis;
+				sorted.increase[to - 1].share += cells->increase[from].share;
+			}
 			continue;
 		}
 		sorted.leaf[to] = cells->leaf[from];
@@ -472,6 +483,8 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 		sorted.missing[to] = cells->missing[from];
 		sorted.closed[to] = cells->closed[from];
 		sorted.fallback[to] = cells->fallback[from];
+		if (cells->increase)
+			sorted.increase[to] = cells->increase[from];
 		sorted.n++;
 	}
 	pfree(order);
@@ -482,6 +495,8 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	pfree(cells->missing);
 	pfree(cells->closed);
 	pfree(cells->fallback);
+	if (cells->increase)
+		pfree(cells->increase);
 	*cells = sorted;
 }
 
@@ -745,6 +760,8 @@ keep_biggest(ts_split *split, int axis_no)
 		cells->missing[kept] = cells->missing[i];
 		cells->closed[kept] = cells->closed[i];
 		cells->fallback[kept] = cells->fallback[i];
+		if (cells->increase)
+			cells->increase[kept] = cells->increase[i];
 		kept++;
 	}
 	cells->n = kept;
@@ -1085,60 +1102,6 @@ coarsen_shares(const ts_split *split, const split_block *block, ts_int128 units,
 	return status;
 }
 
-static char *
-units_text(const ts_split *split, ts_int128 units)
-{
-	return DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(units, &split->tree->quantum)));
-}
-
-/* What is said of bounds that were brought to the call's quantum; "" of others */
-static const char *
-inwards_text(const ts_split *split)
-{
-	return split->coarse == 1 ? "" :
-		psprintf(" Bounds are rounded inwards to multiples of %s.", units_text(split, split->coarse));
-}
-
-static void
-refuse_bounds(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, ts_status status, const ts_bounds_report *why)
-{
-	int64		first = nodes->first[leaf];
-
-	if (status == TS_CROSSED_BOUNDS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("bounds of %s cross", ts_split_node_name(split, nodes, leaf, first + why->index)),
-				 errdetail("It must have at least %s and at most %s.%s",
-						   units_text(split, nodes->lower[first + why->index]),
-						   units_text(split, nodes->upper[first + why->index]), inwards_text(split))));
-	if (status == TS_BELOW_BOUNDS || status == TS_ABOVE_BOUNDS)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 status == TS_BELOW_BOUNDS ?
-				 errmsg("bounds of the parts ask for more than there is to share") :
-				 errmsg("bounds of the parts take less than there is to share"),
-				 errdetail("%s of %s are to be shared, its parts must have at %s %s, which is %s too %s.%s",
-						   units_text(split, why->total),
-						   why->index == SIZE_MAX ? ts_split_leaf_name(split, leaf) :
-						   ts_split_node_name(split, nodes, leaf, first + why->index),
-						   status == TS_BELOW_BOUNDS ? "least" : "most",
-						   units_text(split, why->sum), units_text(split, why->shortfall),
-						   status == TS_BELOW_BOUNDS ? "much" : "little", inwards_text(split)),
-				 errhint("Change the bounds, or the amount of the target.")));
-	if (status == TS_ONLY_ZERO_WEIGHTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("bounds leave what there is to share to parts of weight zero"),
-				 errdetail("%s of %s are to be shared, its parts that have a weight must have at %s %s, which is %s too %s.%s",
-						   units_text(split, why->total),
-						   why->index == SIZE_MAX ? ts_split_leaf_name(split, leaf) :
-						   ts_split_node_name(split, nodes, leaf, first + why->index),
-						   why->total < why->sum ? "least" : "most",
-						   units_text(split, why->sum), units_text(split, why->shortfall),
-						   why->total < why->sum ? "much" : "little", inwards_text(split)),
-				 errhint("Change the bounds, or give those parts a weight.")));
-}
-
 /*
  * Rounds the tree under one leaf within the bounds of its nodes.  The engine
  * shares within them by the largest remainder, in the plan's quanta; a quantum of
@@ -1168,7 +1131,11 @@ apportion_bounded(ts_split *split, ts_split_nodes *nodes, int32 leaf, int residu
 	for (int64 i = 0; i < n && status == TS_OK; i++)
 		any_held |= ((held[i] & TS_AT_LOWER) && block.share[i] == nodes->lower[first + i]) ||
 			((held[i] & TS_AT_UPPER) && block.share[i] == nodes->upper[first + i]);
-	refuse_bounds(split, nodes, leaf, status, &why);
+	if (status != TS_OK)
+		ts_bounds_refuse(split, nodes, leaf, status, why.index,
+						 ts_units_to_numeric(why.total, &split->tree->quantum),
+						 ts_units_to_numeric(why.sum, &split->tree->quantum),
+						 ts_units_to_numeric(why.shortfall, &split->tree->quantum));
 	if (status == TS_OK && residual >= 0)
 		status = ts_residual_tree(n, block.parent, block.weight, lower, upper, units, split->coarse,
 								  (ts_residual) residual, named, block.share, work, check_interrupts);
@@ -2084,7 +2051,7 @@ ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int32 *dimensio
 void
 ts_split_weigh(ts_split *split, ts_split_nodes *nodes)
 {
-	bool		bounded = split->bounds || OidIsValid(split->bounds_from);
+	bool		bounded = ts_split_has_bounds(split);
 
 	split->coarse = split->has_quantum ? coarse_quantum(split, split->quantum) : 1;
 	if (split->coarse != 1 && strcmp(split->residual, "carry") == 0)

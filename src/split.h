@@ -15,6 +15,7 @@
 #include "lib/stringinfo.h"
 
 #include "axis.h"
+#include "engine/apportion.h"
 #include "tree.h"
 
 /* What a weight was taken from instead of the basis */
@@ -37,6 +38,13 @@ typedef enum ts_fallback
 
 extern const char *const ts_fallback_names[];
 
+/* What a cell of method increment is made of; kept where bounds are to hold */
+typedef struct ts_increase
+{
+	ts_int128	basis;			/* what it keeps, at the scale of the weights */
+	ts_int128	share;			/* of what is more, in 10^-28 */
+} ts_increase;
+
 /*
  * Cells: one per leaf that will be made.  keys holds n_axes keys a cell: a
  * member's index, or the first day of a period.
@@ -53,6 +61,7 @@ typedef struct ts_cells
 	bool	   *closed;			/* a member of it is not valid on any of its days:
 								 * nothing is expected of it, its weight is 0 */
 	uint8	   *fallback;
+	ts_increase *increase;		/* or NULL */
 } ts_cells;
 
 /* 10^28, the largest weight that the engine's sums have room for */
@@ -152,7 +161,8 @@ struct ts_split
 	int			n_axes;
 	ts_axis		axes[TS_MAX_AXES];
 	int			n_above;		/* levels of the call above these */
-	const ts_axis *all_axes;	/* those, and these as the call has them */
+	const ts_axis *all_axes;	/* those, and these as the call has them; NULL
+								 * unless this is a stage of "levels" */
 	char	   *metric;			/* of the target */
 	ts_term		main;			/* the call's own term */
 	ts_term    *term;			/* the one that is being weighed */
@@ -170,6 +180,7 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
+	bool		keep_increase;	/* new cells get an increase */
 	Jsonb	   *bounds;			/* NULL if not given */
 	Oid			bounds_from;	/* InvalidOid if not given */
 	HTAB	   *labels[TS_MAX_AXES];	/* per time axis, once used: label -> first day */
@@ -200,6 +211,13 @@ static inline bool
 ts_split_is_given(const ts_split *split, int32 leaf)
 {
 	return split->given && split->given[leaf];
+}
+
+/* Is there a bound on any part? */
+static inline bool
+ts_split_has_bounds(const ts_split *split)
+{
+	return split->bounds || OidIsValid(split->bounds_from);
 }
 
 extern const ts_split_method *ts_split_method_find(const char *name);
@@ -272,6 +290,8 @@ extern void ts_relation_read(ts_split_relation *relation, ts_relation_take take,
 
 /* bounds */
 extern void ts_bounds_apply(ts_split *split, ts_split_nodes *nodes);
+extern void ts_bounds_refuse(const ts_split *split, const ts_split_nodes *nodes, int32 leaf,
+							 ts_status status, size_t at, Datum total, Datum sum, Datum shortfall);
 
 /* levels */
 extern void ts_levels_parse(ts_split *split);
@@ -297,6 +317,7 @@ extern int	ts_cell_compare(const ts_split *split, const ts_cells *a, int64 x,
 extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern void ts_split_settle(ts_split *split);
+extern void ts_split_settle_increases(ts_split *split, const ts_split_nodes *nodes);
 extern void ts_split_lay_out(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_weigh_by_shape(ts_split *split);
 extern bool ts_split_is_named(ts_axis *axis, int32 member);

@@ -39,6 +39,7 @@
 #include "utils/memutils.h"
 
 #include "engine/apportion.h"
+#include "engine/bounded.h"
 #include "split.h"
 
 const char *const ts_fallback_names[] = {
@@ -597,6 +598,45 @@ ts_split_settle(ts_split *split)
 {
 	if (split->term->method->settle)
 		split->term->method->settle(split);
-	settle_negative(split);
+	/* increases within bounds are settled when those are known */
+	if (!split->cells.increase)
+		settle_negative(split);
 	settle_missing_and_zero(split);
+}
+
+/*
+ * Parts of method increment that would be below zero if no bound held anything.
+ * Where one says what they must have at least, all is said; of the others the
+ * call must say that they may lose all they had.
+ */
+void
+ts_split_settle_increases(ts_split *split, const ts_split_nodes *nodes)
+{
+	ts_cells   *cells = &split->cells;
+	bool		zero = says(split->on_negative, "zero") || says(split->on_negative, "spread");
+	ts_name_list list = {0};
+	int64		cell = 0;
+
+	for (int64 node = 0; node < nodes->n; node++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (nodes->n_children[node] > 0)
+			continue;
+		if (cells->weight[cell] < 0 && nodes->lower[node] == TS_NO_LOWER)
+		{
+			if (zero)
+				nodes->fallback[node] = says(split->on_negative, "zero") ? TS_NEGATIVE_ZERO : TS_NEGATIVE_SPREAD;
+			else
+				list_cell(split, &list, cell, true);
+		}
+		cell++;
+	}
+	if (list.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("without bounds %lld of %lld parts would be below zero",
+						(long long) list.n, (long long) cells->n),
+				 errdetail_internal("%s.", ts_name_list_text(&list)),
+				 errhint("They may lose all they had: bounds => '{\"%s\": {\"*\": {\"at_least\": 0}}}', or on_negative => 'zero'",
+						 split->axes[split->n_axes - 1].name)));
 }

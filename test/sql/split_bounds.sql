@@ -123,9 +123,9 @@ CREATE FUNCTION exact_shares(total numeric, w numeric[], l numeric[], u numeric[
 	WITH p AS (SELECT i, exact_shares.w[i] AS w, exact_shares.l[i] AS l, exact_shares.u[i] AS u FROM generate_subscripts(exact_shares.w, 1) i),
 	b AS (SELECT round(l / w, 30) AS s FROM p UNION SELECT round(u / w, 30) FROM p),
 	g AS (SELECT s, (SELECT sum(LEAST(GREATEST(b.s * w, l), u)) FROM p) AS g FROM b),
-	lo AS (SELECT s, g FROM g WHERE g <= exact_shares.total + 1e-20 ORDER BY s DESC LIMIT 1),
-	hi AS (SELECT s, g FROM g WHERE g >= exact_shares.total - 1e-20 ORDER BY s LIMIT 1),
-	level AS (SELECT CASE WHEN hi.g - lo.g < 1e-20 THEN lo.s ELSE lo.s + (exact_shares.total - lo.g) * (hi.s - lo.s) / (hi.g - lo.g) END AS s FROM lo, hi)
+	lo AS (SELECT s, g FROM g WHERE g <= exact_shares.total + 1e-12 ORDER BY s DESC LIMIT 1),
+	hi AS (SELECT s, g FROM g WHERE g >= exact_shares.total - 1e-12 ORDER BY s LIMIT 1),
+	level AS (SELECT CASE WHEN hi.g - lo.g < 1e-11 THEN lo.s ELSE lo.s + (exact_shares.total - lo.g) * (hi.s - lo.s) / (hi.g - lo.g) END AS s FROM lo, hi)
 	SELECT array_agg(LEAST(GREATEST(level.s * w, l), u) ORDER BY i) FROM p, level $$;
 CREATE FUNCTION coarse_bounded(seed int, quantum numeric, total numeric) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -201,6 +201,80 @@ INSERT INTO orders VALUES ('2023-05-15', 'Bikes', 'West', -1000);
 SELECT s.level, s.at_most, round(s.at_most / 1.1, 2) AS basis FROM preview_split(root_target('Y', 'sales'), '{market,quarter}', on_negative => 'spread', bounds => '{"market": {"West": {"max_growth": 0.10}}}') s WHERE at_most IS NOT NULL;
 SELECT sum(amount) FROM orders WHERE market = 'West';
 DELETE FROM orders WHERE amount < 0;
+
+-- --------------------------------------------- method increment: whole amounts
+-- Bounds are on what a part has in the end.  What one cannot take of the increase
+-- the others have by their shares of the increase, and keep their basis.
+SELECT set_target('Y', 'sales', amount => 11234.56) > 0 AS set;
+SELECT market, sum(amount) AS basis, 11234.56 - sum(sum(amount)) OVER () AS more FROM orders GROUP BY 1 ORDER BY 1;
+SELECT slice ->> 'market' AS market, amount, round(weight, 6) AS exact, at_least, at_most FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bases => '[{"method": "equal"}]', bounds => '{"market": {"East": {"at_most": 5600}}}');
+SELECT 3285 + (11234.56 - 9855 - 125) / 2 AS west_by_hand, 1095 + (11234.56 - 9855 - 125) / 2 AS north_by_hand;
+-- guardrails; a floor that takes more than there is more comes from what the others kept
+SELECT slice ->> 'market' AS market, amount, at_least, at_most FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bases => '[{"method": "equal"}]', bounds => '{"market": {"*": {"max_growth": 0.25, "min_growth": 0.05}}}');
+SELECT slice ->> 'market' AS market, amount, at_least FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', weights => '{"East": 1, "West": 3, "North": 1}', bounds => '{"market": {"North": {"at_least": 4474.56}}}');
+SELECT 5475 - 2000 * 1 / 4.0 AS east_by_hand, 3285 - 2000 * 3 / 4.0 AS west_by_hand;
+-- who has no share of the increase keeps the basis, unless a bound says otherwise
+SELECT slice ->> 'market' AS market, amount FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', weights => '{"East": 1, "West": 0, "North": 1}', bounds => '{"market": {"East": {"at_most": 5500}}}');
+SELECT slice ->> 'market' AS market, amount FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', weights => '{"East": 1, "West": 0, "North": 1}', bounds => '{"market": {"West": {"at_most": 3000}}}', quantum => 100);
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', weights => '{"East": 1, "West": 0, "North": 0}', bounds => '{"market": {"East": {"at_most": 5500}}}');
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', weights => '{"East": 1, "West": 1, "North": 1}', bounds => '{"market": {"*": {"max_growth": 0.10}}}');
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{line,market}', method => 'increment', bases => '[{"method": "equal"}]', bounds => '{"line": {"Bikes": {"at_most": 3000}}, "market": {"*": {"at_least": 1200}}}');
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bounds => '{"market": {"East": {"at_most": -1}}}');
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bounds => '{"market": {"East": {"at_least": 1e30}}}');
+SELECT slice ->> 'market' AS market, amount FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bounds => '{"market": {"East": {"at_most": 1e30}}}');
+-- with a rest the parts that go into it bring their basis and their shares
+SELECT add_member('market', 'Others', is_rest => true) > 0 AS added;
+SELECT slice ->> 'market' AS market, amount FROM preview_split(root_target('Y', 'sales'), '{market}', members => '1', rest => 'Others', method => 'increment', bases => '[{"method": "equal"}]', bounds => '{"market": {"East": {"at_most": 5600}}}');
+-- a decrease: nobody below what a bound says, and nobody below 0 unsaid
+SELECT set_target('Y', 'sales', amount => 6000) > 0 AS set;
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bases => '[{"method": "equal"}]');
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bases => '[{"method": "equal"}]', bounds => '{"market": {"East": {"at_most": 5000}}}');
+SELECT slice ->> 'market' AS market, amount, fallback FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bases => '[{"method": "equal"}]', bounds => '{"market": {"East": {"at_most": 5000}}}', on_negative => 'zero');
+SELECT slice ->> 'market' AS market, amount, fallback FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bases => '[{"method": "equal"}]', bounds => '{"market": {"North": {"at_least": 0}}}');
+SELECT 5475 - (9855 - 6000 - 1095) / 2.0 AS east_by_hand, 3285 - (9855 - 6000 - 1095) / 2.0 AS west_by_hand;
+-- other residuals; and a level's own increment, which has become shares when bounds are looked at
+SELECT slice ->> 'market' AS market, amount FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'increment', bases => '[{"method": "equal"}]', bounds => '{"market": {"North": {"at_least": 1}}}', residual => 'last', quantum => 100);
+SELECT * FROM preview_split(root_target('Y', 'sales'), '{market,line}', method => 'increment', bases => '[{"method": "equal"}]', levels => '{"line": {}}', bounds => '{"market": {"North": {"at_least": 0}}}');
+SELECT slice, amount FROM preview_split(root_target('Y', 'sales'), '{market,line}', method => 'increment', levels => '{"line": {"method": "equal"}}', bounds => '{"market": {"North": {"at_least": 3000}}}');
+-- random bounds on both levels, more and less to share, against plain SQL
+CREATE TABLE potential AS SELECT line, market, length(line || market) * (1 + (ascii(market) % 3)) AS weight FROM (SELECT DISTINCT line, market FROM orders) x;
+CREATE FUNCTION bounded_increment(seed int, total numeric) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	wrong bigint;
+	possible boolean;
+BEGIN
+	DELETE FROM random_bounds;
+	INSERT INTO random_bounds
+	SELECT l.line, m.market, CASE WHEN h % 3 = 0 THEN h % 1500 ELSE 0 END, CASE WHEN h % 2 = 0 THEN h % 1500 + h % 4000 END
+	FROM (VALUES ('Bikes'), ('Parts')) l (line) CROSS JOIN (VALUES ('East'), ('West'), ('North'), (NULL)) m (market),
+		 LATERAL (SELECT abs(hashtext(l.line || COALESCE(m.market, '-') || bounded_increment.seed)) AS h) x;
+	DROP TABLE IF EXISTS part, branch;
+	CREATE TEMP TABLE part AS
+	SELECT line, market, basis, weight, at_least AS low, COALESCE(at_most, 1e9) AS high, NULL::numeric AS exact
+	FROM random_bounds LEFT JOIN (SELECT line, market, sum(amount) AS basis FROM orders GROUP BY 1, 2) o USING (line, market) LEFT JOIN potential USING (line, market);
+	CREATE TEMP TABLE branch AS
+	SELECT line, sum(basis) AS basis, sum(weight) AS weight, GREATEST(sum(low) FILTER (WHERE market IS NOT NULL), max(low) FILTER (WHERE market IS NULL)) AS low,
+		   LEAST(sum(high) FILTER (WHERE market IS NOT NULL), min(high) FILTER (WHERE market IS NULL)) AS high, NULL::numeric AS exact FROM part GROUP BY 1;
+	SELECT bool_and(low <= high) AND sum(low) <= bounded_increment.total AND sum(high) >= bounded_increment.total INTO possible FROM branch;
+	IF possible THEN
+		UPDATE branch b SET exact = b.basis + x.exact
+		FROM (SELECT unnest(array_agg(line ORDER BY line)) AS line, unnest(exact_shares(bounded_increment.total - sum(basis), array_agg(weight ORDER BY line), array_agg(low - basis ORDER BY line), array_agg(high - basis ORDER BY line))) AS exact FROM branch) x WHERE x.line = b.line;
+		UPDATE part p SET exact = p.basis + x.exact
+		FROM (SELECT line, unnest(array_agg(market ORDER BY market)) AS market, unnest(exact_shares(min(b.exact - b.basis), array_agg(p.weight ORDER BY market), array_agg(p.low - p.basis ORDER BY market), array_agg(p.high - p.basis ORDER BY market))) AS exact
+			  FROM part p JOIN branch b USING (line) WHERE market IS NOT NULL GROUP BY line) x WHERE x.line = p.line AND x.market = p.market;
+		UPDATE part p SET exact = b.exact FROM branch b WHERE b.line = p.line AND p.market IS NULL;
+	END IF;
+	SELECT count(*) INTO wrong
+	FROM (SELECT slice ->> 'line' AS line, slice ->> 'market' AS market, amount, weight
+		  FROM preview_split(root_target('Y', 'sales'), '{line,market}', method => 'increment', weights_from => 'potential', bounds_from => 'random_bounds')) m
+	FULL JOIN part p ON p.line = m.line AND p.market IS NOT DISTINCT FROM m.market
+	WHERE m.amount IS NULL OR p.exact IS NULL OR m.amount < floor(p.exact * 100 + 1e-6) / 100 OR m.amount > ceil(p.exact * 100 - 1e-6) / 100
+	   OR m.amount NOT BETWEEN low AND high OR abs(m.weight - p.exact) > 1e-8;
+	RETURN CASE WHEN wrong = 0 AND possible THEN 'right' ELSE 'wrong' END;
+EXCEPTION WHEN check_violation OR invalid_parameter_value THEN
+	RETURN CASE WHEN possible THEN 'wrongly refused' ELSE 'impossible' END;
+END $$;
+SELECT total, result, count(*) > 20 AS many FROM (VALUES (11234.56), (9855), (6000.01)) t (total), LATERAL (SELECT set_target('Y', 'sales', amount => total) > 0 AS set OFFSET 0) s, LATERAL (SELECT bounded_increment(seed, total) AS result FROM generate_series(1, 200) seed WHERE s.set) r GROUP BY 1, 2 ORDER BY 1, 2;
 
 SET client_min_messages = error;
 DROP SCHEMA bounds_test CASCADE;
