@@ -15,6 +15,7 @@
 #include "lib/stringinfo.h"
 
 #include "axis.h"
+#include "engine/apportion.h"
 #include "tree.h"
 
 /* bases of one split that are explained */
@@ -31,10 +32,21 @@ typedef enum ts_fallback
 	TS_ZERO_PARENT,
 	TS_NEGATIVE_ZERO,
 	TS_NEGATIVE_ABSOLUTE,
+	TS_NEGATIVE_SPREAD,			/* negative, or in a negative group */
+	TS_NEGATIVE_CARRIED,		/* less than its basis, for a negative sibling */
+	TS_NEGATIVE_EQUAL,
+	TS_NEGATIVE_PARENT,
 	TS_N_FALLBACKS
 } ts_fallback;
 
 extern const char *const ts_fallback_names[];
+
+/* What a cell of method increment is made of; kept where bounds are to hold */
+typedef struct ts_increase
+{
+	ts_int128	basis;			/* what it keeps, at the scale of the weights */
+	ts_int128	share;			/* of what is more, in 10^-28 */
+} ts_increase;
 
 /*
  * Cells: one per leaf that will be made.  keys holds n_axes keys a cell: a
@@ -52,7 +64,12 @@ typedef struct ts_cells
 	bool	   *closed;			/* a member of it is not valid on any of its days:
 								 * nothing is expected of it, its weight is 0 */
 	uint8	   *fallback;
+	ts_increase *increase;		/* or NULL */
 } ts_cells;
+
+/* 10^28, the largest weight that the engine's sums have room for */
+#define TS_LARGEST_WEIGHT \
+	((ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000))
 
 typedef struct ts_split ts_split;
 
@@ -176,6 +193,9 @@ struct ts_split
 	int64		target_id;
 	int			n_axes;
 	ts_axis		axes[TS_MAX_AXES];
+	int			n_above;		/* levels of the call above these */
+	const ts_axis *all_axes;	/* those, and these as the call has them; NULL
+								 * unless this is a stage of "levels" */
 	char	   *metric;			/* of the target */
 	ts_term		main;			/* the call's own term */
 	ts_term    *term;			/* the one that is being weighed */
@@ -193,6 +213,7 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
+	bool		keep_increase;	/* new cells get an increase */
 	Jsonb	   *bounds;			/* NULL if not given */
 	Oid			bounds_from;	/* InvalidOid if not given */
 	HTAB	   *labels[TS_MAX_AXES];	/* per time axis, once used: label -> first day */
@@ -219,6 +240,20 @@ struct ts_split
 	MemoryContext context;		/* lives as long as the call */
 };
 
+/* Is each part of a leaf the amount that was given for it? */
+static inline bool
+ts_split_is_given(const ts_split *split, int32 leaf)
+{
+	return split->given && split->given[leaf];
+}
+
+/* Is there a bound on any part? */
+static inline bool
+ts_split_has_bounds(const ts_split *split)
+{
+	return split->bounds || OidIsValid(split->bounds_from);
+}
+
 extern const ts_split_method *ts_split_method_find(const char *name);
 extern char *ts_split_method_names(void);
 
@@ -239,6 +274,7 @@ extern ts_term ts_term_history(const ts_term *term);
 extern void ts_term_check(const ts_term *term, const char *what);
 extern void ts_term_parse_bases(ts_split *split, ts_term *term);
 extern int	ts_term_dimensions(const ts_term *term, int n, int32 *dimension_ids);
+extern void ts_term_read(ts_split *split, ts_term *term);
 extern void ts_term_weigh(ts_split *split, ts_term *term);
 extern ts_profile *ts_profile_parse(ts_split *split, Jsonb *json);
 
@@ -292,6 +328,8 @@ extern void ts_relation_read(ts_split_relation *relation, ts_relation_take take,
 
 /* bounds */
 extern void ts_bounds_apply(ts_split *split, ts_split_nodes *nodes);
+extern void ts_bounds_refuse(const ts_split *split, const ts_split_nodes *nodes, int32 leaf,
+							 ts_status status, size_t at, Datum total, Datum sum, Datum shortfall);
 
 /* levels */
 extern void ts_levels_parse(ts_split *split);
@@ -317,6 +355,8 @@ extern int	ts_cell_compare(const ts_split *split, const ts_cells *a, int64 x,
 extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern void ts_split_settle(ts_split *split);
+extern void ts_split_settle_increases(ts_split *split, const ts_split_nodes *nodes);
+extern void ts_split_lay_out(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_weigh_by_shape(ts_split *split);
 extern bool ts_split_is_named(ts_axis *axis, int32 member);
 extern void ts_split_limit_members(ts_split *split);
