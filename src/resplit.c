@@ -187,6 +187,8 @@ typedef struct resplit_run
 								 * named target is taken */
 	bool		own_rounding;	/* a quantum of the call, or another residual */
 	ts_split_nodes made;		/* kept for that */
+	int32	  **place;			/* per block: where its parts are among the nodes,
+								 * kept where weights follow from amounts */
 	int32		first_block;
 	int32		n_blocks;
 	int64		split_id;		/* new */
@@ -888,7 +890,10 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 			(i < 0 || (up != anchor && made->n_children[first + i] > 0)))
 			add_strays(state, block, up);
 	}
-	pfree(place);
+	if (run->place)
+		run->place[leaf] = place;
+	else
+		pfree(place);
 
 	/* what is split further by another call */
 	for (int32 i = state->blocks[block].first; i < end; i++)
@@ -1078,6 +1083,8 @@ make_run(resplit_state *state, int call_no)
 		}
 		ts_split_weigh(run->split, &made);
 		run->scale = run->split->scale;
+		if (run_no > 0 && ts_split_reads_amounts(run->split))
+			run->place = MemoryContextAllocZero(state->attempt, sizeof(int32 *) * (n + 1));
 		run->own_rounding = run->split->coarse != 1 || strcmp(run->split->residual, "largest") != 0;
 		for (int32 i = 0; i < n; i++)
 			make_block(state, run_no, anchors[i], &made, i);
@@ -1412,6 +1419,50 @@ share_run(resplit_state *state, resplit_run *run)
 	}
 }
 
+/*
+ * Weighs a run once more, whose weights follow from the amounts that its
+ * anchors have by now.  Its parts are the same as before.
+ */
+static void
+weigh_again(resplit_state *state, resplit_run *run)
+{
+	const resplit_call *call = run->call;
+	ts_split   *split = ts_split_begin(call->args, true, state->attempt);
+	ts_split_nodes made = {0};
+	int32		ignored[TS_MAX_DIMENSIONS];
+
+	(void) ts_split_find_levels(split, DatumGetArrayTypeP(call->args[TS_SPLIT_BY].value), 0, ignored);
+	split->tree = run->split->tree;
+	split->n_leaves = run->split->n_leaves;
+	split->leaves = run->split->leaves;
+	for (int32 i = 0; i < run->n_blocks; i++)
+		split->tree->nodes[split->leaves[i]].amount =
+			units_out(state, state->nodes[state->blocks[run->first_block + i].anchor].share);
+	ts_split_weigh(split, &made);
+	for (int32 i = 0; i < run->n_blocks; i++)
+	{
+		const resplit_block *block = &state->blocks[run->first_block + i];
+		const int32 *place = run->place[i];
+
+		for (int32 j = block->first; j < block->first + block->n; j++)
+			state->nodes[j].weight = 0;
+		for (int64 part = made.first[i]; part < made.first[i + 1]; part++)
+		{
+			int32		at = place[part - made.first[i]];
+
+			CHECK_FOR_INTERRUPTS();
+			if (made.n_children[part] == 0)
+				state->nodes[at >= 0 ? at : -2 - at].weight += made.weight[part];
+		}
+	}
+	run->split = split;
+	run->scale = split->scale;
+	if (run->own_rounding)
+		run->made = made;
+	else
+		ts_split_free_nodes(&made);
+}
+
 /* Anchors come before their parts */
 static void
 share_runs(resplit_state *state)
@@ -1420,6 +1471,8 @@ share_runs(resplit_state *state)
 	{
 		resplit_run *run = &state->runs[i];
 
+		if (run->place)
+			weigh_again(state, run);
 		if (run->own_rounding)
 			share_run(state, run);
 		for (int32 j = 0; j < run->n_blocks && !run->own_rounding; j++)

@@ -256,6 +256,7 @@ ts_split_has_bounds(const ts_split *split)
 
 extern const ts_split_method *ts_split_method_find(const char *name);
 extern char *ts_split_method_names(void);
+extern bool ts_split_reads_amounts(const ts_split *split);
 
 /* Names for a DETAIL: at most 20, and how many more */
 typedef struct ts_name_list
