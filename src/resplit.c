@@ -510,7 +510,7 @@ read_call(resplit_state *state, resplit_call *call)
 			   " a -> 'bases', a -> 'profile', (a ->> 'quantum')::pg_catalog.numeric,"
 			   " COALESCE(a ->> 'residual', 'largest'), a -> 'levels', a -> 'bounds', a ->> 'bounds_from'"
 			   " FROM " TS_SCHEMA ".split s, LATERAL (SELECT s.arguments AS a) x"
-			   " WHERE s.plan_id = $1 AND s.split_id = $2", &args, true) != 1)
+			   " WHERE s.plan_id = $1 AND s.split_id = $2", &args, false) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("split %lld is not recorded", (long long) call->split_id),
@@ -682,7 +682,7 @@ load_dimensions(const resplit_state *state, int32 *dimension_ids)
 		ids[i] = state->olds[i].member_id;
 	ts_arg_int8_array(&args, distinct_ids(ids, state->n_olds), ids);
 	found = ts_run("SELECT DISTINCT m.dimension_id FROM " TS_SCHEMA ".member m WHERE m.member_id = ANY ($1)"
-				   " ORDER BY m.dimension_id", &args, true);
+				   " ORDER BY m.dimension_id", &args, false);
 	for (uint64 row = 0; row < found; row++)
 		n = ts_dimension_add(ts_int4(row, 1), n, dimension_ids);
 	pfree(ids);
