@@ -2080,7 +2080,8 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	{
 		ts_args		args = {0};
 
-		/* top-down: the target first, then its leaves */
+		/* members before targets, as whoever changes them; then top-down: the target, its leaves */
+		ts_members_lock(RowShareLock);
 		ts_arg_int8(&args, split->target_id);
 		ts_run("SELECT t.target_id FROM target_split.target t"
 			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p))"
