@@ -1194,6 +1194,9 @@ make_blocks(resplit_state *state)
 		make_run(state, next);
 		follow_siblings(state, first_wait, first_node);
 	}
+	/* slices of new targets begin with that of the named one */
+	if (state->tree->n == 1 && state->n_path > 0)
+		add_path(state);
 }
 
 /* ---------------------------------------------------------------- sharing */

@@ -2178,6 +2178,11 @@ target_split_unsplit_target(PG_FUNCTION_ARGS)
 	" UNION ALL " \
 	"SELECT t.plan_id, t.target_id FROM below b JOIN target_split.target t" \
 	" ON t.plan_id = b.plan_id AND t.parent_id = b.target_id) "
+	/* in the order of ids, as everybody; a DELETE goes by no order */
+	(void) ts_run("SELECT t.target_id FROM target_split.target t"
+				  " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p)) AND t.target_id IN ("
+				  BELOW "SELECT b.target_id FROM below b) ORDER BY t.target_id FOR UPDATE", &args, false);
+	SPI_freetuptable(SPI_tuptable);
 	if (ts_run(BELOW "SELECT t.target_id FROM below b JOIN target_split.target t"
 			   " ON t.plan_id = b.plan_id AND t.target_id = b.target_id"
 			   " WHERE t.locked ORDER BY t.target_id LIMIT 1", &args, false) > 0)

@@ -229,6 +229,10 @@ SELECT * FROM moved(format('resplit_target(%s, by => ''{market,type}'', method =
 SELECT * FROM moved(format('resplit_target(%s, amount => 3000)', :u)) WHERE what !~ 'Q';
 SELECT * FROM plan_check;
 SELECT * FROM shown('U');
+-- a new part under a part has the slice of what it is under
+SELECT add_member('type', 'phone') IS NOT NULL AS phone;
+SELECT slice, level, amount_after, role FROM resplit_target(:west, by => '{market,type}', method => 'equal', members => '{"market": ["East", "West"], "type": ["key", "small", "phone"]}') WHERE role = 'new';
+SELECT * FROM plan_check;
 
 -- ------------------------------- weights that follow from the amount: increment
 CREATE TABLE orders (day date, market text, type text, amount numeric);
