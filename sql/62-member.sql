@@ -41,14 +41,14 @@ CREATE TYPE @extschema@.member_change AS (
 	note		text
 );
 COMMENT ON TYPE @extschema@.member_change IS 'What a change of a member changed, or left to be looked at';
-COMMENT ON COLUMN @extschema@.member_change.change IS 'What: member renamed, merged, moved or retired; target renamed, moved, enlarged (by one that was merged into it) or merged; target contradicts (the tree of members) or outlives (its member), both as they were; rule changed or dropped';
+COMMENT ON COLUMN @extschema@.member_change.change IS 'What: member renamed, merged, moved or retired; target renamed, moved, enlarged (by one that was merged into it) or merged; proposals added up (for an enlarged target); target contradicts (the tree of members) or outlives (its member), both as they were; rule changed or dropped';
 COMMENT ON COLUMN @extschema@.member_change.plan IS 'Plan as calls name it; NULL for members';
 COMMENT ON COLUMN @extschema@.member_change.metric IS 'Metric; NULL for members and rules';
 COMMENT ON COLUMN @extschema@.member_change.target_id IS 'Target; NULL for members and rules';
 COMMENT ON COLUMN @extschema@.member_change.period IS 'Days the target is for';
 COMMENT ON COLUMN @extschema@.member_change.slice_before IS 'Slice of the member, target or rule before';
 COMMENT ON COLUMN @extschema@.member_change.slice_after IS 'The same afterwards; NULL if it is gone';
-COMMENT ON COLUMN @extschema@.member_change.amount_before IS 'Amount of the target before, in the metric''s unit';
+COMMENT ON COLUMN @extschema@.member_change.amount_before IS 'Amount of the target, or latest proposal for it, before, in the metric''s unit; NULL for none';
 COMMENT ON COLUMN @extschema@.member_change.amount_after IS 'The same afterwards; NULL if it is gone';
 COMMENT ON COLUMN @extschema@.member_change.note IS 'Of a rule its role and person, of a merged target the one that has its amount now';
 
