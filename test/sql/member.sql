@@ -263,6 +263,35 @@ ROLLBACK TO s;
 SELECT level, slice, weight FROM preview_split(root_target('P25', 'sales'), '{region,seller}', basis => '[2024-01-01,2024-06-01)', on_missing => 'zero', on_unassigned => 'spread');
 ROLLBACK;
 
+-- rules of responsibility and the flat view: the parent of the target's days
+BEGIN;
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{quarter,region,seller}', method => 'equal');
+SELECT assign('P', '{"region": "North"}', 'Nora') > 0, assign('P', '{"region": "South"}', 'Sam') > 0, assign('P', '{"region": "South"}', 'Ron', 'R', to_day => '2024-08-15') > 0,
+	   assign('P', '{"line": "Bikes", "region": "South"}', 'Lee', 'I') > 0, assign('P', '{}', 'Zoe', 'C') > 0;
+SAVEPOINT s;
+SELECT count(*) FROM move_member('region', 'Ben', 'South', from_day => '2024-04-01', history => 'stays');
+SELECT period_start, role, person, from_day, to_day FROM responsibility_matrix WHERE plan = 'P' AND slice = '{"region": "Ben"}' ORDER BY 1, 2;
+SELECT period, owner FROM target_tree WHERE plan = 'P' AND slice = '{"region": "Ben"}' ORDER BY 1;
+SELECT role, person, valid, n_dimensions, n_levels FROM slice_rules((SELECT plan_id FROM plan WHERE family = 'P'), '{"region": "Ben", "line": "Bikes"}') ORDER BY 1, 2, 3;
+SELECT create_flat_view('P', 'flat');
+SELECT period_start, region, seller FROM flat WHERE seller = 'Ben' ORDER BY 1;
+-- and back in between
+SELECT count(*) FROM move_member('region', 'Ben', 'North', from_day => '2024-09-15', history => 'stays');
+SELECT role, person, valid FROM slice_rules((SELECT plan_id FROM plan WHERE family = 'P'), '{"region": "Ben"}') ORDER BY 1, 2, 3;
+SELECT path, days FROM moved_path ORDER BY days;
+-- history that follows: the later parent before as well
+SELECT count(*) FROM move_member('region', 'Ben', 'South', from_day => '2024-12-01', history => 'follows');
+SELECT path, days FROM moved_path ORDER BY days;
+ROLLBACK TO s;
+SELECT count(*) FROM move_member('region', 'Ben', 'South', from_day => '2024-04-01', history => 'follows');
+SELECT DISTINCT owner FROM target_tree WHERE plan = 'P' AND slice = '{"region": "Ben"}';
+SELECT create_flat_view('P', 'flat');
+SELECT period_start, region, seller FROM flat WHERE seller = 'Ben' ORDER BY 1;
+-- codes are those of today
+SELECT count(*) FROM rename_member('region', 'South', 'S');
+SELECT path, days FROM moved_path ORDER BY path, days;
+ROLLBACK;
+
 SELECT * FROM move_member('region', 'Ben', 'South', '2024-04-01', NULL);
 SELECT * FROM move_member('region', 'Ben', 'South', '2024-04-01');
 SELECT * FROM move_member('region', 'Ben', 'South', '2024-04-01', 'goes');
@@ -480,6 +509,7 @@ BEGIN;
 SELECT count(*) FROM split_target(root_target('T', 'team sales'), '{land,person}');
 SELECT change, slice_before FROM move_member('land', 'T1', 'S', from_day => '2024-04-01', history => 'stays');
 SELECT change, slice_before FROM move_member('land', 'Ben', 'T3', from_day => '2024-05-01', history => 'stays');
+SELECT path, days FROM moved_path ORDER BY path[pg_catalog.cardinality(path)], days;
 SELECT evaluate_plan('T', as_of => '2024-05-31');
 SELECT v.slice, v.actual, (SELECT sum(amount) FROM team_orders WHERE day >= '2024-01-01' AND CASE WHEN team = 'T3' OR team = 'T1' AND day >= '2024-04-01' THEN 'S' ELSE 'N' END = v.slice ->> 'land') AS by_hand
 FROM kpi_variance v WHERE v.plan = 'T' AND v.depth = 1 ORDER BY 1;
