@@ -50,7 +50,7 @@ $(OBJS): $(wildcard src/*.h) $(wildcard src/engine/*.h)
 # None of these needs PGXS to be there when the Makefile is read: the scripts
 # look for PostgreSQL themselves, after test/bootstrap.
 
-.PHONY: test demo bench unit fuzz lint valgrind dist typedefs prepare
+.PHONY: test demo bench unit fuzz random lint valgrind dist typedefs prepare
 
 prepare:
 	@test/bootstrap
@@ -76,6 +76,14 @@ unit:
 FUZZ_SECONDS ?= 60
 fuzz:
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" test/fuzz/run $(FUZZ)
+
+# Random calls by two sessions at once, many more than make test makes; their seed
+# is printed, and RANDOM_SEED repeats them.
+RANDOM_SEQUENCES ?= 10000
+RANDOM_SEED ?= $(shell date +%s)
+random: prepare
+	@TS_RANDOM_SEQUENCES="$(RANDOM_SEQUENCES)" TS_RANDOM_SEED="$(RANDOM_SEED)" \
+		test/with_server prove --verbose -I test/t test/t/070_random.pl
 
 lint:
 	@test/lint

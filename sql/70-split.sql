@@ -94,6 +94,24 @@ AS 'MODULE_PATHNAME', 'target_split_unsplit_target';
 COMMENT ON FUNCTION @extschema@.unsplit_target(bigint, text) IS
 'Takes everything under a target back and returns the number of targets removed; their rows stay in revision';
 
+CREATE FUNCTION @extschema@.explain_basis(target_id bigint)
+RETURNS TABLE (
+	id			bigint,
+	split_id	bigint,
+	metric		text,
+	plan		text,
+	basis		daterange,
+	lag			integer,
+	factor		numeric,
+	facts		bigint,
+	amount		numeric,
+	problem		text)
+LANGUAGE c STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'target_split_explain_basis';
+COMMENT ON FUNCTION @extschema@.explain_basis(bigint) IS
+'The facts behind the weights of a target and of those above it: one row for each and each basis that its split reads, with the number of facts (of targets, where a plan is the pattern) and their sum as they are now; problem: why it cannot be read any more';
+
 -- One row a step from the overall target down to this one.  The exact share
 -- of a step is its part of the target that its split started from: anchor's
 -- amount x weight / sum of the weights.
@@ -102,7 +120,8 @@ CREATE FUNCTION @extschema@.explain_target(
 	plan		text DEFAULT NULL,
 	metric		text DEFAULT NULL,
 	slice		jsonb DEFAULT '{}',
-	period		daterange DEFAULT NULL)
+	period		daterange DEFAULT NULL,
+	with_basis	boolean DEFAULT true)
 RETURNS TABLE (
 	step		integer,
 	id			bigint,
@@ -126,7 +145,9 @@ RETURNS TABLE (
 	bound		text,
 	locked		boolean,
 	split_id	bigint,
-	split_call	text)
+	split_call	text,
+	basis_rows	bigint,
+	bases		jsonb)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 -- the call that is shown must mean the same in any session
@@ -138,6 +159,14 @@ AS $$
 		WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM @extschema@.plan p))
 		  AND t.target_id = (SELECT @extschema@.existing_target(explain_target.target_id, explain_target.plan, explain_target.metric,
 																explain_target.slice, explain_target.period))
+	), found AS (
+		SELECT b.id, sum(b.facts)::bigint AS facts,
+			   jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+				   'metric', b.metric, 'plan', b.plan, 'basis', b.basis, 'lag', NULLIF(b.lag, 0), 'factor', b.factor,
+				   'rows', b.facts, 'amount', b.amount, 'problem', b.problem)) ORDER BY b.ordinality) AS bases
+		FROM start s, @extschema@.explain_basis(s.target_id) WITH ORDINALITY AS b
+		WHERE explain_target.with_basis
+		GROUP BY b.id
 	), way AS (
 		SELECT t.* FROM start s JOIN @extschema@.target t ON t.plan_id = s.plan_id AND t.target_id = s.target_id
 		UNION ALL
@@ -145,6 +174,9 @@ AS $$
 	), step AS (
 		SELECT w.*, s.method, s.basis, s.by_levels, s.arguments, s.fallbacks, s.after_revision, s.made IS NOT NULL AS is_resplit,
 			   s.called_by, s.called_at, s.target_id AS call_target,
+			   -- what the method found out for the target that it started from
+			   (SELECT jsonb_agg(e.finding) FROM jsonb_array_elements(s.findings) AS e (finding)
+				WHERE (e.finding ->> 'target_id')::bigint IN (SELECT a.target_id FROM way a)) AS findings,
 			   -- the target that the split started from: the deepest above that another split made
 			   (SELECT a.target_id FROM way a
 				WHERE a.depth < w.depth AND a.split_id IS DISTINCT FROM w.split_id
@@ -220,9 +252,11 @@ AS $$
 									  CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
 									  (SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
 									   FROM jsonb_each_text(r.arguments) a)) END
-					 || format(' -- by %s at %s', r.called_by, r.called_at) END
+					 || format(' -- by %s at %s', r.called_by, r.called_at) END,
+		   f.facts, f.bases || COALESCE(r.findings, '[]')
 	FROM rounded r
+	LEFT JOIN found f ON f.id = r.target_id
 	ORDER BY r.depth
 $$;
-COMMENT ON FUNCTION @extschema@.explain_target(bigint, text, text, jsonb, daterange) IS
-'Why a target is what it is: one row a step from the overall target, with basis, weight, exact share as a fraction and a decimal (without bounds), units received by rounding (not where bounds or another residual decided), bounds and the one that held it, later changes and the call';
+COMMENT ON FUNCTION @extschema@.explain_target(bigint, text, text, jsonb, daterange, boolean) IS
+'Why a target is what it is: one row a step from the overall target, with basis, weight, exact share as a fraction and a decimal (without bounds), units received by rounding (not where bounds or another residual decided), bounds and the one that held it, later changes, the call, and the rows and factors of each basis (with_basis => false does without them and reads no facts)';

@@ -34,6 +34,7 @@ ALTER VIEW @extschema@.kpi_variance OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_tree OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_wide OWNER TO @extowner@;
 ALTER VIEW @extschema@.split_log OWNER TO @extowner@;
+ALTER VIEW @extschema@.target_history OWNER TO @extowner@;
 ALTER VIEW @extschema@.proposal_gap OWNER TO @extowner@;
 ALTER VIEW @extschema@.plan_check OWNER TO @extowner@;
 

@@ -1327,7 +1327,9 @@ target_split_target_guard(PG_FUNCTION_ARGS)
 	/*
 	 * From here as the owner, as foreign key triggers do it.  An error undoes
 	 * this with its subtransaction.  datestyle is what dates in the rows kept by
-	 * revisions are written in; jit would compile what costs little.
+	 * revisions are written in.  A caller that looks up keys has switched off
+	 * what joins transition tables, which have no index, in less than quadratic
+	 * time.  jit would compile what costs little.
 	 */
 	GetUserIdAndSecContext(&caller, &security_context);
 	SetUserIdAndSecContext(RelationGetForm(relation)->relowner,
@@ -1335,6 +1337,10 @@ target_split_target_guard(PG_FUNCTION_ARGS)
 	guc_level = NewGUCNestLevel();
 	set_locally("search_path", "pg_catalog, pg_temp");
 	set_locally("datestyle", "ISO");
+	set_locally("enable_hashjoin", "on");
+	set_locally("enable_mergejoin", "on");
+	set_locally("enable_seqscan", "on");
+	set_locally("enable_bitmapscan", "on");
 	set_locally("jit", "off");
 
 	ts_connect();

@@ -111,8 +111,9 @@ ts_run(const char *sql, const ts_args *args, bool read_only)
 	return SPI_processed;
 }
 
-static void
-set_locally(const char *name, const char *value)
+/* Changes a setting until the function that was called ends */
+void
+ts_set_locally(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
@@ -123,10 +124,10 @@ begin_keyed(void)
 {
 	int			guc_level = NewGUCNestLevel();
 
-	set_locally("enable_hashjoin", "off");
-	set_locally("enable_mergejoin", "off");
-	set_locally("enable_seqscan", "off");
-	set_locally("enable_bitmapscan", "off");
+	ts_set_locally("enable_hashjoin", "off");
+	ts_set_locally("enable_mergejoin", "off");
+	ts_set_locally("enable_seqscan", "off");
+	ts_set_locally("enable_bitmapscan", "off");
 	return guc_level;
 }
 
@@ -282,7 +283,7 @@ void
 ts_reason_argument(FunctionCallInfo fcinfo, int argument)
 {
 	if (!PG_ARGISNULL(argument))
-		set_locally("target_split.reason", text_to_cstring(PG_GETARG_TEXT_PP(argument)));
+		ts_set_locally("target_split.reason", text_to_cstring(PG_GETARG_TEXT_PP(argument)));
 }
 
 /* Called before ts_connect(), for the rows outlive the call */

@@ -79,6 +79,9 @@ extern char *ts_text_argument(FunctionCallInfo fcinfo, int argument,
 extern char *ts_word_argument(FunctionCallInfo fcinfo, int argument, const char *name,
 							  const char *const *words);
 
+/* Changes a setting until the SQL-callable function, which has a SET clause, ends */
+extern void ts_set_locally(const char *name, const char *value);
+
 /* Sets target_split.reason until the function ends, unless the argument is NULL */
 extern void ts_reason_argument(FunctionCallInfo fcinfo, int argument);
 

@@ -51,7 +51,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -63,7 +62,6 @@
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
-#include "utils/varlena.h"
 
 #include "engine/bounded.h"
 #include "plan.h"
@@ -189,6 +187,8 @@ typedef struct resplit_run
 								 * named target is taken */
 	bool		own_rounding;	/* a quantum of the call, or another residual */
 	ts_split_nodes made;		/* kept for that */
+	int32	  **place;			/* per block: where its parts are among the nodes,
+								 * kept where weights follow from amounts */
 	int32		first_block;
 	int32		n_blocks;
 	int64		split_id;		/* new */
@@ -484,77 +484,18 @@ find_old(const resplit_state *state, int32 parent, int64 member_id, DateADT from
 
 /* ------------------------------------------------------- recorded calls */
 
-/* Reads what "split" has of a call, as arguments of split_target */
+/* Reads a call; amounts that were given are shares by now, as those of no method are */
 static void
 read_call(resplit_state *state, resplit_call *call)
 {
-	const ts_split_method *method;
-	ts_args		args = {0};
-
-	for (int i = 0; i < TS_SPLIT_N_ARGUMENTS; i++)
-		call->args[i].isnull = true;
-	call->by_hand = true;
-	if (call->split_id == 0)
-		return;
-	ts_arg_int4(&args, state->tree->plan_id);
-	ts_arg_int8(&args, call->split_id);
-	if (ts_run("WITH RECURSIVE origin AS ("
-			   "SELECT s.target_id, s.replaces FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = $2"
-			   " UNION ALL "
-			   "SELECT s.target_id, s.replaces FROM origin o"
-			   " JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND s.split_id = o.replaces)"
-			   " SELECT (SELECT o.target_id FROM origin o WHERE o.replaces IS NULL), s.by_levels, s.method, s.basis, a -> 'weights', a ->> 'weights_from',"
-			   " a -> 'members', a ->> 'rest', COALESCE(a ->> 'on_missing', 'error'),"
-			   " COALESCE(a ->> 'on_zero', 'error'), COALESCE(a ->> 'on_negative', 'error'),"
-			   " COALESCE(a ->> 'on_unassigned', 'error'), COALESCE(a ->> 'on_incomplete', 'error'),"
-			   " a -> 'bases', a -> 'profile', (a ->> 'quantum')::pg_catalog.numeric,"
-			   " COALESCE(a ->> 'residual', 'largest'), a -> 'levels', a -> 'bounds', a ->> 'bounds_from'"
-			   " FROM " TS_SCHEMA ".split s, LATERAL (SELECT s.arguments AS a) x"
-			   " WHERE s.plan_id = $1 AND s.split_id = $2", &args, false) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("split %lld is not recorded", (long long) call->split_id),
-				 errhint("SELECT * FROM target_split.plan_check;")));
-	call->target_id = ts_int8(0, 1);
-	for (int i = TS_SPLIT_TARGET_ID; i < TS_SPLIT_N_ARGUMENTS; i++)
-	{
-		call->args[i].isnull = ts_isnull(0, i + 1);
-		if (!call->args[i].isnull)
-			call->args[i].value = ts_datum_copy(0, i + 1, state->attempt);
-	}
+	call->by_hand = !ts_record_read(state->tree->plan_id, call->split_id, call->args, &call->target_id, state->attempt);
 	call->args[TS_SPLIT_TARGET_ID].value = Int64GetDatum(state->target_id);
-	/* amounts that were given are shares by now */
-	method = ts_split_method_find(text_to_cstring(DatumGetTextPP(call->args[TS_SPLIT_METHOD].value)));
-	call->by_hand = !method || method->gives_amounts;
 }
 
 static char *
 array_text(Datum array)
 {
 	return OidOutputFunctionCall(F_ARRAY_OUT, array);
-}
-
-/* Relations are recorded by their names: those that this call does not replace */
-static void
-find_relation(const resplit_state *state, resplit_call *call, int argument)
-{
-	NullableDatum *arg = &call->args[argument];
-
-	Oid			oid;
-
-	if (arg->isnull ||
-		(call->changed && !state->fcinfo->args[ARG_METHOD - TS_SPLIT_METHOD + argument].isnull))
-		return;
-	oid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(DatumGetTextPP(arg->value))), NoLock, true);
-	if (!OidIsValid(oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation %s, which split %lld reads, does not exist",
-						TextDatumGetCString(arg->value), (long long) call->split_id),
-				 errhint("Name another one: by => %s, %s => 'RELATION'",
-						 quote_literal_cstr(array_text(call->args[TS_SPLIT_BY].value)),
-						 argument == TS_SPLIT_WEIGHTS_FROM ? "weights_from" : "bounds_from")));
-	arg->value = ObjectIdGetDatum(oid);
 }
 
 /* Puts the arguments of this call in place of the recorded ones */
@@ -727,8 +668,7 @@ load_calls(resplit_state *state)
 		}
 		if (call->by_hand)
 			continue;
-		find_relation(state, call, TS_SPLIT_WEIGHTS_FROM);
-		find_relation(state, call, TS_SPLIT_BOUNDS_FROM);
+		ts_record_find_relations(call->split_id, call->args, call->changed ? state->fcinfo->args + ARG_METHOD - TS_SPLIT_METHOD : NULL);
 		call->split = ts_split_begin(call->args, true, state->attempt);
 		if (call->split->main.method->gives_amounts)
 			ereport(ERROR,
@@ -950,7 +890,10 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 			(i < 0 || (up != anchor && made->n_children[first + i] > 0)))
 			add_strays(state, block, up);
 	}
-	pfree(place);
+	if (run->place)
+		run->place[leaf] = place;
+	else
+		pfree(place);
 
 	/* what is split further by another call */
 	for (int32 i = state->blocks[block].first; i < end; i++)
@@ -1140,6 +1083,8 @@ make_run(resplit_state *state, int call_no)
 		}
 		ts_split_weigh(run->split, &made);
 		run->scale = run->split->scale;
+		if (run_no > 0 && ts_split_reads_amounts(run->split))
+			run->place = MemoryContextAllocZero(state->attempt, sizeof(int32 *) * (n + 1));
 		run->own_rounding = run->split->coarse != 1 || strcmp(run->split->residual, "largest") != 0;
 		for (int32 i = 0; i < n; i++)
 			make_block(state, run_no, anchors[i], &made, i);
@@ -1447,7 +1392,8 @@ share_run(resplit_state *state, resplit_run *run)
 			const resplit_node *node = &state->nodes[j];
 
 			CHECK_FOR_INTERRUPTS();
-			if (node->lower == TS_NO_LOWER && node->upper == TS_NO_UPPER)
+			/* bounds of the call itself are its own business */
+			if (node->lower == node->least && node->upper == node->most)
 				continue;
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -1473,6 +1419,50 @@ share_run(resplit_state *state, resplit_run *run)
 	}
 }
 
+/*
+ * Weighs a run once more, whose weights follow from the amounts that its
+ * anchors have by now.  Its parts are the same as before.
+ */
+static void
+weigh_again(resplit_state *state, resplit_run *run)
+{
+	const resplit_call *call = run->call;
+	ts_split   *split = ts_split_begin(call->args, true, state->attempt);
+	ts_split_nodes made = {0};
+	int32		ignored[TS_MAX_DIMENSIONS];
+
+	(void) ts_split_find_levels(split, DatumGetArrayTypeP(call->args[TS_SPLIT_BY].value), 0, ignored);
+	split->tree = run->split->tree;
+	split->n_leaves = run->split->n_leaves;
+	split->leaves = run->split->leaves;
+	for (int32 i = 0; i < run->n_blocks; i++)
+		split->tree->nodes[split->leaves[i]].amount =
+			units_out(state, state->nodes[state->blocks[run->first_block + i].anchor].share);
+	ts_split_weigh(split, &made);
+	for (int32 i = 0; i < run->n_blocks; i++)
+	{
+		const resplit_block *block = &state->blocks[run->first_block + i];
+		const int32 *place = run->place[i];
+
+		for (int32 j = block->first; j < block->first + block->n; j++)
+			state->nodes[j].weight = 0;
+		for (int64 part = made.first[i]; part < made.first[i + 1]; part++)
+		{
+			int32		at = place[part - made.first[i]];
+
+			CHECK_FOR_INTERRUPTS();
+			if (made.n_children[part] == 0)
+				state->nodes[at >= 0 ? at : -2 - at].weight += made.weight[part];
+		}
+	}
+	run->split = split;
+	run->scale = split->scale;
+	if (run->own_rounding)
+		run->made = made;
+	else
+		ts_split_free_nodes(&made);
+}
+
 /* Anchors come before their parts */
 static void
 share_runs(resplit_state *state)
@@ -1481,6 +1471,8 @@ share_runs(resplit_state *state)
 	{
 		resplit_run *run = &state->runs[i];
 
+		if (run->place)
+			weigh_again(state, run);
 		if (run->own_rounding)
 			share_run(state, run);
 		for (int32 j = 0; j < run->n_blocks && !run->own_rounding; j++)

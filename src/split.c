@@ -19,7 +19,7 @@
  * Method
  *	  1. read the target's tree and lock it top-down in the order of ids
  *	  2. weigh the cells (split_method.c)
- *	  3. apply the policies for what is missing, zero or negative
+ *	  3. apply the policies for what is missing, zero or negative (split_policy.c)
  *	  4. lay the nodes out in preorder and round the whole tree under each
  *		 leaf at once (engine: every node is the floor or the ceiling of its
  *		 own exact share)
@@ -61,17 +61,6 @@
 PG_FUNCTION_INFO_V1(target_split_split_target);
 PG_FUNCTION_INFO_V1(target_split_preview_split);
 PG_FUNCTION_INFO_V1(target_split_unsplit_target);
-
-const char *const ts_fallback_names[] = {
-	NULL,
-	"missing: zero",
-	"missing: equal",
-	"missing: parent",
-	"zero: equal",
-	"zero: parent",
-	"negative: zero",
-	"negative: absolute"
-};
 
 /* Columns of the result, in the order of the SQL declaration */
 enum
@@ -182,6 +171,13 @@ ts_split_cell_name(const ts_split *split, int64 cell)
 	return buf.data;
 }
 
+/* What the caller gave: for messages */
+const char *
+ts_split_what(const ts_split *split)
+{
+	return split->term->method->gives_amounts ? "amounts" : "weights";
+}
+
 /* ---------------------------------------------------------------- cells */
 
 /* Adds a cell with weight 0 and returns its number */
@@ -212,6 +208,8 @@ ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
 		GROW(cells->missing);
 		GROW(cells->closed);
 		GROW(cells->fallback);
+		if (split->keep_increase)
+			GROW(cells->increase);
 #undef GROW
 		cells->keys = first ?
 			MemoryContextAllocHuge(split->context,
@@ -226,6 +224,8 @@ ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys)
 	cells->missing[cell] = false;
 	cells->closed[cell] = false;
 	cells->fallback[cell] = TS_FALLBACK_NONE;
+	if (split->keep_increase)
+		memset(&cells->increase[cell], 0, sizeof(ts_increase));
 	cells->n++;
 	return cell;
 }
@@ -448,6 +448,8 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	MAKE(missing, 1);
 	MAKE(closed, 1);
 	MAKE(fallback, 1);
+	if (cells->increase)
+		MAKE(increase, 1);
 #undef MAKE
 	for (int64 i = 0; i < cells->n; i++)
 	{
@@ -468,6 +470,11 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 			sorted.missing[to - 1] &= cells->missing[from];
 			sorted.closed[to - 1] &= cells->closed[from];
 			sorted.fallback[to - 1] = Max(sorted.fallback[to - 1], cells->fallback[from]);
+			if (cells->increase)
+			{
+				sorted.increase[to - 1].basis += cells->increase[from].basis;
+				sorted.increase[to - 1].share += cells->increase[from].share;
+			}
 			continue;
 		}
 		sorted.leaf[to] = cells->leaf[from];
@@ -477,6 +484,8 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 		sorted.missing[to] = cells->missing[from];
 		sorted.closed[to] = cells->closed[from];
 		sorted.fallback[to] = cells->fallback[from];
+		if (cells->increase)
+			sorted.increase[to] = cells->increase[from];
 		sorted.n++;
 	}
 	pfree(order);
@@ -487,353 +496,9 @@ ts_split_sort(ts_split *split, bool refuse_doubles)
 	pfree(cells->missing);
 	pfree(cells->closed);
 	pfree(cells->fallback);
+	if (cells->increase)
+		pfree(cells->increase);
 	*cells = sorted;
-}
-
-/* ------------------------------------------------------------- policies */
-
-static void
-list_cell(const ts_split *split, ts_name_list *list, int64 cell, bool with_weight)
-{
-	char	   *name;
-
-	if (ts_name_list_full(list))
-	{
-		ts_name_list_add(list, "");
-		return;
-	}
-	name = ts_split_cell_name(split, cell);
-	if (with_weight)
-		name = psprintf("%s (%s)", name,
-						DatumGetCString(DirectFunctionCall1(numeric_out,
-															ts_scaled_to_numeric(split->cells.weight[cell],
-																				 split->scale))));
-	ts_name_list_add(list, name);
-}
-
-/* Is each part of a leaf the amount that was given for it? */
-static bool
-is_given(const ts_split *split, int32 leaf)
-{
-	return split->given && split->given[leaf];
-}
-
-/* What the caller gave: for messages */
-const char *
-ts_split_what(const ts_split *split)
-{
-	return split->term->method->gives_amounts ? "amounts" : "weights";
-}
-
-/* Weights below zero: refused, or what on_negative says */
-static void
-settle_negative(ts_split *split)
-{
-	ts_cells   *cells = &split->cells;
-	ts_name_list list = {0};
-
-	for (int64 i = 0; i < cells->n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (cells->weight[i] >= 0 || is_given(split, cells->leaf[i]))
-			continue;
-		if (strcmp(split->on_negative, "zero") == 0)
-		{
-			cells->weight[i] = 0;
-			cells->fallback[i] = TS_NEGATIVE_ZERO;
-		}
-		else if (strcmp(split->on_negative, "absolute") == 0)
-		{
-			cells->weight[i] = -cells->weight[i];
-			cells->fallback[i] = TS_NEGATIVE_ABSOLUTE;
-		}
-		else
-			list_cell(split, &list, i, true);
-	}
-	if (list.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 split->term->method->basis != TS_TAKES_NOT ?
-				 errmsg("basis is negative for %lld of %lld parts",
-						(long long) list.n, (long long) cells->n) :
-				 errmsg("weights are negative for %lld of %lld parts",
-						(long long) list.n, (long long) cells->n),
-				 errdetail_internal("%s.", ts_name_list_text(&list)),
-				 errhint("on_negative => 'zero' or on_negative => 'absolute'")));
-}
-
-/* 10^28, the largest weight that the engine's sums have room for */
-static ts_int128
-largest_weight(void)
-{
-	return (ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000);
-}
-
-/* Weight of the same keys over all leaves under one parent */
-typedef struct profile_key
-{
-	int32		parent;			/* node above the leaf, -1 for all leaves */
-	int32		keys[TS_MAX_AXES];
-} profile_key;
-
-typedef struct profile_entry
-{
-	profile_key key;
-	ts_int128	weight;
-} profile_entry;
-
-static profile_entry *
-profile_find(HTAB *profiles, const ts_split *split, int64 cell, bool all, HASHACTION action)
-{
-	profile_key key;
-	bool		found;
-	profile_entry *entry;
-
-	memset(&key, 0, sizeof(key));
-	key.parent = all ? -1 : split->tree->nodes[split->leaves[split->cells.leaf[cell]]].parent;
-	memcpy(key.keys, split->cells.keys + cell * split->n_axes, sizeof(int32) * split->n_axes);
-	entry = hash_search(profiles, &key, action, &found);
-	if (entry && !found)
-		entry->weight = 0;
-	return entry;
-}
-
-/*
- * The parents' profiles: weights of the same keys added up over the leaves
- * of one parent, and over all leaves of the call
- */
-static HTAB *
-make_profiles(const ts_split *split)
-{
-	HASHCTL		ctl = {0};
-	HTAB	   *profiles;
-
-	ctl.keysize = sizeof(profile_key);
-	ctl.entrysize = sizeof(profile_entry);
-	ctl.hcxt = split->context;
-	profiles = hash_create("target_split profiles", 1024, &ctl,
-						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	for (int64 i = 0; i < split->cells.n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (split->cells.missing[i])
-			continue;
-		profile_find(profiles, split, i, false, HASH_ENTER)->weight += split->cells.weight[i];
-		profile_find(profiles, split, i, true, HASH_ENTER)->weight += split->cells.weight[i];
-	}
-	return profiles;
-}
-
-static ts_int128
-profile_weight(HTAB *profiles, const ts_split *split, int64 cell, bool all)
-{
-	profile_entry *entry = profile_find(profiles, split, cell, all, HASH_FIND);
-
-	return entry ? entry->weight : 0;
-}
-
-/*
- * Gives the cells first ... last - 1 of one leaf the profile of the leaf's
- * parent, or where that is zero that of all leaves.  False if both are zero.
- */
-static bool
-take_profile(ts_split *split, HTAB *profiles, int64 first, int64 last, ts_fallback fallback)
-{
-	for (int all = 0; all <= 1; all++)
-	{
-		ts_int128	most = 0;
-
-		for (int64 i = first; i < last; i++)
-		{
-			if (split->cells.closed[i])
-				continue;
-			split->cells.weight[i] = profile_weight(profiles, split, i, all);
-			split->cells.fallback[i] = fallback;
-			most = Max(most, split->cells.weight[i]);
-		}
-		/* sums over many leaves may be larger than a weight can be */
-		for (; most > largest_weight(); most /= 10)
-			for (int64 i = first; i < last; i++)
-				split->cells.weight[i] /= 10;
-		if (most > 0)
-			return true;
-	}
-	return false;
-}
-
-/* a * b / c as a whole number, of numbers too large for 128 bits between */
-static ts_int128
-times_over(ts_int128 a, ts_int128 b, ts_int128 c)
-{
-	Datum		product = DirectFunctionCall2(numeric_mul, ts_scaled_to_numeric(a, 0),
-											  ts_scaled_to_numeric(b, 0));
-	Datum		quotient = DirectFunctionCall2(numeric_div_trunc, product,
-											   ts_scaled_to_numeric(c, 0));
-	ts_quantum	one = {1, 0};
-
-	return ts_units_from_numeric(quotient, &one, "weight");
-}
-
-/*
- * Gives the cells of one leaf that miss information what the profile says in
- * proportion to the cells that have it.  Those that the profile does not know
- * either go to the list.
- */
-static void
-complete_by_profile(ts_split *split, HTAB *profiles, int64 first, int64 last,
-					ts_int128 known, ts_name_list *missing)
-{
-	ts_cells   *cells = &split->cells;
-
-	for (int64 i = first; i < last; i++)
-	{
-		bool		found = false;
-
-		if (!cells->missing[i])
-			continue;
-		for (int all = 0; all <= 1 && !found; all++)
-		{
-			ts_int128	here = profile_weight(profiles, split, i, all);
-			ts_int128	there = 0;
-
-			for (int64 j = first; j < last && here > 0; j++)
-				if (!cells->missing[j])
-					there += profile_weight(profiles, split, j, all);
-			if (here <= 0 || there <= 0)
-				continue;
-			CHECK_FOR_INTERRUPTS();
-			cells->weight[i] = times_over(here, known, there);
-			cells->fallback[i] = TS_MISSING_PARENT;
-			found = true;
-		}
-		if (!found)
-			list_cell(split, missing, i, false);
-	}
-}
-
-/* Makes room for averages: six more decimals, as far as weights can be */
-static void
-add_decimals(ts_split *split)
-{
-	ts_cells   *cells = &split->cells;
-	ts_int128	most = 0;
-
-	for (int64 i = 0; i < cells->n; i++)
-		most = Max(most, cells->weight[i]);
-	for (int i = 0; i < 6 && most <= largest_weight() / 10; i++, most *= 10)
-	{
-		CHECK_FOR_INTERRUPTS();
-		for (int64 j = 0; j < cells->n; j++)
-			cells->weight[j] *= 10;
-		split->scale++;
-	}
-}
-
-/* Cells without information and leaves without any weight, leaf by leaf */
-static void
-settle_missing_and_zero(ts_split *split)
-{
-	ts_cells   *cells = &split->cells;
-	HTAB	   *profiles = NULL;
-	ts_name_list missing = {0};
-	bool		any_missing = false;
-	ts_name_list zero = {0};
-
-	for (int64 i = 0; i < cells->n && !any_missing; i++)
-		any_missing = cells->missing[i];
-	if (any_missing && (strcmp(split->on_missing, "equal") == 0 ||
-						strcmp(split->on_missing, "parent") == 0))
-		add_decimals(split);
-	if ((any_missing && strcmp(split->on_missing, "parent") == 0) ||
-		strcmp(split->on_zero, "parent") == 0)
-		profiles = make_profiles(split);
-
-	for (int64 first = 0, last; first < cells->n; first = last)
-	{
-		int32		leaf = cells->leaf[first];
-		ts_int128	sum = 0;
-		int64		n_known = 0;
-		int64		n_missing = 0;
-
-		for (last = first; last < cells->n && cells->leaf[last] == leaf; last++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (cells->missing[last])
-				n_missing++;
-			else if (!cells->closed[last])
-			{
-				n_known++;
-				sum += cells->weight[last];
-			}
-		}
-		if (n_missing > 0)
-		{
-			if (strcmp(split->on_missing, "parent") == 0 && n_known > 0)
-				complete_by_profile(split, profiles, first, last, sum, &missing);
-			else if (strcmp(split->on_missing, "parent") == 0)
-			{
-				if (!take_profile(split, profiles, first, last, TS_MISSING_PARENT))
-					for (int64 i = first; i < last; i++)
-						list_cell(split, &missing, i, false);
-			}
-			else
-				for (int64 i = first; i < last; i++)
-				{
-					if (!cells->missing[i])
-						continue;
-					if (strcmp(split->on_missing, "zero") == 0)
-						cells->fallback[i] = TS_MISSING_ZERO;
-					else if (strcmp(split->on_missing, "equal") == 0)
-					{
-						/* as much as a sibling has on average */
-						cells->weight[i] = n_known > 0 && sum > 0 ?
-							Max((sum + n_known / 2) / n_known, 1) : 1;
-						cells->fallback[i] = TS_MISSING_EQUAL;
-					}
-					else
-						list_cell(split, &missing, i, false);
-				}
-		}
-		sum = 0;
-		for (int64 i = first; i < last; i++)
-			sum += cells->weight[i];
-		if (sum != 0 || split->units[leaf] == 0 || missing.n > 0 || is_given(split, leaf))
-			continue;
-
-		/* an amount to share, and nothing to share it by */
-		if (strcmp(split->on_zero, "equal") == 0)
-			for (int64 i = first; i < last; i++)
-			{
-				if (cells->closed[i])
-					continue;
-				cells->weight[i] = 1;
-				cells->fallback[i] = TS_ZERO_EQUAL;
-			}
-		else if (strcmp(split->on_zero, "parent") != 0 ||
-				 !take_profile(split, profiles, first, last, TS_ZERO_PARENT))
-			ts_name_list_add(&zero, ts_name_list_full(&zero) ? "" : ts_split_leaf_name(split, leaf));
-	}
-	if (missing.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("basis says nothing about %lld of %lld parts",
-						(long long) missing.n, (long long) cells->n),
-				 errdetail("The source has no facts for it yet, or the member did not exist: %s.",
-						   ts_name_list_text(&missing)),
-				 strcmp(split->on_missing, "parent") == 0 ?
-				 errhint("The targets beside them say nothing either: on_missing => 'zero' or on_missing => 'equal'") :
-				 errhint("on_missing => 'zero', on_missing => 'equal' or on_missing => 'parent'")));
-	if (zero.n > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DIVISION_BY_ZERO),
-				 errmsg("all weights are zero for %lld of %d targets",
-						(long long) zero.n, split->n_leaves),
-				 errdetail_internal("%s.", ts_name_list_text(&zero)),
-				 strcmp(split->on_zero, "parent") == 0 ?
-				 errhint("The targets beside them have no weights either: on_zero => 'equal'") :
-				 errhint("on_zero => 'equal' or on_zero => 'parent'")));
-	if (profiles)
-		hash_destroy(profiles);
 }
 
 /* ------------------------------------------------- the biggest by name */
@@ -1096,6 +761,8 @@ keep_biggest(ts_split *split, int axis_no)
 		cells->missing[kept] = cells->missing[i];
 		cells->closed[kept] = cells->closed[i];
 		cells->fallback[kept] = cells->fallback[i];
+		if (cells->increase)
+			cells->increase[kept] = cells->increase[i];
 		kept++;
 	}
 	cells->n = kept;
@@ -1122,16 +789,6 @@ ts_split_limit_members(ts_split *split)
 								split->axes[axis].name, split->axes[deeper].name)));
 		keep_biggest(split, axis);
 	}
-}
-
-/* Policies, once the weights are at one scale and in order */
-void
-ts_split_settle(ts_split *split)
-{
-	if (split->term->method->settle)
-		split->term->method->settle(split);
-	settle_negative(split);
-	settle_missing_and_zero(split);
 }
 
 /* ---------------------------------------------------------------- nodes */
@@ -1161,8 +818,8 @@ add_node(ts_split_nodes *nodes, MemoryContext context)
 }
 
 /* Lays the nodes out in preorder: one for each prefix of keys, per leaf */
-static void
-lay_out_nodes(ts_split *split, ts_split_nodes *nodes)
+void
+ts_split_lay_out(ts_split *split, ts_split_nodes *nodes)
 {
 	const ts_cells *cells = &split->cells;
 	int			width = split->n_axes;
@@ -1241,7 +898,7 @@ gcd128(ts_int128 a, ts_int128 b)
 static void
 weigh_by_shape(ts_split *split, ts_split_nodes *nodes)
 {
-	ts_int128	limit = largest_weight();
+	ts_int128	limit = TS_LARGEST_WEIGHT;
 	ts_int128  *ways;
 	int32	   *n_open;			/* children that share */
 	int64		max_nodes = 0;
@@ -1312,7 +969,7 @@ ts_split_weigh_by_shape(ts_split *split)
 	ts_split_nodes nodes = {0};
 	int64		cell = 0;
 
-	lay_out_nodes(split, &nodes);
+	ts_split_lay_out(split, &nodes);
 	weigh_by_shape(split, &nodes);
 	/* nodes without children come in the order of the cells */
 	for (int64 node = 0; node < nodes.n; node++)
@@ -1323,28 +980,39 @@ ts_split_weigh_by_shape(ts_split *split)
 }
 
 /*
+ * A leaf's block of new targets as the engine takes it: n nodes, parents before
+ * children
+ */
+typedef struct split_block
+{
+	int64		n;
+	const int32_t *parent;
+	ts_int128  *weight;
+	ts_int128  *share;
+} split_block;
+
+/*
  * Which child of a node, or at the top (-1), is the last to have got a unit by
- * the largest remainder, -1 if none has.  Nodes first ... first + n - 1 are a
- * leaf's block; ratio makes exact shares of weights.
+ * the largest remainder, -1 if none has.  ratio makes exact shares of weights.
  */
 static int64
-last_to_get_a_unit(const ts_split_nodes *nodes, int64 first, int64 n, int64 above, const ts_ratio *ratio)
+last_to_get_a_unit(const split_block *block, int64 above, const ts_ratio *ratio)
 {
 	int64		last = -1;
 	ts_uint128	least = 0;
 
-	for (int64 i = above + 1; i < n; i++)
+	for (int64 i = above + 1; i < block->n; i++)
 	{
-		ts_int128	weight = nodes->weight[first + i];
-		ts_int128	share = nodes->share[first + i];
+		ts_int128	weight = block->weight[i];
+		ts_int128	share = block->share[i];
 		ts_uint128	remainder;
 
 		CHECK_FOR_INTERRUPTS();
-		if (nodes->parent[first + i] != above ||
+		if (block->parent[i] != above ||
 			ts_ratio_floor(ratio, weight, &remainder) == (ts_uint128) (share < 0 ? -share : share))
 			continue;
 		if (last < 0 || remainder < least ||
-			(remainder == least && weight <= nodes->weight[first + last]))
+			(remainder == least && weight <= block->weight[last]))
 		{
 			last = i;
 			least = remainder;
@@ -1354,22 +1022,19 @@ last_to_get_a_unit(const ts_split_nodes *nodes, int64 first, int64 n, int64 abov
 }
 
 /*
- * Rounds the tree under one leaf by the largest remainder, to multiples of the
- * call's quantum.  What of the leaf is less than that makes one multiple more,
- * and on every level the node that gets its last unit lacks what is too much:
- * so every node is between the floor and the ceiling of its exact share, and
- * all but those on that path are one of the two.
+ * Rounds the tree under one leaf, which has so many units, by the largest
+ * remainder, to multiples of the call's quantum.  What of the leaf is less than
+ * that makes one multiple more, and on every level the node that gets its last unit
+ * lacks what is too much: so every node is between the floor and the ceiling of
+ * its exact share, and all but those on that path are one of the two.
  */
 static ts_status
-apportion_coarse(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
+apportion_coarse(const ts_split *split, const split_block *block, ts_int128 units, void *work)
 {
-	int64		first = nodes->first[leaf];
-	int64		n = nodes->first[leaf + 1] - first;
-	ts_int128	units = split->units[leaf];
 	int			sign = units < 0 ? -1 : 1;
 	ts_int128	lacking = (split->coarse - sign * units % split->coarse) % split->coarse;
-	ts_status	status = ts_apportion_tree_in(n, nodes->parent + first, nodes->weight + first,
-											  units, split->coarse, nodes->share + first, work,
+	ts_status	status = ts_apportion_tree_in(block->n, block->parent, block->weight,
+											  units, split->coarse, block->share, work,
 											  NULL, NULL, check_interrupts);
 	int64		path[TS_MAX_AXES];
 	int			depth = 0;
@@ -1382,68 +1047,105 @@ apportion_coarse(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
 		ts_ratio	ratio;
 		int64		at = -1;
 
-		for (int64 i = 0; i < n; i++)
-			if (nodes->parent[first + i] < 0)
-				whole += nodes->weight[first + i];
+		for (int64 i = 0; i < block->n; i++)
+			if (block->parent[i] < 0)
+				whole += block->weight[i];
 		ts_ratio_init(&ratio, sign * units, whole * split->coarse);
-		while ((at = last_to_get_a_unit(nodes, first, n, at, &ratio)) >= 0)
+		while ((at = last_to_get_a_unit(block, at, &ratio)) >= 0)
 			path[depth++] = at;
 	}
-	for (int64 i = 0; i < n; i++)
-		nodes->share[first + i] *= split->coarse;
+	for (int64 i = 0; i < block->n; i++)
+		block->share[i] *= split->coarse;
 	while (depth > 0)
-		nodes->share[first + path[--depth]] -= sign * lacking;
+		block->share[path[--depth]] -= sign * lacking;
 	return status;
 }
 
-static char *
-units_text(const ts_split *split, ts_int128 units)
+/*
+ * Brings shares that keep to bounds to multiples of the call's quantum.  The
+ * bounds are multiples, so the multiples next to a share are within them too, and
+ * so is what lies between.  A share below 0 is counted from the multiple below it,
+ * since the engine takes no negative weights.
+ */
+static ts_status
+coarsen_shares(const ts_split *split, const split_block *block, ts_int128 units, void *work)
 {
-	return DatumGetCString(DirectFunctionCall1(numeric_out, ts_units_to_numeric(units, &split->tree->quantum)));
+	int			sign = units < 0 ? -1 : 1;
+	ts_int128  *whole = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (block->n + 1));
+	ts_int128  *rest = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (block->n + 1));
+	split_block shifted = {block->n, block->parent, rest, block->share};
+	ts_int128	left = sign * units;
+	ts_status	status;
+
+	memset(whole, 0, sizeof(ts_int128) * (block->n + 1));
+	memset(rest, 0, sizeof(ts_int128) * (block->n + 1));
+	for (int64 i = block->n - 1; i >= 0; i--)
+	{
+		CHECK_FOR_INTERRUPTS();
+		/* children come right behind their parent */
+		if (i == block->n - 1 || block->parent[i + 1] != i)
+		{
+			ts_int128	share = sign * block->share[i];
+
+			if (share < 0)
+				whole[i] = (share - split->coarse + 1) / split->coarse * split->coarse;
+			rest[i] = share - whole[i];
+			left -= whole[i];
+		}
+		if (block->parent[i] >= 0)
+			whole[block->parent[i]] += whole[i];
+	}
+	status = apportion_coarse(split, &shifted, left, work);
+	for (int64 i = 0; i < block->n; i++)
+		block->share[i] = sign * (block->share[i] + whole[i]);
+	pfree(whole);
+	pfree(rest);
+	return status;
 }
 
-/* Rounds the tree under one leaf within the bounds of its nodes */
+/*
+ * Rounds the tree under one leaf within the bounds of its nodes.  The engine
+ * shares within them by the largest remainder, in the plan's quanta; a quantum of
+ * the call and other residuals start from what it finds.  Where no bound holds
+ * anything, all is as without bounds.
+ */
 static ts_status
-apportion_bounded(ts_split *split, ts_split_nodes *nodes, int32 leaf, void *work)
+apportion_bounded(ts_split *split, ts_split_nodes *nodes, int32 leaf, int residual, const bool *named, void *work)
 {
 	int64		first = nodes->first[leaf];
 	int64		n = nodes->first[leaf + 1] - first;
-	uint8	   *held = MemoryContextAllocHuge(split->context, n + 1);
+	split_block block = {n, nodes->parent + first, nodes->weight + first, nodes->share + first};
+	ts_int128	units = split->units[leaf];
+	uint8_t    *held = MemoryContextAllocHuge(split->context, n + 1);
 	/* the engine narrows its bounds by those above and below; ours are kept */
 	ts_int128  *lower = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
 	ts_int128  *upper = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n + 1));
 	ts_bounds_report why;
 	ts_status	status;
+	bool		any_held = false;
 
 	memcpy(lower, nodes->lower + first, sizeof(ts_int128) * n);
 	memcpy(upper, nodes->upper + first, sizeof(ts_int128) * n);
-	status = ts_bounded_tree(n, nodes->parent + first, nodes->weight + first, lower, upper,
-							 split->units[leaf], NULL, nodes->share + first, held, work,
+	status = ts_bounded_tree(n, block.parent, block.weight, lower, upper,
+							 units, NULL, block.share, held, work,
 							 NULL, NULL, &why, check_interrupts);
+	for (int64 i = 0; i < n && status == TS_OK; i++)
+		any_held |= ((held[i] & TS_AT_LOWER) && block.share[i] == nodes->lower[first + i]) ||
+			((held[i] & TS_AT_UPPER) && block.share[i] == nodes->upper[first + i]);
+	if (status != TS_OK)
+		ts_bounds_refuse(split, nodes, leaf, status, why.index,
+						 ts_units_to_numeric(why.total, &split->tree->quantum),
+						 ts_units_to_numeric(why.sum, &split->tree->quantum),
+						 ts_units_to_numeric(why.shortfall, &split->tree->quantum));
+	if (status == TS_OK && residual >= 0)
+		status = ts_residual_tree(n, block.parent, block.weight, lower, upper, units, split->coarse,
+								  (ts_residual) residual, named, block.share, work, check_interrupts);
+	else if (status == TS_OK && split->coarse > 1)
+		status = any_held ? coarsen_shares(split, &block, units, work) :
+			apportion_coarse(split, &block, units, work);
 	pfree(held);
 	pfree(lower);
 	pfree(upper);
-	if (status == TS_CROSSED_BOUNDS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("bounds of %s cross", ts_split_node_name(split, nodes, leaf, first + why.index)),
-				 errdetail("It must have at least %s and at most %s.",
-						   units_text(split, nodes->lower[first + why.index]),
-						   units_text(split, nodes->upper[first + why.index]))));
-	if (status == TS_BELOW_BOUNDS || status == TS_ABOVE_BOUNDS)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 status == TS_BELOW_BOUNDS ?
-				 errmsg("bounds of the parts ask for more than there is to share") :
-				 errmsg("bounds of the parts take less than there is to share"),
-				 errdetail("%s of %s are to be shared, its parts must have at %s %s, which is %s too %s.",
-						   units_text(split, why.total),
-						   why.index == SIZE_MAX ? ts_split_leaf_name(split, leaf) :
-						   ts_split_node_name(split, nodes, leaf, first + why.index),
-						   status == TS_BELOW_BOUNDS ? "least" : "most",
-						   units_text(split, why.sum), units_text(split, why.shortfall),
-						   status == TS_BELOW_BOUNDS ? "much" : "little"),
-				 errhint("Change the bounds, or the amount of the target.")));
 	return status;
 }
 
@@ -1451,21 +1153,22 @@ static ts_status
 apportion_leaf(ts_split *split, ts_split_nodes *nodes, int32 leaf, int residual, bool *named, void *work)
 {
 	int64		first = nodes->first[leaf];
-	int64		n = nodes->first[leaf + 1] - first;
+	split_block block = {nodes->first[leaf + 1] - first, nodes->parent + first, nodes->weight + first,
+	nodes->share + first};
 
-	if (nodes->lower)
-		return apportion_bounded(split, nodes, leaf, work);
-	if (residual < 0)
-		return apportion_coarse(split, nodes, leaf, work);
-	for (int64 i = 0; i < n; i++)
+	for (int64 i = 0; i < block.n && residual >= 0; i++)
 	{
 		const ts_axis *axis = &split->axes[nodes->axis[first + i]];
 
 		named[i] = !axis->is_time &&
 			strcmp(split->tree->members->members[nodes->key[first + i]].code, split->residual) == 0;
 	}
-	return ts_residual_tree(n, nodes->parent + first, nodes->weight + first, split->units[leaf],
-							(ts_residual) residual, named, nodes->share + first, work, check_interrupts);
+	if (nodes->lower)
+		return apportion_bounded(split, nodes, leaf, residual, named, work);
+	if (residual < 0)
+		return apportion_coarse(split, &block, split->units[leaf], work);
+	return ts_residual_tree(block.n, block.parent, block.weight, NULL, NULL, split->units[leaf], split->coarse,
+							(ts_residual) residual, named, block.share, work, check_interrupts);
 }
 
 /*
@@ -1507,15 +1210,16 @@ ts_split_apportion(ts_split *split, ts_split_nodes *nodes)
 		max_nodes = Max(max_nodes, nodes->first[leaf + 1] - nodes->first[leaf]);
 	nodes->share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (nodes->n + 1));
 	work = MemoryContextAllocHuge(split->context,
-								  nodes->lower ? ts_bounded_tree_work(max_nodes, false) :
-								  Max(ts_apportion_tree_work(max_nodes), ts_residual_tree_work(max_nodes)));
+								  Max(Max(ts_apportion_tree_work(max_nodes),
+										  ts_residual_tree_work(max_nodes, nodes->lower != NULL)),
+									  nodes->lower ? ts_bounded_tree_work(max_nodes, false) : 0));
 	named = MemoryContextAllocHuge(split->context, max_nodes + 1);
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
 		int64		first = nodes->first[leaf];
 		ts_status	status;
 
-		if (is_given(split, leaf))
+		if (ts_split_is_given(split, leaf))
 		{
 			/* the parts are what they are: only add them up */
 			memset(nodes->share + first, 0,
@@ -1612,7 +1316,7 @@ write_nodes(ts_split *split, const ts_split_nodes *nodes, Tuplestorestate *store
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
 		const ts_node *anchor = &tree->nodes[split->leaves[leaf]];
-		bool		given = is_given(split, leaf);
+		bool		given = ts_split_is_given(split, leaf);
 		int			anchor_depth = 0;
 
 		for (int32 up = split->leaves[leaf]; up > 0; up = tree->nodes[up].parent)
@@ -2221,34 +1925,6 @@ metric_of_target(int64 target_id, MemoryContext context)
 	return ts_text(0, 1, context);
 }
 
-/* All arguments but the first three and the basis, as JSON, for the record */
-Datum
-ts_split_arguments(const NullableDatum *given)
-{
-	static const Oid types[TS_SPLIT_N_ARGUMENTS] = {
-		[TS_SPLIT_WEIGHTS] = JSONBOID,[TS_SPLIT_WEIGHTS_FROM] = REGCLASSOID,
-		[TS_SPLIT_MEMBERS] = JSONBOID,[TS_SPLIT_REST] = TEXTOID,
-		[TS_SPLIT_ON_MISSING] = TEXTOID,[TS_SPLIT_ON_ZERO] = TEXTOID,
-		[TS_SPLIT_ON_NEGATIVE] = TEXTOID,[TS_SPLIT_ON_UNASSIGNED] = TEXTOID,
-		[TS_SPLIT_ON_INCOMPLETE] = TEXTOID,[TS_SPLIT_BASES] = JSONBOID,
-		[TS_SPLIT_PROFILE] = JSONBOID,[TS_SPLIT_QUANTUM] = NUMERICOID,
-		[TS_SPLIT_RESIDUAL] = TEXTOID,[TS_SPLIT_LEVELS] = JSONBOID,
-		[TS_SPLIT_BOUNDS] = JSONBOID,[TS_SPLIT_BOUNDS_FROM] = REGCLASSOID,
-	};
-	ts_args		args = {0};
-
-	for (int i = TS_SPLIT_WEIGHTS; i < TS_SPLIT_N_ARGUMENTS; i++)
-		ts_arg(&args, types[i], given[i].value, given[i].isnull);
-	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
-		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
-		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
-		   "'on_negative', NULLIF($7, 'error'), 'on_unassigned', NULLIF($8, 'error'),"
-		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11,"
-		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14,"
-		   "'bounds', $15, 'bounds_from', $16::text))", &args, true);
-	return ts_datum(0, 1);
-}
-
 /*
  * Reads the arguments, as split_target() has them, as far as they need no
  * targets.  Those that must be given, and their words, are checked.
@@ -2258,7 +1934,7 @@ ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context)
 {
 	static const char *const missing_words[] = {"error", "zero", "equal", "parent", NULL};
 	static const char *const zero_words[] = {"error", "equal", "parent", NULL};
-	static const char *const negative_words[] = {"error", "zero", "absolute", NULL};
+	static const char *const negative_words[] = {"error", "zero", "absolute", "spread", "equal", "parent", NULL};
 	static const char *const incomplete_words[] = {"error", "accept", NULL};
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ts_split   *split = palloc0(sizeof(ts_split));
@@ -2348,13 +2024,15 @@ ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int32 *dimensio
 void
 ts_split_weigh(ts_split *split, ts_split_nodes *nodes)
 {
-	bool		bounded = split->bounds || OidIsValid(split->bounds_from);
+	bool		bounded = ts_split_has_bounds(split);
 
 	split->coarse = split->has_quantum ? coarse_quantum(split, split->quantum) : 1;
-	if ((split->coarse != 1) + (strcmp(split->residual, "largest") != 0) + bounded > 1)
+	if (split->coarse != 1 && strcmp(split->residual, "carry") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a quantum of the call, a residual other than 'largest', and bounds exclude each other")));
+				 errmsg("residual 'carry' and a quantum of the call exclude each other"),
+				 errdetail("What of the target is less than the quantum would go to the last part, even to one of nothing."),
+				 errhint("residual => 'largest', 'first', 'last', 'highest', 'lowest' or a member's code")));
 	if (split->main.method->gives_amounts && bounded)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -2373,7 +2051,7 @@ ts_split_weigh(ts_split *split, ts_split_nodes *nodes)
 	else
 		ts_term_weigh(split, &split->main);
 
-	lay_out_nodes(split, nodes);
+	ts_split_lay_out(split, nodes);
 	if (bounded)
 		ts_bounds_apply(split, nodes);
 }

@@ -15,7 +15,11 @@
 #include "lib/stringinfo.h"
 
 #include "axis.h"
+#include "engine/apportion.h"
 #include "tree.h"
+
+/* bases of one split that are explained */
+#define TS_WATCH_TERMS 32
 
 /* What a weight was taken from instead of the basis */
 typedef enum ts_fallback
@@ -28,6 +32,10 @@ typedef enum ts_fallback
 	TS_ZERO_PARENT,
 	TS_NEGATIVE_ZERO,
 	TS_NEGATIVE_ABSOLUTE,
+	TS_NEGATIVE_SPREAD,			/* negative, or in a negative group */
+	TS_NEGATIVE_CARRIED,		/* less than its basis, for a negative sibling */
+	TS_NEGATIVE_EQUAL,
+	TS_NEGATIVE_PARENT,
 	TS_N_FALLBACKS
 } ts_fallback;
 
@@ -39,6 +47,13 @@ typedef struct ts_days
 	DateADT		from;
 	DateADT		upto;
 } ts_days;
+
+/* What a cell of method increment is made of; kept where bounds are to hold */
+typedef struct ts_increase
+{
+	ts_int128	basis;			/* what it keeps, at the scale of the weights */
+	ts_int128	share;			/* of what is more, in 10^-28 */
+} ts_increase;
 
 /*
  * Cells: one per leaf that will be made.  keys holds n_axes keys a cell: a
@@ -56,7 +71,12 @@ typedef struct ts_cells
 	bool	   *closed;			/* a member of it is not valid on any of its days:
 								 * nothing is expected of it, its weight is 0 */
 	uint8	   *fallback;
+	ts_increase *increase;		/* or NULL */
 } ts_cells;
+
+/* 10^28, the largest weight that the engine's sums have room for */
+#define TS_LARGEST_WEIGHT \
+	((ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000))
 
 typedef struct ts_split ts_split;
 
@@ -144,12 +164,45 @@ enum
 	TS_SPLIT_N_ARGUMENTS
 };
 
+/*
+ * What is read of the basis for one target, for explain_target: steps lead to
+ * it from the target that the split started from.
+ */
+typedef struct ts_watch_step
+{
+	int64		member_id;		/* 0 for a period */
+	DateADT		from;
+} ts_watch_step;
+
+typedef struct ts_watch_term
+{
+	char	   *metric;			/* whose facts, or targets, are read */
+	char	   *plan;			/* of targets; NULL: facts */
+	DateADT		basis_from;
+	DateADT		basis_upto;
+	int			lag;			/* months */
+	Datum		factor;			/* numeric; 0 if it is the only one */
+	int64	   *facts;			/* per step: rows that belong to it, -1: not its basis */
+	Datum	   *amount;			/* numeric, their sum */
+} ts_watch_term;
+
+typedef struct ts_watch
+{
+	int			n_steps;
+	ts_watch_step *steps;
+	int			n_terms;
+	ts_watch_term terms[TS_WATCH_TERMS];
+} ts_watch;
+
 struct ts_split
 {
 	/* arguments; strings are never NULL unless said */
 	int64		target_id;
 	int			n_axes;
 	ts_axis		axes[TS_MAX_AXES];
+	int			n_above;		/* levels of the call above these */
+	const ts_axis *all_axes;	/* those, and these as the call has them; NULL
+								 * unless this is a stage of "levels" */
 	char	   *metric;			/* of the target */
 	ts_term		main;			/* the call's own term */
 	ts_term    *term;			/* the one that is being weighed */
@@ -167,6 +220,7 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
+	bool		keep_increase;	/* new cells get an increase */
 	Jsonb	   *bounds;			/* NULL if not given */
 	Oid			bounds_from;	/* InvalidOid if not given */
 	HTAB	   *labels[TS_MAX_AXES];	/* per time axis, once used: label -> first day */
@@ -188,12 +242,28 @@ struct ts_split
 	int64		fallbacks[TS_N_FALLBACKS];
 	int64		n_unassigned;	/* facts that were spread or caught */
 	Jsonb	   *findings;		/* a list of what methods found, or NULL */
+	ts_watch   *watch;			/* NULL: nobody wants to know */
 
 	MemoryContext context;		/* lives as long as the call */
 };
 
+/* Is each part of a leaf the amount that was given for it? */
+static inline bool
+ts_split_is_given(const ts_split *split, int32 leaf)
+{
+	return split->given && split->given[leaf];
+}
+
+/* Is there a bound on any part? */
+static inline bool
+ts_split_has_bounds(const ts_split *split)
+{
+	return split->bounds || OidIsValid(split->bounds_from);
+}
+
 extern const ts_split_method *ts_split_method_find(const char *name);
 extern char *ts_split_method_names(void);
+extern bool ts_split_reads_amounts(const ts_split *split);
 
 /* Names for a DETAIL: at most 20, and how many more */
 typedef struct ts_name_list
@@ -212,6 +282,7 @@ extern ts_term ts_term_history(const ts_term *term);
 extern void ts_term_check(const ts_term *term, const char *what);
 extern void ts_term_parse_bases(ts_split *split, ts_term *term);
 extern int	ts_term_dimensions(const ts_term *term, int n, int32 *dimension_ids);
+extern void ts_term_read(ts_split *split, ts_term *term);
 extern void ts_term_weigh(ts_split *split, ts_term *term);
 extern ts_profile *ts_profile_parse(ts_split *split, Jsonb *json);
 
@@ -239,7 +310,11 @@ extern int	ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int3
 extern void ts_split_weigh(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_apportion(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_free_nodes(ts_split_nodes *nodes);
+
+/* A call and its row in "split" */
 extern Datum ts_split_arguments(const NullableDatum *given);
+extern bool ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, int64 *origin, MemoryContext context);
+extern void ts_record_find_relations(int64 split_id, NullableDatum *given, const NullableDatum *instead);
 
 /* what a relation of the user's has for a split: weights, bounds */
 typedef struct ts_split_relation
@@ -261,6 +336,8 @@ extern void ts_relation_read(ts_split_relation *relation, ts_relation_take take,
 
 /* bounds */
 extern void ts_bounds_apply(ts_split *split, ts_split_nodes *nodes);
+extern void ts_bounds_refuse(const ts_split *split, const ts_split_nodes *nodes, int32 leaf,
+							 ts_status status, size_t at, Datum total, Datum sum, Datum shortfall);
 
 /* levels */
 extern void ts_levels_parse(ts_split *split);
@@ -290,6 +367,8 @@ extern int	ts_cell_compare(const ts_split *split, const ts_cells *a, int64 x,
 extern int64 ts_split_add_cell(ts_split *split, int32 leaf, const int32 *keys);
 extern void ts_split_sort(ts_split *split, bool refuse_doubles);
 extern void ts_split_settle(ts_split *split);
+extern void ts_split_settle_increases(ts_split *split, const ts_split_nodes *nodes);
+extern void ts_split_lay_out(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_weigh_by_shape(ts_split *split);
 extern bool ts_split_is_named(ts_axis *axis, int32 member);
 extern void ts_split_limit_members(ts_split *split);

@@ -20,8 +20,15 @@
  *	  levels.  A basis for guardrails is the sum of the actuals below a target,
  *	  weighed like the method history.
  *
- *	  Bounds come inwards to whole quanta: a floor is rounded up, a capacity
- *	  down.  Solving them is the engine's (engine/bounded.h).
+ *	  Bounds come inwards to whole quanta of the call: a floor is rounded up, a
+ *	  capacity down.  Solving them is the engine's (engine/bounded.h).
+ *
+ *	  A part of method increment keeps its basis and has a share of what is more.
+ *	  Its bounds less its basis are bounds on that, within which what is more is
+ *	  shared first, as finely as weights are: what a part cannot take goes to the
+ *	  others by their shares of what is more, and what a floor takes beyond it comes
+ *	  from them the same way, at most all they have.  The weights are then the
+ *	  exact amounts, so that rounding finds them within the bounds.
  *
  *-------------------------------------------------------------------------
  */
@@ -310,11 +317,29 @@ read_relation(ts_split *split, bound_rules *rules)
 	ts_relation_read(&relation, take_relation_row, &reader);
 }
 
-/* A bound in units, rounded inwards: up for a floor, down for a capacity */
+static char *
+numeric_text(Datum number)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, number));
+}
+
+static char *
+units_text(const ts_split *split, ts_int128 units)
+{
+	return numeric_text(ts_units_to_numeric(units, &split->tree->quantum));
+}
+
+static void
+check_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* A bound in units, rounded inwards to the call's quantum: up for a floor, down for a capacity */
 static ts_int128
 bound_units(const ts_split *split, Datum amount, bool up)
 {
-	Datum		unit = ts_units_to_numeric(1, &split->tree->quantum);
+	Datum		unit = ts_units_to_numeric(split->coarse, &split->tree->quantum);
 	Datum		quotient = DirectFunctionCall2(numeric_div_trunc, amount, unit);
 	Datum		whole = DirectFunctionCall2(numeric_mul, quotient, unit);
 	ts_int128	units = ts_units_from_numeric(whole, &split->tree->quantum, "bound");
@@ -322,13 +347,16 @@ bound_units(const ts_split *split, Datum amount, bool up)
 
 	/* the quotient was cut towards zero */
 	if (up && rest > 0)
-		units++;
+		units += split->coarse;
 	if (!up && rest < 0)
-		units--;
+		units -= split->coarse;
 	return units;
 }
 
-/* Per node: what the basis has below it, as numeric; 0 where it has nothing */
+/*
+ * Per node: what the basis has below it, returns taken off, as numeric; 0 where
+ * that is nothing or less
+ */
 static Datum *
 find_bases(ts_split *split, const ts_split_nodes *nodes)
 {
@@ -337,9 +365,6 @@ find_bases(ts_split *split, const ts_split_nodes *nodes)
 	ts_cells	before = split->cells;
 	int			scale = split->scale;
 	ts_term		history = ts_term_history(&split->main);
-	char	   *on_missing = split->on_missing;
-	char	   *on_negative = split->on_negative;
-	char	   *on_zero = split->on_zero;
 	int64		at = 0;
 
 	if (split->rest)
@@ -350,13 +375,7 @@ find_bases(ts_split *split, const ts_split_nodes *nodes)
 	if (split->main.method->basis == TS_TAKES_NOT)
 		history.has_basis = false;
 	/* a basis that is missing, zero or negative is no reason to refuse here */
-	split->on_missing = split->on_negative = "zero";
-	split->on_zero = "equal";
-	ts_term_weigh(split, &history);
-	split->on_missing = on_missing;
-	split->on_negative = on_negative;
-	split->on_zero = on_zero;
-
+	ts_term_read(split, &history);
 	memset(sum, 0, sizeof(ts_int128) * (nodes->n + 1));
 	/* cells and the nodes without children are in the same order */
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
@@ -380,7 +399,7 @@ find_bases(ts_split *split, const ts_split_nodes *nodes)
 				if (c >= 0)
 					break;
 			}
-			if (c == 0 && at < split->cells.n && split->cells.fallback[at] == TS_FALLBACK_NONE)
+			if (c == 0 && at < split->cells.n)
 				sum[node] = split->cells.weight[at];
 		}
 		for (int64 node = nodes->first[leaf + 1] - 1; node >= nodes->first[leaf]; node--)
@@ -390,7 +409,7 @@ find_bases(ts_split *split, const ts_split_nodes *nodes)
 	for (int64 node = 0; node < nodes->n; node++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		basis[node] = sum[node] == 0 ? (Datum) 0 : ts_scaled_to_numeric(sum[node], split->scale);
+		basis[node] = sum[node] <= 0 ? (Datum) 0 : ts_scaled_to_numeric(sum[node], split->scale);
 	}
 	pfree(sum);
 	split->cells = before;
@@ -423,6 +442,174 @@ apply_rule(const ts_split *split, ts_split_nodes *nodes, int64 node, const bound
 			nodes->lower[node] = Max(nodes->lower[node], units);
 		else
 			nodes->upper[node] = Min(nodes->upper[node], units);
+	}
+}
+
+/* What is said of bounds that were brought to the call's quantum; "" of others */
+static char *
+inwards_text(const ts_split *split)
+{
+	return split->coarse == 1 ? "" :
+		psprintf(" Bounds are rounded inwards to multiples of %s.", units_text(split, split->coarse));
+}
+
+/*
+ * The error that there are no shares within the bounds of a leaf's parts.  at,
+ * total, sum, shortfall: as in ts_bounds_report, in the metric's unit.  Returns if
+ * the bounds are not the reason.
+ */
+void
+ts_bounds_refuse(const ts_split *split, const ts_split_nodes *nodes, int32 leaf,
+				 ts_status status, size_t at, Datum total, Datum sum, Datum shortfall)
+{
+	int64		node = nodes->first[leaf] + (int64) at;
+	bool		below = DatumGetInt32(DirectFunctionCall2(numeric_cmp, total, sum)) < 0;
+
+	if (status == TS_CROSSED_BOUNDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bounds of %s cross", ts_split_node_name(split, nodes, leaf, node)),
+				 errdetail("It must have at least %s and at most %s.%s",
+						   units_text(split, nodes->lower[node] == TS_NO_LOWER ? 0 : nodes->lower[node]),
+						   units_text(split, nodes->upper[node]), inwards_text(split))));
+	if (status == TS_BELOW_BOUNDS || status == TS_ABOVE_BOUNDS || status == TS_ONLY_ZERO_WEIGHTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 status == TS_ONLY_ZERO_WEIGHTS ?
+				 errmsg("bounds leave what there is to share to parts of weight zero") :
+				 below ?
+				 errmsg("bounds of the parts ask for more than there is to share") :
+				 errmsg("bounds of the parts take less than there is to share"),
+				 errdetail("%s of %s are to be shared, its parts%s must have at %s %s, which is %s too %s.%s",
+						   numeric_text(total),
+						   at == SIZE_MAX ? ts_split_leaf_name(split, leaf) :
+						   ts_split_node_name(split, nodes, leaf, node),
+						   status == TS_ONLY_ZERO_WEIGHTS ? " that have a weight" : "",
+						   below ? "least" : "most", numeric_text(sum), numeric_text(shortfall),
+						   below ? "much" : "little", inwards_text(split)),
+				 status == TS_ONLY_ZERO_WEIGHTS ?
+				 errhint("Change the bounds, or give those parts a weight.") :
+				 errhint("Change the bounds, or the amount of the target.")));
+}
+
+/* A bound in units at the scale of the weights; false if it is too large for that */
+static bool
+at_scale_of_weights(const ts_split *split, ts_int128 units, ts_int128 *scaled)
+{
+	const ts_quantum *quantum = &split->tree->quantum;
+	bool		fits = split->scale >= quantum->scale &&
+		!__builtin_mul_overflow(units, quantum->mantissa, scaled);
+
+	for (int i = quantum->scale; i < split->scale && fits; i++)
+		fits = !__builtin_mul_overflow(*scaled, (ts_int128) 10, scaled);
+	return fits;
+}
+
+static Datum
+trimmed(ts_int128 value, int scale)
+{
+	return DirectFunctionCall1(numeric_trim_scale, ts_scaled_to_numeric(value, scale));
+}
+
+/* Shares what is more within the bounds of one leaf's parts, and sets their weights */
+static void
+bound_increases(const ts_split *split, ts_split_nodes *nodes, int32 leaf, const ts_increase *increase)
+{
+	int64		first = nodes->first[leaf];
+	int64		n = nodes->first[leaf + 1] - first;
+	const int32 *parent = nodes->parent + first;
+	ts_int128  *array = MemoryContextAllocExtended(split->context, sizeof(ts_int128) * 5 * (n + 1),
+												   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	ts_int128  *basis = array;
+	ts_int128  *weight = basis + n;
+	ts_int128  *lower = weight + n;
+	ts_int128  *upper = lower + n;
+	ts_int128  *share = upper + n;
+	uint8_t    *held = MemoryContextAllocHuge(split->context, n + 1);
+	void	   *work = MemoryContextAllocHuge(split->context, ts_bounded_tree_work(n, false));
+	ts_int128	amount = 0;
+	ts_int128	more;
+	ts_int128	whole = 0;
+	bool		fits = at_scale_of_weights(split, split->units[leaf], &amount);
+	ts_bounds_report why;
+	ts_status	status = TS_TOO_LARGE;
+
+	for (int64 i = 0, cell = 0; i < n; i++)
+		if (nodes->n_children[first + i] == 0)
+		{
+			basis[i] = increase[cell].basis;
+			whole += weight[i] = increase[cell++].share;
+		}
+	/* a leaf of no amount may have nobody who shares what is more, or less */
+	if (split->units[leaf] == 0 && whole == 0)
+		return;
+	more = amount;
+	for (int64 i = n - 1; i >= 0; i--)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (parent[i] >= 0)
+			basis[parent[i]] += basis[i];
+		else
+			more -= basis[i];
+	}
+	for (int64 i = 0; i < n && fits; i++)
+	{
+		ts_int128	bound = nodes->lower[first + i];
+		bool		is_leaf = nodes->n_children[first + i] == 0;
+
+		/* nobody has less than nothing, and nobody more than there is */
+		lower[i] = TS_NO_LOWER;
+		if (is_leaf || bound != TS_NO_LOWER)
+			fits = at_scale_of_weights(split, is_leaf ? Max(bound, 0) : bound, &lower[i]);
+		upper[i] = is_leaf ? Max(amount, lower[i]) : TS_NO_UPPER;
+		bound = nodes->upper[first + i];
+		if (bound != TS_NO_UPPER && at_scale_of_weights(split, bound, &bound) && bound < Max(amount, lower[i]))
+			upper[i] = bound;
+		if (lower[i] != TS_NO_LOWER)
+			lower[i] -= basis[i];
+		if (upper[i] != TS_NO_UPPER)
+			upper[i] -= basis[i];
+	}
+	if (fits)
+		status = ts_bounded_tree(n, parent, weight, lower, upper, more, NULL, share, held, work,
+								 NULL, NULL, &why, check_interrupts);
+	if (status == TS_TOO_LARGE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("amounts and bounds of %s are too large for method \"%s\"",
+						ts_split_leaf_name(split, leaf), split->main.method->name)));
+	if (status != TS_OK)
+	{
+		/* as whole amounts */
+		ts_int128	kept = status == TS_CROSSED_BOUNDS ? 0 : why.index == SIZE_MAX ? amount - more : basis[why.index];
+
+		ts_bounds_refuse(split, nodes, leaf, status, why.index,
+						 trimmed(why.total + kept, split->scale),
+						 trimmed(why.sum + kept, split->scale),
+						 trimmed(why.shortfall, split->scale));
+		elog(ERROR, "what is more of %s could not be shared: status %d", ts_split_leaf_name(split, leaf), status);
+	}
+	for (int64 i = 0; i < n; i++)
+		if (nodes->n_children[first + i] == 0)
+			nodes->weight[first + i] = basis[i] + share[i];
+	pfree(array);
+	pfree(held);
+	pfree(work);
+}
+
+/* The same under each leaf of a call of method increment */
+static void
+bound_all_increases(ts_split *split, ts_split_nodes *nodes)
+{
+	int64		cell = 0;
+
+	ts_split_settle_increases(split, nodes);
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		bound_increases(split, nodes, leaf, split->cells.increase + cell);
+		/* nodes without children come in the order of the cells */
+		while (cell < split->cells.n && split->cells.leaf[cell] == leaf)
+			cell++;
 	}
 }
 
@@ -497,4 +684,6 @@ ts_bounds_apply(ts_split *split, ts_split_nodes *nodes)
 				 errmsg("%lld bounds belong to no target that is made", (long long) unused.n),
 				 errdetail_internal("%s.", ts_name_list_text(&unused))));
 	hash_destroy(rules.by_key);
+	if (split->cells.increase)
+		bound_all_increases(split, nodes);
 }

@@ -383,6 +383,87 @@ find_leaf(history *h, const ts_fact *fact, DateADT day)
 	return h->split->leaf_of_node[at];
 }
 
+/*
+ * How many steps from the tree's first target does a cell follow those that
+ * are watched?
+ */
+static int
+follow_steps(const ts_split *split, const int32 *key)
+{
+	const ts_tree *tree = split->tree;
+	const ts_watch *watch = split->watch;
+	int			depth = 0;
+	int			n = 0;
+
+	for (int32 at = split->leaves[key[0]]; at > 0; at = tree->nodes[at].parent)
+		depth++;
+	for (int32 at = split->leaves[key[0]]; at > 0; at = tree->nodes[at].parent)
+		if (--depth < watch->n_steps &&
+			(tree->nodes[at].member_id != watch->steps[depth].member_id ||
+			 (tree->nodes[at].member_id == 0 && tree->nodes[at].from != watch->steps[depth].from)))
+			return 0;
+		else
+			n++;
+	for (int i = 0; i < split->n_axes && n < watch->n_steps; i++, n++)
+	{
+		const ts_watch_step *step = &watch->steps[n];
+
+		if (split->axes[i].is_time ? step->member_id != 0 || step->from != key[i + 1] :
+			step->member_id != tree->members->members[key[i + 1]].member_id)
+			break;
+	}
+	return Min(n, watch->n_steps);
+}
+
+/* Begins to count what is read for the targets that are watched */
+static void
+watch_term(const history *h)
+{
+	ts_watch   *watch = h->split->watch;
+	ts_watch_term *term;
+	MemoryContext old;
+	int			depth = 0;
+
+	if (!watch || watch->n_terms == TS_WATCH_TERMS)
+		return;
+	for (int32 at = h->split->leaves[0]; at > 0; at = h->split->tree->nodes[at].parent)
+		depth++;
+	old = MemoryContextSwitchTo(h->split->context);
+	term = &watch->terms[watch->n_terms++];
+	term->metric = pstrdup(h->metric);
+	term->plan = h->targets ? pstrdup(h->targets->plan) : NULL;
+	term->basis_from = h->split->term->basis_from;
+	term->basis_upto = h->split->term->basis_upto;
+	term->lag = h->lag;
+	term->factor = h->split->term->factor;
+	term->facts = palloc(sizeof(int64) * watch->n_steps);
+	term->amount = palloc(sizeof(Datum) * watch->n_steps);
+	for (int i = 0; i < watch->n_steps; i++)
+	{
+		/* with a method for each level, it is for the steps of its own levels */
+		term->facts[i] = i >= depth && i < depth + h->split->n_axes ? 0 : -1;
+		term->amount[i] = zero_numeric();
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Counts facts that belong to a cell */
+static void
+watch_fact(const history *h, const ts_fact *fact, const int32 *key)
+{
+	ts_watch   *watch = h->split->watch;
+	ts_watch_term *term = &watch->terms[watch->n_terms - 1];
+	int			n = follow_steps(h->split, key);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (term->facts[i] < 0)
+			continue;
+		term->facts[i] += fact->count;
+		add_to(&term->amount[i], fact->amount, h->split->context);
+	}
+}
+
 /* Adds a group of facts to its cell on a day of the period */
 static void
 add_fact_on(history *h, const ts_fact *fact, DateADT day)
@@ -450,6 +531,8 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 			elsewhere = true;
 		}
 	}
+	if (split->watch)
+		watch_fact(h, fact, key);
 	cell = hash_search(h->sums, key, HASH_ENTER, &found);
 	if (!found)
 	{
@@ -1117,6 +1200,7 @@ ts_weigh_history(ts_split *split)
 	}
 	if (h.with_day)
 		weigh_days(&h);
+	watch_term(&h);
 	h.sum_refused = zero_numeric();
 
 	ctl.keysize = sizeof(int32) * (split->n_axes + 1);

@@ -16,6 +16,9 @@
  *	  split by all levels: everything is rounded once, so that all nodes
  *	  are fair whatever method their level has.
  *
+ *	  A stage knows the levels above it (all_axes, n_above), by which its given
+ *	  weights may differ (split_weights.c).
+ *
  * Limits: about 150 bytes of memory a part, besides what split.c needs.
  *
  *-------------------------------------------------------------------------
@@ -83,6 +86,8 @@ ts_levels_parse(ts_split *split)
 		split->level_term[axis] = MemoryContextAllocZero(split->context, sizeof(ts_term));
 		ts_term_parse(split, JsonbValueToJsonb(&value), psprintf("level \"%s\" of \"levels\"", name),
 					  split->level_term[axis]);
+		/* it is alone on its level */
+		split->level_term[axis]->factor = (Datum) 0;
 		if (split->level_term[axis]->method->gives_amounts)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -127,6 +132,8 @@ begin_stage(const ts_split *split, const level_parts *parts, int first, int last
 	*stage = *split;
 	stage->levels = NULL;
 	stage->n_axes = last - first;
+	stage->n_above = first;
+	stage->all_axes = split->axes;
 	for (int i = first; i < last; i++)
 	{
 		stage->axes[i - first] = split->axes[i];

@@ -217,6 +217,23 @@ ts_split_method_find(const char *name)
 	return NULL;
 }
 
+static bool
+reads_amounts(const ts_term *term)
+{
+	return term->method->weigh == ts_weigh_increment || term->method->settle == ts_settle_copy;
+}
+
+/* Do the weights follow from the amounts of the targets that are split? */
+bool
+ts_split_reads_amounts(const ts_split *split)
+{
+	bool		reads = reads_amounts(&split->main);
+
+	for (int i = 0; i < split->n_axes; i++)
+		reads |= split->level_term[i] && reads_amounts(split->level_term[i]);
+	return reads;
+}
+
 /* 'equal', 'history' ... for a hint */
 char *
 ts_split_method_names(void)

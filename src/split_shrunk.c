@@ -315,7 +315,8 @@ ts_weigh_shrunk(ts_split *split)
 
 				if (at[year] >= had->n || ts_cell_compare(split, had, at[year], cells, first + i) != 0)
 					continue;
-				known |= had->fallback[at[year]] == TS_FALLBACK_NONE;
+				/* a year with returns says something, whatever on_negative makes of them */
+				known |= had->fallback[at[year]] == TS_FALLBACK_NONE || had->fallback[at[year]] >= TS_NEGATIVE_ZERO;
 				units = had->fallback[at[year]] == TS_ZERO_EQUAL ? 0 : had->weight[at[year]];
 				for (int s = years[year].scale; s < scale; s++)
 					units *= 10;

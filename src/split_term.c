@@ -15,7 +15,8 @@
  *				factors
  *	  increment	weight = basis value + (target - sum of the basis values) x share
  *				of what is more, which is by other terms; the weights add up to
- *				the target, so each part is its weight, rounded
+ *				the target, so each part is its weight, rounded; with bounds, see
+ *				split_bounds.c
  *	  growth	weight = basis value x (1 + own rate); the weight is the figure
  *				before all are brought to the target
  *
@@ -314,11 +315,11 @@ drop_left_out(ts_split *split)
 }
 
 /*
- * Fills the cells by a term: sorted, at one scale, with nothing missing or
- * negative.
+ * Fills the cells by a term: sorted, at one scale, some of them perhaps missing
+ * or negative
  */
 void
-ts_term_weigh(ts_split *split, ts_term *term)
+ts_term_read(ts_split *split, ts_term *term)
 {
 	ts_term    *before = split->term;
 
@@ -333,6 +334,17 @@ ts_term_weigh(ts_split *split, ts_term *term)
 		ts_split_limit_members(split);
 	else
 		drop_left_out(split);
+	split->term = before;
+}
+
+/* The same with nothing missing or negative any more */
+void
+ts_term_weigh(ts_split *split, ts_term *term)
+{
+	ts_term    *before = split->term;
+
+	ts_term_read(split, term);
+	split->term = term;
 	ts_split_settle(split);
 	split->term = before;
 }
@@ -349,6 +361,8 @@ free_cells(ts_cells *cells)
 	pfree(cells->missing);
 	pfree(cells->closed);
 	pfree(cells->fallback);
+	if (cells->increase)
+		pfree(cells->increase);
 	memset(cells, 0, sizeof(*cells));
 }
 
@@ -507,6 +521,7 @@ ts_weigh_increment(ts_split *split)
 	ts_int128	largest = 1;
 	ts_int128  *sum = MemoryContextAllocZero(split->context, sizeof(ts_int128) * (split->n_leaves + 1));
 	ts_int128  *amount = MemoryContextAllocZero(split->context, sizeof(ts_int128) * (split->n_leaves + 1));
+	ts_int128  *share = NULL;	/* of what is more, where it is kept */
 
 	ts_term_weigh(split, &history);
 	keep_basis(term, &history);
@@ -537,6 +552,9 @@ ts_weigh_increment(ts_split *split)
 	}
 	shares = split->cells;
 	memset(&split->cells, 0, sizeof(split->cells));
+	/* bounds hold what is more, not what is kept; among "levels" there are shares only */
+	if (ts_split_has_bounds(split) && term == &split->main && split->all_axes == NULL)
+		share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (shares.n + 1));
 
 	/* basis values and amounts at one scale, with as many decimals as there is room for */
 	scale = Max(basis_scale, split->tree->quantum.scale);
@@ -579,14 +597,24 @@ ts_weigh_increment(ts_split *split)
 		CHECK_FOR_INTERRUPTS();
 		ts_ratio_init(&ratio, more < 0 ? -more : more, whole_share());
 		part = ts_ratio_floor(&ratio, shares.weight[i], &remainder);
+		if (share)
+			share[i] = shares.weight[i];
 		shares.weight[i] = more < 0 ? -part : part;
 	}
+	split->keep_increase = share != NULL;
 	append_cells(split, &basis, scale);
 	append_cells(split, &shares, scale);
+	split->keep_increase = false;
+	for (int64 i = 0; i < basis.n && share; i++)
+		split->cells.increase[i].basis = basis.weight[i];
+	for (int64 i = 0; i < shares.n && share; i++)
+		split->cells.increase[basis.n + i].share = share[i];
 	free_cells(&basis);
 	free_cells(&shares);
 	pfree(sum);
 	pfree(amount);
+	if (share)
+		pfree(share);
 	ts_split_sort(split, false);
 }
 

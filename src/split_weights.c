@@ -5,7 +5,9 @@
  *	  gives, in a JSON object or a relation.
  *
  * A row names a member or a period for each entry of "by", and belongs to every
- * leaf that its keys fit under.
+ * leaf that its keys fit under.  Where a level has a method of its own, it may name
+ * levels above as well, and then belongs to the parts of those members and periods
+ * alone: weights of quarters that differ by market.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +26,10 @@ typedef struct weight_rows
 {
 	int64		n;
 	int64		space;
-	int32	   *keys;			/* n_axes a row */
+	int			width;			/* levels above, then those that are weighed */
+	int			n_above;
+	bool		named[TS_MAX_AXES]; /* do rows have a key for it */
+	int32	   *keys;			/* width a row; -1 where they have none */
 	ts_int128  *weight;
 	int16	   *scale;
 	ts_name_list unknown;
@@ -140,11 +145,31 @@ ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key)
 	return *key >= 0;
 }
 
+/*
+ * The call with the levels above among its axes: texts and keys of rows are in
+ * their order
+ */
+static ts_split *
+with_levels_above(ts_split *split)
+{
+	ts_split   *wide = split;
+
+	if (split->n_above > 0)
+	{
+		wide = MemoryContextAlloc(split->context, sizeof(ts_split));
+		*wide = *split;
+		wide->n_axes = split->n_above + split->n_axes;
+		memcpy(wide->axes, split->all_axes, sizeof(ts_axis) * wide->n_axes);
+		memset(wide->labels, 0, sizeof(wide->labels));
+	}
+	return wide;
+}
+
 /* Takes one row of texts and a weight */
 static void
 take_row(ts_split *split, weight_rows *rows, char *const *texts, Datum weight)
 {
-	int			width = split->n_axes;
+	int			width = rows->width;
 	int			scale;
 
 	if (rows->n == rows->space)
@@ -162,7 +187,9 @@ take_row(ts_split *split, weight_rows *rows, char *const *texts, Datum weight)
 #undef GROW
 	}
 	for (int i = 0; i < width; i++)
-		if (!texts[i] || !ts_split_find_key(split, i, texts, &rows->keys[rows->n * width + i]))
+		if (!rows->named[i])
+			rows->keys[rows->n * width + i] = -1;
+		else if (!texts[i] || !ts_split_find_key(split, i, texts, &rows->keys[rows->n * width + i]))
 		{
 			/* the list outlives the row */
 			MemoryContext old = MemoryContextSwitchTo(split->context);
@@ -178,38 +205,92 @@ take_row(ts_split *split, weight_rows *rows, char *const *texts, Datum weight)
 	rows->scale[rows->n++] = scale;
 }
 
-/* Reads weights => '{"A": 3, "B": 2}' */
-static void
-read_json(ts_split *split, weight_rows *rows)
+/* How deep objects are nested in an object, by its first members */
+static int
+nesting(JsonbContainer *object)
 {
-	JsonbIterator *it;
+	JsonbIterator *it = JsonbIteratorInit(object);
+	JsonbValue	value;
+
+	for (JsonbIteratorToken token = JsonbIteratorNext(&it, &value, true); token != WJB_DONE;
+		 token = JsonbIteratorNext(&it, &value, true))
+		if (token == WJB_VALUE && value.type != jbvNull)
+			return 1 + (value.type == jbvBinary && JsonContainerIsObject(value.val.binary.data) ?
+						nesting(value.val.binary.data) : 0);
+	return 1;
+}
+
+/* Takes what an object says of the members of one level, and of those below them */
+static void
+read_object(ts_split *split, weight_rows *rows, JsonbContainer *object, int level, char **texts)
+{
+	JsonbIterator *it = JsonbIteratorInit(object);
 	JsonbValue	key;
 	JsonbValue	value;
 	JsonbIteratorToken token;
 
-	if (split->n_axes != 1 || !JB_ROOT_IS_OBJECT(split->term->weights))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"weights\" must be an object of weights for the members of one level"),
-				 errhint("by => '{market}', weights => '{\"East\": 3, \"West\": 2}';"
-						 " for several levels use weights_from.")));
-	it = JsonbIteratorInit(&split->term->weights->root);
+	check_stack_depth();
 	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
 	{
-		char	   *text;
-
 		if (token != WJB_KEY)
 			continue;
-		text = pnstrdup(key.val.string.val, key.val.string.len);
+		CHECK_FOR_INTERRUPTS();
+		texts[level] = pnstrdup(key.val.string.val, key.val.string.len);
 		JsonbIteratorNext(&it, &value, true);
 		if (value.type == jbvNull)
 			continue;			/* takes no part */
+		if (level < split->n_axes - 1)
+		{
+			if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("weights of %s \"%s\" are not an object of weights by %s",
+								split->axes[level].name, texts[level], split->axes[level + 1].name)));
+			read_object(split, rows, value.val.binary.data, level + 1, texts);
+			continue;
+		}
 		if (value.type != jbvNumeric)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("weight of \"%s\" is not a number", text)));
-		take_row(split, rows, &text, NumericGetDatum(value.val.numeric));
+					 errmsg("weight of \"%s\" is not a number", texts[level])));
+		take_row(split, rows, texts, NumericGetDatum(value.val.numeric));
 	}
+}
+
+/*
+ * Reads weights => '{"A": 3, "B": 2}'; for several levels objects of them, from
+ * the outermost that is named to the innermost
+ */
+static void
+read_json(ts_split *split, weight_rows *rows)
+{
+	char	   *texts[TS_MAX_AXES] = {0};
+	int			depth;
+
+	if (!JB_ROOT_IS_OBJECT(split->term->weights))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"weights\" must be a JSON object of weights"),
+				 errhint("by => '{market}', weights => '{\"East\": 3, \"West\": 2}'")));
+	depth = nesting(&split->term->weights->root);
+	if (depth < rows->width - rows->n_above || depth > rows->width)
+	{
+		StringInfoData names;
+
+		initStringInfo(&names);
+		for (int i = rows->n_above; i < rows->width; i++)
+			appendStringInfo(&names, "%s\"%s\"", i > rows->n_above ? ", " : "", split->axes[i].name);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 depth > rows->width ?
+				 errmsg("weights for %s can be nested %d deep, not %d", names.data, rows->width, depth) :
+				 errmsg("weights for %s must be nested %d deep, not %d", names.data, rows->width - rows->n_above, depth),
+				 errhint("by => '{market}', weights => '{\"East\": 3, \"West\": 2}';"
+						 " by => '{market,line}', weights => '{\"East\": {\"A\": 3, \"B\": 2}, \"West\": {\"A\": 1}}'")));
+	}
+	for (int i = rows->width - depth; i < rows->width; i++)
+		rows->named[i] = true;
+	read_object(split, rows, &split->term->weights->root, rows->width - depth, texts);
 }
 
 typedef struct weight_reader
@@ -229,7 +310,10 @@ take_relation_row(ts_split *split, char *const *texts, HeapTuple tuple, TupleDes
 		take_row(split, reader->rows, texts, weight);
 }
 
-/* Reads weights_from: a column per entry of "by" and a column with the weight */
+/*
+ * Reads weights_from: a column per entry of "by" and a column with the weight;
+ * perhaps columns for levels above
+ */
 static void
 read_relation(ts_split *split, weight_rows *rows)
 {
@@ -238,9 +322,12 @@ read_relation(ts_split *split, weight_rows *rows)
 	const char *missing = NULL;
 
 	ts_relation_open(&relation, split, split->term->weights_from, "weights_from");
-	for (int i = 0; i < split->n_axes && missing == NULL; i++)
-		if (!ts_relation_add_axis(&relation, i))
+	for (int i = 0; i < rows->width && missing == NULL; i++)
+	{
+		rows->named[i] = ts_relation_add_axis(&relation, i);
+		if (!rows->named[i] && i >= rows->n_above)
 			missing = split->axes[i].name;
+	}
 	if (missing == NULL)
 	{
 		/* "amount" is as good a name as "weight" for what amounts => reads */
@@ -267,7 +354,8 @@ read_relation(ts_split *split, weight_rows *rows)
 typedef struct leaf_key
 {
 	int32		class;
-	int32		member[TS_MAX_AXES];	/* of each axis' dimension, -1 for none */
+	int32		member[TS_MAX_AXES];	/* of each axis' dimension, -1 for none; of a
+										 * grain above, the first day */
 } leaf_key;
 
 typedef struct leaf_class
@@ -299,15 +387,28 @@ typedef struct class_entry
 	int			number;
 } class_entry;
 
+/* The key of a leaf on a level above it */
+static int32
+key_above(const ts_split *split, const ts_axis *axis, const ts_node *node, const int32 *member)
+{
+	DateADT		from = split->tree->nodes[0].from;
+	DateADT		upto = split->tree->nodes[0].upto;
+
+	if (!axis->is_time)
+		return ts_members_ancestor(split->tree->members, member[axis->dim], axis->depth);
+	ts_axis_bucket(split->tree, axis, node->from, &from, &upto);
+	return from;
+}
+
 static void
-index_leaves(const ts_split *split, leaf_index *index)
+index_leaves(const ts_split *split, const weight_rows *rows, leaf_index *index)
 {
 	const ts_tree *tree = split->tree;
 	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
 	HASHCTL		ctl = {0};
 	bool		by_time = false;
 
-	for (int i = 0; i < split->n_axes; i++)
+	for (int i = rows->n_above; i < rows->width; i++)
 		by_time |= split->axes[i].is_time;
 	ctl.keysize = sizeof(leaf_class);
 	ctl.entrysize = sizeof(class_entry);
@@ -341,13 +442,18 @@ index_leaves(const ts_split *split, leaf_index *index)
 			class.from = node->from;
 			class.upto = node->upto;
 		}
-		for (int i = 0; i < split->n_axes; i++)
+		for (int i = 0; i < rows->width; i++)
 		{
-			int			dim = split->axes[i].dim;
+			const ts_axis *axis = &split->axes[i];
 
-			key.member[i] = split->axes[i].is_time ? -1 : member[dim];
-			if (key.member[i] >= 0)
+			key.member[i] = -1;
+			if (i < rows->n_above)
+				key.member[i] = rows->named[i] ? key_above(split, axis, node, member) : -1;
+			else if (!axis->is_time && member[axis->dim] >= 0)
+			{
+				key.member[i] = member[axis->dim];
 				class.depth[i] = tree->members->members[key.member[i]].depth;
+			}
 		}
 		number = hash_search(index->class_numbers, &class, HASH_ENTER, &found);
 		if (!found)
@@ -370,7 +476,7 @@ index_leaves(const ts_split *split, leaf_index *index)
 
 /* The first leaf of a class that a row belongs under, -1 for none */
 static int32
-first_leaf(const ts_split *split, const leaf_index *index, int class_no, const int32 *keys)
+first_leaf(const ts_split *split, const weight_rows *rows, const leaf_index *index, int class_no, const int32 *keys)
 {
 	const leaf_class *class = &index->classes[class_no];
 	leaf_key	key;
@@ -378,10 +484,12 @@ first_leaf(const ts_split *split, const leaf_index *index, int class_no, const i
 
 	memset(&key, 0, sizeof(key));
 	key.class = class_no;
-	for (int i = 0; i < split->n_axes; i++)
+	for (int i = 0; i < rows->width; i++)
 	{
 		key.member[i] = -1;
-		if (split->axes[i].is_time)
+		if (i < rows->n_above)
+			key.member[i] = keys[i];
+		else if (split->axes[i].is_time)
 		{
 			if (keys[i] < class->from || keys[i] >= class->upto)
 				return -1;
@@ -452,7 +560,8 @@ ts_refuse_gaps(ts_split *split)
 void
 ts_weigh_given(ts_split *split)
 {
-	weight_rows rows = {0};
+	ts_split   *wide = with_levels_above(split);
+	weight_rows rows = {.width = wide->n_axes, .n_above = split->n_above};
 	leaf_index	index = {0};
 	bool	   *used;
 	bool	   *leaf_used;
@@ -461,9 +570,9 @@ ts_weigh_given(ts_split *split)
 
 	rows.unknown_period = -1;
 	if (split->term->weights)
-		read_json(split, &rows);
+		read_json(wide, &rows);
 	else
-		read_relation(split, &rows);
+		read_relation(wide, &rows);
 	if (rows.unknown.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -473,7 +582,7 @@ ts_weigh_given(ts_split *split)
 				 rows.unknown_period >= 0 ?
 				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods, which a date or a label names.",
 						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
-						 split->axes[rows.unknown_period].name) :
+						 wide->axes[rows.unknown_period].name) :
 				 errhint("SELECT d.name, m.path FROM target_split.member m JOIN target_split.dimension d USING (dimension_id);")));
 	if (rows.n == 0)
 		ereport(ERROR,
@@ -483,17 +592,17 @@ ts_weigh_given(ts_split *split)
 	used = MemoryContextAllocHuge(split->context, rows.n);
 	memset(used, 0, rows.n);
 	leaf_used = MemoryContextAllocZero(split->context, split->n_leaves + 1);
-	index_leaves(split, &index);
+	index_leaves(wide, &rows, &index);
 	for (int64 i = 0; i < rows.n; i++)
 	{
-		const int32 *keys = rows.keys + i * split->n_axes;
+		const int32 *keys = rows.keys + i * rows.width;
 
 		for (int class_no = 0; class_no < index.n_classes; class_no++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			for (int32 leaf = first_leaf(split, &index, class_no, keys); leaf >= 0; leaf = index.next[leaf])
+			for (int32 leaf = first_leaf(wide, &rows, &index, class_no, keys); leaf >= 0; leaf = index.next[leaf])
 			{
-				int64		cell = ts_split_add_cell(split, leaf, keys);
+				int64		cell = ts_split_add_cell(split, leaf, keys + rows.n_above);
 
 				CHECK_FOR_INTERRUPTS();
 				used[i] = leaf_used[leaf] = true;
@@ -512,20 +621,33 @@ ts_weigh_given(ts_split *split)
 						(long long) without.n, split->n_leaves),
 				 errdetail_internal("%s.", ts_name_list_text(&without))));
 	for (int64 i = 0; i < rows.n; i++)
-		if (!used[i])
+		if (!used[i] && ts_name_list_full(&unused))
+			ts_name_list_add(&unused, "");
+		else if (!used[i])
 		{
-			const int32 *keys = rows.keys + i * split->n_axes;
-			const ts_axis *last = &split->axes[split->n_axes - 1];
+			StringInfoData name;
 
-			ts_name_list_add(&unused, psprintf("%s %s", last->name,
-										last->is_time ? ts_date_text(keys[split->n_axes - 1]) :
-										split->tree->members->members[keys[split->n_axes - 1]].code));
+			initStringInfo(&name);
+			for (int axis_no = 0; axis_no < rows.width; axis_no++)
+			{
+				const ts_axis *axis = &wide->axes[axis_no];
+				int32		key = rows.keys[i * rows.width + axis_no];
+
+				/* of the levels that are weighed the last says enough */
+				if (!rows.named[axis_no] || (axis_no >= rows.n_above && axis_no < rows.width - 1))
+					continue;
+				appendStringInfo(&name, "%s%s %s", name.len > 0 ? ", " : "", axis->name,
+								 axis->is_time ? ts_date_text(key) : split->tree->members->members[key].code);
+			}
+			ts_name_list_add(&unused, name.data);
 		}
 	if (unused.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%lld weights belong to no target that is split", (long long) unused.n),
 				 errdetail_internal("%s.", ts_name_list_text(&unused))));
+	if (wide != split)
+		pfree(wide);
 	pfree(rows.keys);
 	pfree(rows.weight);
 	pfree(rows.scale);

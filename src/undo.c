@@ -45,6 +45,9 @@
 
 PG_FUNCTION_INFO_V1(target_split_undo_split);
 
+/* So many targets are not joined one by one */
+#define MANY 1000
+
 /* $1 plan_id, $2 split_ids of the parts, $3 the target that the call named */
 #define BELOW \
 	"WITH RECURSIVE below AS (" \
@@ -69,7 +72,7 @@ PG_FUNCTION_INFO_V1(target_split_undo_split);
 	"), kept AS (" \
 	"SELECT i.target_id, i.replaces, i.after_revision FROM in_part i WHERE NOT i.made" \
 	" UNION ALL SELECT k.target_id, NULL, 0 FROM mark k" \
-	" WHERE NOT k.removed AND k.target_id NOT IN (SELECT i.target_id FROM in_part i))"
+	" WHERE NOT k.removed AND NOT EXISTS (SELECT FROM in_part i WHERE i.target_id = k.target_id))"
 
 /* What later changes are compared by; the rest says where a target is */
 #define STATE_OF(row) \
@@ -168,11 +171,15 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	ts_arg_int4(&args, plan_id);
 	ts_arg(&args, INT8ARRAYOID, parts, false);
 	ts_arg_int8(&args, target_id);
-	(void) ts_run("SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id IN ("
-				  BELOW " SELECT m.target_id FROM made m UNION SELECT m.parent_id FROM made m"
-				  " UNION SELECT m.target_id FROM mark m UNION SELECT k.target_id FROM kept k) AND $3 IS NOT NULL"
-				  " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
+	n = ts_run("SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id IN ("
+			   BELOW " SELECT b.target_id FROM below b WHERE b.split_id = ANY ($2)"
+			   " UNION SELECT b.parent_id FROM below b WHERE b.split_id = ANY ($2)"
+			   " UNION SELECT m.target_id FROM mark m) AND $3 IS NOT NULL"
+			   " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
 	SPI_freetuptable(SPI_tuptable);
+	/* the server cannot know how many they are, and takes them for few */
+	if (n > MANY)
+		ts_set_locally("enable_nestloop", "off");
 
 	/* under a snapshot that is younger than the locks */
 	n = ts_run(BELOW ", touched AS ("
@@ -190,7 +197,7 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 			   "SELECT l.target_id, CASE WHEN x.target_id IS NULL THEN 'has been removed'"
 			   " WHEN l.amount <> x.amount THEN pg_catalog.format('was %s and is %s', l.amount, x.amount)"
 			   " WHEN x.locked AND NOT (l.old_row ->> 'locked')::pg_catalog.bool THEN 'has been locked'"
-			   " WHEN " STATE_OF("l.old_row") " <> " STATE_OF("pg_catalog.to_jsonb(x)") " THEN 'has got other bounds, or another place' END AS what"
+			   " WHEN l.old_row IS NOT NULL AND " STATE_OF("l.old_row") " <> " STATE_OF("pg_catalog.to_jsonb(x)") " THEN 'has got other bounds, or another place' END AS what"
 			   " FROM later l LEFT JOIN " TS_SCHEMA ".target x ON x.plan_id = $1 AND x.target_id = l.target_id"
 			   " UNION ALL "
 			   "SELECT m.target_id, pg_catalog.format('has got %s children%s', pg_catalog.count(*),"

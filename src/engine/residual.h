@@ -9,7 +9,7 @@
 #ifndef TS_ENGINE_RESIDUAL_H
 #define TS_ENGINE_RESIDUAL_H
 
-#include "engine/apportion.h"
+#include "engine/bounded.h"
 
 /* Who gets what rounding leaves over, among siblings with a weight above 0 */
 typedef enum ts_residual
@@ -19,12 +19,14 @@ typedef enum ts_residual
 	TS_RESIDUAL_HIGHEST,		/* largest weight, then the first */
 	TS_RESIDUAL_LOWEST,			/* smallest weight, then the first */
 	TS_RESIDUAL_CARRY,			/* each takes over what the one before lost */
-	TS_RESIDUAL_NAMED			/* the one that is marked, else the highest */
+	TS_RESIDUAL_NAMED			/* the first that is marked, else the highest */
 } ts_residual;
 
-extern size_t ts_residual_tree_work(size_t n);
+extern size_t ts_residual_tree_work(size_t n, bool bounded);
 extern ts_status ts_residual_tree(size_t n, const int32_t *parent, ts_int128 *weight,
-								  ts_int128 total, ts_residual residual, const bool *named,
+								  const ts_int128 *lower, const ts_int128 *upper,
+								  ts_int128 total, ts_int128 multiple,
+								  ts_residual residual, const bool *named,
 								  ts_int128 *share, void *work, ts_check check);
 
 #endif							/* TS_ENGINE_RESIDUAL_H */

@@ -525,6 +525,15 @@ DROP TRIGGER slow ON target;
 SELECT n_children FROM target WHERE target_id = 12;
 SELECT count(*) - :revisions AS new FROM revision;
 UPDATE target SET n_children = 0 WHERE target_id = 12;
+-- many rows at once by a caller that wants no joins but nested loops
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET statement_timeout = '30s';
+UPDATE target SET amount = -amount;
+UPDATE target SET amount = -amount;
+RESET statement_timeout;
+RESET enable_mergejoin;
+RESET enable_hashjoin;
 -- many rows at once after many statements of one row
 DO $$
 BEGIN

@@ -217,6 +217,24 @@ SELECT * FROM why(format('resplit_target(%s, amount => 1500)', :q));
 SELECT * FROM moved(format('resplit_target(%s, amount => 1500, quantum => 1)', :q));
 SELECT * FROM plan_check;
 
+-- ------------------------------- weights that follow from the amount: increment
+CREATE TABLE orders (day date, market text, type text, amount numeric);
+INSERT INTO orders SELECT '2023-03-01', m, t, a FROM (VALUES ('East', 'key', 100), ('East', 'small', 60), ('West', 'key', 30), ('West', 'small', 10)) v (m, t, a);
+INSERT INTO orders SELECT DISTINCT '2022-12-31'::date + 365 * n, market, type, 0 FROM orders, generate_series(0, 1) n;
+SELECT count(*) FROM add_source('sales', 'resplit.orders', occurred_on => 'day', amount => 'amount', dimensions => '{"market": "market", "type": "type"}');
+SELECT create_plan('I', period => '[2024-01-01,2025-01-01)') IS NOT NULL AS i;
+SELECT set_target('I', 'sales', amount => 400) AS i \gset
+SELECT count(*) FROM split_target(:i, '{market}', method => 'equal', members => '{"market": ["East", "West"]}');
+SELECT count(*) FROM split_target(:i, '{type}', method => 'increment', members => '{"type": ["key", "small"]}', weights => '{"key": 1, "small": 3}');
+SELECT * FROM shown('I');
+-- each keeps its basis, and has its part of what is more: 300 - 160 and 300 - 40
+SELECT * FROM moved(format('resplit_target(%s, amount => 600)', :i));
+SELECT t.slice, t.amount, o.amount + (p.amount - sum(o.amount) OVER (PARTITION BY o.market)) * CASE o.type WHEN 'key' THEN 1 ELSE 3 END / 4 AS should
+FROM target t JOIN target p ON p.target_id = t.parent_id JOIN orders o ON o.market = t.slice ->> 'market' AND o.type = t.slice ->> 'type' AND o.amount > 0
+WHERE t.level = 'type' AND t.plan_id = (SELECT plan_id FROM plan WHERE family = 'I') ORDER BY o.market, o.type;
+SELECT * FROM resplit_target(:i);
+SELECT * FROM plan_check;
+
 -- ------------------------------------------------------- random, by promise
 -- Random plans with random locks and adjustments, a random re-split: sums are exact (plan_check), what is kept has
 -- its amount, the preview tells the same, a second call changes nothing, and undo brings back every row.
@@ -270,7 +288,8 @@ BEGIN
 		END IF;
 		ASSERT tree_of('R' || i) = before, 'undo';
 	END LOOP;
-	RAISE NOTICE '% re-splits, % refused', n, refused;
+	-- how many are refused depends on the order in which rows are read
+	RAISE NOTICE 'most are not refused: %', n > 100;
 END
 $$;
 

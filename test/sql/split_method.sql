@@ -210,7 +210,8 @@ SELECT slice ->> 'line' AS line, amount FROM preview_split(root_target('Z', 'sal
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 0.015);
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 0);
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 'NaN');
-SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 100, residual => 'last');
+-- other systems' rounding, to hundreds: the last takes what is left over
+SELECT slice ->> 'line' AS line, amount FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'equal', quantum => 100, residual => 'last');
 
 -- ---------------------------------------- who gets what rounding leaves over
 SELECT set_target('Z', 'sales', amount => 100) > 0 AS set;
@@ -241,6 +242,41 @@ WHERE s.n_children = 0;
 SELECT count(*) AS different FROM (
 	SELECT slice, period, amount FROM preview_split(root_target('Z', 'sales'), '{line,region,month}', basis => '[2023-01-01,2024-01-01)', levels => '{"region": {"basis": "[2023-01-01,2024-01-01)"}, "month": {"basis": "[2023-01-01,2024-01-01)"}}') EXCEPT
 	SELECT slice, period, amount FROM preview_split(root_target('Z', 'sales'), '{line,region,month}', basis => '[2023-01-01,2024-01-01)')) d;
+-- weights that differ by a level above: a season for each region, whatever lies between
+CREATE TABLE season AS
+SELECT region, quarter, (CASE region WHEN 'North' THEN ARRAY[4, 3, 2, 1] ELSE ARRAY[1, 1, 1, 7] END)[quarter] AS weight,
+	   make_date(2025, quarter * 3 - 2, 1) AS starts
+FROM (VALUES ('North'), ('South')) r (region), generate_series(1, 4) quarter;
+CREATE VIEW season_by_region AS SELECT region, starts AS quarter, weight FROM season;
+SELECT count(*) AS parts, bool_and(fair(s.amount, b.amount / b.total * w.weight / 10, 100)) AS fair
+FROM preview_split(root_target('Z', 'sales'), '{region,line,quarter}', basis => '[2023-01-01,2024-01-01)', levels => '{"quarter": {"weights_from": "method_test.season_by_region"}}') s
+JOIN (SELECT line, region, sum(amount) AS amount, sum(sum(amount)) OVER () AS total FROM orders WHERE day >= '2023-01-01' GROUP BY 1, 2) b
+	ON b.line = s.slice ->> 'line' AND b.region = s.slice ->> 'region'
+JOIN season w ON w.region = b.region AND w.starts = lower(s.period)
+WHERE s.n_children = 0;
+-- the same as JSON, and as bases of a blend
+SELECT count(*) AS different FROM (
+	SELECT slice, period, amount FROM preview_split(root_target('Z', 'sales'), '{region,quarter}', method => 'equal', levels => '{"quarter": {"weights_from": "method_test.season_by_region"}}') EXCEPT
+	SELECT slice, period, amount FROM preview_split(root_target('Z', 'sales'), '{region,quarter}', method => 'equal', levels => (SELECT jsonb_build_object('quarter', jsonb_build_object('weights', jsonb_object_agg(region, w)))
+		FROM (SELECT region, jsonb_object_agg(starts, weight) AS w FROM season GROUP BY 1) x))) d;
+SELECT slice ->> 'region' AS region, period, amount FROM preview_split(root_target('Z', 'sales'), '{region,quarter}', method => 'equal',
+	levels => '{"quarter": {"bases": [{"weights_from": "method_test.season_by_region"}, {"method": "equal"}]}}') WHERE level = 'quarter';
+-- lines that differ by quarter; a level that is not named is for all
+CREATE VIEW mix AS SELECT l.line, q.quarter, q.n * l.n AS weight FROM (VALUES ('Bikes', 1), ('Parts', 3)) l (line, n), LATERAL (SELECT make_date(2025, n * 3 - 2, 1) AS quarter, CASE WHEN l.line = 'Bikes' THEN n ELSE 1 END AS n FROM generate_series(1, 4) n) q;
+SELECT level, slice, period, amount FROM preview_split(root_target('Z', 'sales'), '{quarter,region,line}', method => 'equal', levels => '{"line": {"weights_from": "method_test.mix"}}') WHERE level = 'line' AND slice ->> 'region' = 'North';
+-- percentages are whole for each
+SELECT level, slice, amount FROM preview_split(root_target('Z', 'sales'), '{region,line}', method => 'equal', levels => '{"line": {"method": "percent", "weights": {"North": {"Bikes": 100}, "South": {"Bikes": 30, "Parts": 70}}}}');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{region,line}', method => 'equal', levels => '{"line": {"method": "percent", "weights": {"North": {"Bikes": 100}, "South": {"Bikes": 30, "Parts": 60}}}}');
+-- nested weights without levels
+SELECT level, slice, amount FROM preview_split(root_target('Z', 'sales'), '{region,line}', method => 'weights', weights => '{"North": {"Bikes": 1, "Parts": 2}, "South": {"Bikes": 3, "Parts": 4, "Shoes": null}}');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{region,line}', method => 'equal', levels => '{"line": {"weights": {"North": {"Bikes": 1}}}}');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{region,line}', method => 'equal', levels => '{"line": {"weights": {"North": {"Bikes": 1}, "South": {"Bikes": 1}, "East": {"Bikes": 1}}}}');
+CREATE VIEW line_by_region AS SELECT * FROM (VALUES ('North', 'Bikes', 1), ('South', 'Bikes', 1)) v (region, line, weight);
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{region,line}', levels => '{"region": {"weights": {"North": 1}}, "line": {"weights_from": "method_test.line_by_region"}}');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{region,line}', method => 'equal', levels => '{"line": {"weights": {"North": {"Bikes": 1}, "South": 5}}}');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{region,line}', method => 'equal', levels => '{"line": {"weights": {"Z": {"North": {"Bikes": 1}}}}}');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{region,line}', method => 'weights', weights => '{"Bikes": 1}');
+SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', method => 'weights', weights => '[1]');
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', levels => '{"month": {}}');
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', levels => '[]');
 SELECT * FROM preview_split(root_target('Z', 'sales'), '{line}', levels => '{"line": {"method": "amounts", "weights": {"Bikes": 1}}}');

@@ -80,6 +80,74 @@ SELECT * FROM split_target(root_target('P', 'sales'), '{market}', on_missing => 
 SELECT slice, amount, weight, fallback FROM preview_split(root_target('P', 'sales'), '{market}', on_missing => 'zero', on_negative => 'zero');
 SELECT slice, weight, fallback FROM preview_split(root_target('P', 'sales'), '{market}', on_missing => 'zero', on_negative => 'absolute');
 SELECT slice, period, weight, fallback FROM preview_split(root_target('P', 'sales'), '{market,quarter}', on_missing => 'zero', on_negative => 'absolute') WHERE slice = '{"market": "South"}';
+-- spread: the year of South stays -20, which the other markets give
+SELECT slice, amount, weight, fallback FROM preview_split(root_target('P', 'sales'), '{market}', on_missing => 'zero', on_negative => 'spread');
+SELECT market, net, GREATEST(net, 0) * sum(net) OVER () / sum(GREATEST(net, 0)) OVER () AS weight_by_hand
+FROM (SELECT market, sum(amount) AS net FROM orders GROUP BY 1) x ORDER BY 1;
+-- a market with one bad quarter keeps its net
+INSERT INTO orders VALUES ('2023-02-01', 'South', 'Ann', 60);
+SELECT level, period, weight, fallback FROM preview_split(root_target('P', 'sales'), '{market,quarter}', on_missing => 'zero', on_negative => 'spread') WHERE slice = '{"market": "South"}';
+SELECT level, period, weight, fallback FROM preview_split(root_target('P', 'sales'), '{market,quarter}', on_missing => 'zero', on_negative => 'zero') WHERE slice = '{"market": "South"}' AND level = 'market';
+-- equal: as much as another part has on average; parent: the profile above
+SELECT level, period, weight, fallback FROM preview_split(root_target('P', 'sales'), '{quarter}', method => 'weights', weights => '{"2024-01-01": 10, "2024-04-01": 30, "2024-07-01": -5, "2024-10-01": 5}', on_negative => 'equal');
+SELECT (10 + 30 + 5) / 3.0 AS by_hand;
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{market}', on_missing => 'zero');
+SELECT slice, period, weight, fallback FROM preview_split(root_target('P', 'sales'), '{quarter}', on_missing => 'zero', on_negative => 'parent') WHERE slice = '{"market": "South"}';
+-- 60 in the quarters that are known, times what the profile has in the third by what it has in those
+SELECT 60 * sum(amount) FILTER (WHERE quarter = 3) / sum(amount) FILTER (WHERE quarter <> 3) AS by_hand
+FROM (SELECT extract(quarter FROM day) AS quarter, amount FROM orders WHERE NOT (market = 'South' AND extract(quarter FROM day) = 3)) x;
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{quarter}', on_missing => 'zero', on_negative => 'spread', on_zero => 'equal');
+SELECT by_levels, arguments ->> 'on_negative' AS on_negative, fallbacks FROM split_log WHERE in_force ORDER BY split_id;
+SELECT step, level, weight, fallback, split_call LIKE '%on_negative => ''spread''%' AS in_call FROM explain_target(plan => 'P', metric => 'sales', slice => '{"market": "South"}', period => '[2024-07-01,2024-10-01)');
+SELECT * FROM plan_check;
+SELECT unsplit_target(root_target('P', 'sales')) AS removed;
+-- nobody to give it; a target of 0 asks nobody
+DELETE FROM orders WHERE market = 'South' AND day = '2023-02-01';
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{market}', on_missing => 'zero', on_negative => 'absolute');
+SELECT * FROM preview_split(root_target('P', 'sales'), '{quarter}', on_missing => 'zero', on_negative => 'spread');
+SELECT unsplit_target(root_target('P', 'sales')) AS removed;
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{market}', on_missing => 'zero', on_negative => 'zero');
+SELECT slice, period, amount, fallback FROM preview_split(root_target('P', 'sales'), '{quarter}', on_missing => 'zero', on_negative => 'spread') WHERE slice = '{"market": "South"}';
+SELECT unsplit_target(root_target('P', 'sales')) AS removed;
+-- nobody beside it to be like
+SELECT * FROM preview_split(root_target('P', 'sales'), '{market}', method => 'weights', weights => '{"East": -1, "West": 2}', on_negative => 'parent');
+SELECT * FROM preview_split(root_target('P', 'sales'), '{market}', on_negative => 'nothing');
+-- Random weights on three levels against plain SQL: each node has its part of the
+-- node above by what is above zero among its siblings; weights of whole groups are exact.
+CREATE TABLE random_weights (market text, seller text, quarter date, weight numeric);
+CREATE FUNCTION spread(seed int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	total numeric;
+	wrong bigint;
+BEGIN
+	DELETE FROM random_weights;
+	INSERT INTO random_weights
+	SELECT m.market, s.seller, q.quarter, abs(hashtext(m.market || s.seller || q.quarter || seed)) % 100 - seed % 60
+	FROM (VALUES ('East'), ('West'), ('South')) m (market), (VALUES ('Ann'), ('Bob')) s (seller), generate_series('2024-01-01'::timestamp, '2024-12-01', '3 months') q (quarter);
+	SELECT sum(weight) INTO total FROM random_weights;
+	WITH m AS (
+		SELECT *, total * GREATEST(n, 0) / sum(GREATEST(n, 0)) OVER () AS part FROM (SELECT market, sum(weight) AS n FROM random_weights GROUP BY 1) x
+	), s AS (
+		SELECT x.*, COALESCE(m.part * GREATEST(x.n, 0) / NULLIF(sum(GREATEST(x.n, 0)) OVER (PARTITION BY market), 0), 0) AS part
+		FROM (SELECT market, seller, sum(weight) AS n FROM random_weights GROUP BY 1, 2) x JOIN m USING (market)
+	), q AS (
+		SELECT x.*, COALESCE(s.part * GREATEST(x.weight, 0) / NULLIF(sum(GREATEST(x.weight, 0)) OVER (PARTITION BY market, seller), 0), 0) AS part
+		FROM random_weights x JOIN s USING (market, seller)
+	), hand AS (
+		SELECT market, NULL AS seller, NULL::date AS quarter, part, n FROM m UNION ALL SELECT market, seller, NULL, part, n FROM s UNION ALL SELECT market, seller, quarter, part, weight FROM q
+	), made AS (
+		SELECT slice ->> 'market' AS market, slice ->> 'seller' AS seller, CASE level WHEN 'quarter' THEN lower(period) END AS quarter, * FROM preview_split(root_target('P', 'sales'), '{market,seller,quarter}', method => 'weights', weights_from => 'random_weights', on_negative => 'spread')
+	)
+	SELECT count(*) INTO wrong
+	FROM hand h FULL JOIN made p ON p.market = h.market AND p.seller IS NOT DISTINCT FROM h.seller AND p.quarter IS NOT DISTINCT FROM h.quarter
+	WHERE p.weight IS NULL OR h.part IS NULL OR abs(p.weight - h.part) > 0.00001 OR abs(p.amount - 1000.01 * h.part / total) > 0.011
+	   OR (h.part = h.n AND p.weight <> h.n) OR (h.quarter IS NOT NULL AND (p.fallback IS NULL) <> (abs(p.weight - h.n) = 0))
+	   OR (h.n < 0 AND h.quarter IS NOT NULL AND p.fallback IS DISTINCT FROM 'negative: spread');
+	RETURN CASE WHEN wrong > 0 THEN 'wrong ' || seed WHEN total > 0 THEN 'right' ELSE 'not refused' END;
+EXCEPTION WHEN data_exception THEN
+	RETURN CASE WHEN total > 0 THEN 'wrongly refused' ELSE 'impossible' END;
+END $$;
+SELECT result, count(*) > 20 AS many FROM (SELECT spread(seed) AS result FROM generate_series(1, 300) seed) r GROUP BY 1 ORDER BY 1;
 DELETE FROM orders WHERE market = 'South';
 
 -- --------------------------------------------------------------- incomplete

@@ -24,7 +24,7 @@ SQL
 
 # ---------------------------------------------------------------- EXECUTE
 my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source adjust_target assign create_flat_view
-	create_plan evaluate_plan import_members import_targets lock_target merge_member move_member over_assign rename_member retire_member
+	create_plan evaluate_plan import_members import_targets lock_target merge_member move_member over_assign rename_member resplit_target retire_member
 	set_target split_target target_guard undo_split unlock_target unsplit_target);
 is(sql($database, <<'SQL'), $writers, 'functions that write are not for everybody, all others are');
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname COLLATE "C") FROM pg_proc p
@@ -35,7 +35,7 @@ SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'target_split':
 SQL
 is(sql($database, <<'SQL'), '', 'a volatile function is a writer, or the preview that gives the writer\'s rows');
 SELECT p.proname FROM pg_proc p
-WHERE p.pronamespace = 'target_split'::regnamespace AND p.provolatile = 'v' AND p.proname <> 'preview_split'
+WHERE p.pronamespace = 'target_split'::regnamespace AND p.provolatile = 'v' AND p.proname NOT IN ('preview_split', 'preview_resplit')
   AND has_function_privilege('ts_nobody', p.oid, 'EXECUTE')
 SQL
 sql_fails('a role without rights does not get in', qr/42501: permission denied for schema target_split/, $database,
@@ -65,6 +65,8 @@ SELECT count(*) FROM split_target(root_target('FY2024', 'sales'), '{quarter,mont
 SELECT count(*) FROM lock_target(plan => 'FY2024', metric => 'sales', slice => '{"product_line": "line B"}', reason => 'closed');
 SELECT count(*) FROM preview_adjust(plan => 'FY2024', metric => 'sales', slice => '{"market": "East"}', period => '[2024-04-01,2024-07-01)', growth => 0.02, absorb => 'root', carried_by => '{"product_line": "line A"}');
 SELECT count(*) FROM adjust_target(root_target('FY2024', 'sales'), growth => 0.02, absorb => 'root', reason => 'more');
+SELECT count(*) FROM preview_resplit(root_target('FY2024', 'sales'), amount => round((SELECT amount FROM target WHERE depth = 0) * 1.1));
+SELECT count(*) FROM resplit_target(root_target('FY2024', 'sales'), amount => round((SELECT amount FROM target WHERE depth = 0) * 1.1), reason => 'much more');
 SELECT count(*) FROM unlock_target(plan => 'FY2024', metric => 'sales');
 SELECT count(*) FROM over_assign(plan => 'FY2024', metric => 'sales', slice => '{"product_line": "line A"}', factor => 0.05);
 SELECT unsplit_target(find_target('FY2024', 'sales', '{"product_line": "line A", "market": "East"}'));

@@ -1,0 +1,122 @@
+/*-------------------------------------------------------------------------
+ *
+ * split_record.c
+ *	  The arguments of a call of split_target, to its row in "split" and back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/varlena.h"
+
+#include "query.h"
+#include "split.h"
+#include "target_split.h"
+
+/* All arguments but the first three and the basis, as JSON, for the record */
+Datum
+ts_split_arguments(const NullableDatum *given)
+{
+	static const Oid types[TS_SPLIT_N_ARGUMENTS] = {
+		[TS_SPLIT_WEIGHTS] = JSONBOID,[TS_SPLIT_WEIGHTS_FROM] = REGCLASSOID,
+		[TS_SPLIT_MEMBERS] = JSONBOID,[TS_SPLIT_REST] = TEXTOID,
+		[TS_SPLIT_ON_MISSING] = TEXTOID,[TS_SPLIT_ON_ZERO] = TEXTOID,
+		[TS_SPLIT_ON_NEGATIVE] = TEXTOID,[TS_SPLIT_ON_UNASSIGNED] = TEXTOID,
+		[TS_SPLIT_ON_INCOMPLETE] = TEXTOID,[TS_SPLIT_BASES] = JSONBOID,
+		[TS_SPLIT_PROFILE] = JSONBOID,[TS_SPLIT_QUANTUM] = NUMERICOID,
+		[TS_SPLIT_RESIDUAL] = TEXTOID,[TS_SPLIT_LEVELS] = JSONBOID,
+		[TS_SPLIT_BOUNDS] = JSONBOID,[TS_SPLIT_BOUNDS_FROM] = REGCLASSOID,
+	};
+	ts_args		args = {0};
+
+	for (int i = TS_SPLIT_WEIGHTS; i < TS_SPLIT_N_ARGUMENTS; i++)
+		ts_arg(&args, types[i], given[i].value, given[i].isnull);
+	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
+		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
+		   "'on_negative', NULLIF($7, 'error'), 'on_unassigned', NULLIF($8, 'error'),"
+		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11,"
+		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14,"
+		   "'bounds', $15, 'bounds_from', $16::text))", &args, true);
+	return ts_datum(0, 1);
+}
+
+/*
+ * Reads what "split" has of a call, 0 for none, as arguments of split_target.
+ * origin: the target that it, or the first call that it replaces, named.  False
+ * if it cannot be made again: amounts were given, or nothing was split.
+ */
+bool
+ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, int64 *origin, MemoryContext context)
+{
+	const ts_split_method *method;
+	ts_args		args = {0};
+
+	for (int i = 0; i < TS_SPLIT_N_ARGUMENTS; i++)
+		given[i].isnull = true;
+	*origin = 0;
+	if (split_id == 0)
+		return false;
+	ts_arg_int4(&args, plan_id);
+	ts_arg_int8(&args, split_id);
+	if (ts_run("WITH RECURSIVE origin AS ("
+			   "SELECT s.target_id, s.replaces FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = $2"
+			   " UNION ALL "
+			   "SELECT s.target_id, s.replaces FROM origin o"
+			   " JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND s.split_id = o.replaces)"
+			   " SELECT (SELECT o.target_id FROM origin o WHERE o.replaces IS NULL), s.by_levels, s.method, s.basis, a -> 'weights', a ->> 'weights_from',"
+			   " a -> 'members', a ->> 'rest', COALESCE(a ->> 'on_missing', 'error'),"
+			   " COALESCE(a ->> 'on_zero', 'error'), COALESCE(a ->> 'on_negative', 'error'),"
+			   " COALESCE(a ->> 'on_unassigned', 'error'), COALESCE(a ->> 'on_incomplete', 'error'),"
+			   " a -> 'bases', a -> 'profile', (a ->> 'quantum')::pg_catalog.numeric,"
+			   " COALESCE(a ->> 'residual', 'largest'), a -> 'levels', a -> 'bounds', a ->> 'bounds_from'"
+			   " FROM " TS_SCHEMA ".split s, LATERAL (SELECT s.arguments AS a) x"
+			   " WHERE s.plan_id = $1 AND s.split_id = $2", &args, false) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("split %lld is not recorded", (long long) split_id),
+				 errhint("SELECT * FROM target_split.plan_check;")));
+	*origin = ts_int8(0, 1);
+	for (int i = TS_SPLIT_TARGET_ID; i < TS_SPLIT_N_ARGUMENTS; i++)
+	{
+		given[i].isnull = ts_isnull(0, i + 1);
+		if (!given[i].isnull)
+			given[i].value = ts_datum_copy(0, i + 1, context);
+	}
+	method = ts_split_method_find(text_to_cstring(DatumGetTextPP(given[TS_SPLIT_METHOD].value)));
+	return method && !method->gives_amounts;
+}
+
+/*
+ * Relations are recorded by their names: puts their oids in place, but for
+ * those that "instead" has
+ */
+void
+ts_record_find_relations(int64 split_id, NullableDatum *given, const NullableDatum *instead)
+{
+	static const int arguments[] = {TS_SPLIT_WEIGHTS_FROM, TS_SPLIT_BOUNDS_FROM};
+
+	for (int i = 0; i < (int) lengthof(arguments); i++)
+	{
+		NullableDatum *arg = &given[arguments[i]];
+		Oid			oid;
+
+		if (arg->isnull || (instead && !instead[arguments[i]].isnull))
+			continue;
+		oid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(DatumGetTextPP(arg->value))), NoLock, true);
+		if (!OidIsValid(oid))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("relation %s, which split %lld reads, does not exist",
+							TextDatumGetCString(arg->value), (long long) split_id),
+					 errhint("Name another one: by => %s, %s => 'RELATION'",
+							 quote_literal_cstr(OidOutputFunctionCall(F_ARRAY_OUT, given[TS_SPLIT_BY].value)),
+							 arguments[i] == TS_SPLIT_WEIGHTS_FROM ? "weights_from" : "bounds_from")));
+		arg->value = ObjectIdGetDatum(oid);
+	}
+}
