@@ -312,7 +312,7 @@ frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
 
 			if (candidate->is_rest && !(axis->caught && axis->caught[m - axis->first]))
 				continue;
-			if (candidate->valid_from >= upto || candidate->valid_upto <= from)
+			if (!ts_members_open(members, m, up, from, upto))
 				continue;
 			keys[axis_no] = m;
 			if (split->active_slices &&
@@ -339,6 +339,7 @@ ts_split_frame(ts_split *split)
 
 		ts_tree_node_members(split->tree, split->leaves[leaf], member);
 		frame_axis(split, leaf, 0, keys, member, node->from, node->upto);
+		ts_split_close_cells(split, leaf, before, member);
 		if (split->cells.n == before)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

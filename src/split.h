@@ -41,6 +41,13 @@ typedef enum ts_fallback
 
 extern const char *const ts_fallback_names[];
 
+/* Days, upto exclusive; unbounded: DATEVAL_NOBEGIN, DATEVAL_NOEND */
+typedef struct ts_days
+{
+	DateADT		from;
+	DateADT		upto;
+} ts_days;
+
 /* What a cell of method increment is made of; kept where bounds are to hold */
 typedef struct ts_increase
 {
@@ -350,6 +357,10 @@ extern void ts_settle_amounts(ts_split *split);
 
 /* for methods */
 extern void ts_split_frame(ts_split *split);
+extern ts_days ts_split_leaf_days(const ts_split *split, int32 leaf);
+extern bool ts_split_moves_within(const ts_split *split);
+extern int32 ts_split_above(const ts_split *split, int axis_no, const int32 *keys, const int32 *leaf_member);
+extern void ts_split_close_cells(ts_split *split, int32 leaf, int64 first, const int32 *leaf_member);
 extern bool ts_split_active_slice(const ts_split *split, int32 leaf, const int32 *keys,
 								  int last_axis, HASHACTION action);
 extern int	ts_cell_compare(const ts_split *split, const ts_cells *a, int64 x,
