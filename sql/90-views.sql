@@ -221,15 +221,15 @@ WITH RECURSIVE node AS (
 ), above AS (
 	-- members and those above them, with the days on which that holds; one
 	-- that another was merged into is below the other's parent as well
-	(SELECT mp.member_id, mp.parent_id AS ancestor_id, mp.valid
-	 FROM @extschema@.member_parent mp
+	(SELECT mp.member_id, mp.parent_id AS ancestor_id, mp.days AS valid
+	 FROM @extschema@.member_above mp
 	 UNION
 	 SELECT ma.member_id, ma.parent_id, ma.valid
 	 FROM @extschema@.member_alias ma WHERE ma.parent_id IS NOT NULL)
 	UNION
-	SELECT a.member_id, mp.parent_id, a.valid * mp.valid
+	SELECT a.member_id, mp.parent_id, a.valid * mp.days
 	FROM above a
-	JOIN @extschema@.member_parent mp ON mp.member_id = a.ancestor_id AND mp.valid && a.valid
+	JOIN @extschema@.member_above mp ON mp.member_id = a.ancestor_id AND mp.days && a.valid
 ), changed AS (
 	-- splits of which a target was changed, moved, merged or deleted since
 	SELECT t.plan_id, t.split_id

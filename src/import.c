@@ -116,6 +116,7 @@ enum
 	CHANGE_AMOUNT,
 	CHANGE_SLICE,
 	CHANGE_FALLBACK,
+	CHANGE_BY_HAND,
 	CHANGE_COLUMNS
 };
 
@@ -1598,6 +1599,9 @@ write_changes(ts_import *im, Tuplestorestate *store, TupleDesc desc, int64 *n_up
 		}
 		values[CHANGE_IS_NEW] = BoolGetDatum(is_new);
 		nulls[CHANGE_IS_NEW] = false;
+		/* a number of the sheet's is somebody's decision, as in adjust_target */
+		values[CHANGE_BY_HAND] = BoolGetDatum(node->named && !node->kept);
+		nulls[CHANGE_BY_HAND] = false;
 		values[CHANGE_AMOUNT] = amount_of(im, im->proposal ? node->up : node->after);
 		nulls[CHANGE_AMOUNT] = false;
 		tuplestore_putvalues(store, desc, values, nulls);
@@ -1625,11 +1629,13 @@ change_desc(void)
 	TupleDescInitEntry(desc, CHANGE_AMOUNT + 1, "amount", NUMERICOID, -1, 0);
 	TupleDescInitEntry(desc, CHANGE_SLICE + 1, "slice", JSONBOID, -1, 0);
 	TupleDescInitEntry(desc, CHANGE_FALLBACK + 1, "fallback", TEXTOID, -1, 0);
+	TupleDescInitEntry(desc, CHANGE_BY_HAND + 1, "by_hand", BOOLOID, -1, 0);
 	return desc;
 }
 
 #define UPDATE_CHANGED \
-	"UPDATE target_split.target AS t SET amount = c.amount FROM import_change AS c" \
+	"UPDATE target_split.target AS t SET amount = c.amount, adjusted = t.adjusted OR c.by_hand" \
+	" FROM import_change AS c" \
 	" WHERE t.plan_id = $1 AND t.target_id = c.target_id AND NOT c.is_new"
 #define INSERT_NEW \
 	"INSERT INTO target_split.target (target_id, parent_id, split_id, member_id, lineage_id," \
