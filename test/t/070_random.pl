@@ -44,6 +44,7 @@ my @known = (
 	[ qr/^unexpected error XX000 in: .*bounds => .*could not be rounded: status 8/, 'split_target with bounds of an amount of 0 by weights of 0' ],
 	[ qr/^plan_check\|\d+\|(?:siblings: target \d+ has children of level|slice: target \d+ has slice|period: target \d+ (?:is for|starts on))/, 'resplit_target beside parts that it did not make, or below the target that its split started from', qr/resplit_target.*\[00000/ ],
 	[ qr/^deadlock of single calls: .*(?:split_target|merge_member|rename_member)/, 'split_target or resplit_target, which lock targets before members, with a change of members', qr/(?:merge|rename)_member/ ],
+	[ qr/^deadlock of single calls/, 'unsplit_target, which deletes in no order, with a call that locks in the order of ids', qr/unsplit_target\(\d+\);  \[(?:00000|40P01), (?:[5-9]\d|\d{3,}) ms\]/ ],
 );
 
 # ------------------------------------------------------------ random numbers
