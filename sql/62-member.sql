@@ -28,6 +28,42 @@ COMMENT ON COLUMN @extschema@.member_alias.member_id IS 'The member that is mean
 COMMENT ON COLUMN @extschema@.member_alias.valid IS 'Days of the facts for which it holds; on other days the code may be a member of its own';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.member_alias', '');
 
+CREATE INDEX member_parent_member_idx ON @extschema@.member_parent (member_id);
+
+CREATE VIEW @extschema@.member_above WITH (security_invoker = true) AS
+SELECT mp.member_id, COALESCE(later.parent_id, mp.parent_id) AS parent_id, mp.valid AS days
+FROM @extschema@.member_parent mp
+LEFT JOIN LATERAL (
+	SELECT n.parent_id FROM @extschema@.member_parent n
+	WHERE n.member_id = mp.member_id AND n.valid >> mp.valid
+	  AND NOT EXISTS (SELECT FROM @extschema@.member_parent k
+					  WHERE k.member_id = mp.member_id AND k.valid >> mp.valid AND NOT k.valid >> n.valid AND k.history = 'stays')
+	ORDER BY n.valid DESC LIMIT 1) later ON mp.valid <> '(,)';
+COMMENT ON VIEW @extschema@.member_above IS 'Parents of members on days, as facts and targets have them: where a member moved and its history followed, the later parent on the days before as well';
+COMMENT ON COLUMN @extschema@.member_above.member_id IS 'The member';
+COMMENT ON COLUMN @extschema@.member_above.parent_id IS 'The member one level up';
+COMMENT ON COLUMN @extschema@.member_above.days IS 'Days on which it is';
+
+CREATE VIEW @extschema@.moved_path WITH (security_invoker = true) AS
+WITH RECURSIVE way AS (
+	SELECT m.member_id, m.member_id AS at_id, m.depth, ARRAY[m.code] AS path, '(,)'::daterange AS days
+	FROM @extschema@.member m
+	JOIN (SELECT DISTINCT x.dimension_id, x.depth, x.path
+		  FROM @extschema@.member_parent mp JOIN @extschema@.member x ON x.member_id = mp.member_id
+		  WHERE mp.valid <> '(,)') moved ON moved.dimension_id = m.dimension_id AND moved.path = m.path[1:moved.depth]
+	GROUP BY m.member_id
+	UNION ALL
+	SELECT w.member_id, u.member_id, u.depth, u.code || w.path, w.days * a.days
+	FROM way w
+	JOIN @extschema@.member_above a ON a.member_id = w.at_id AND a.days && w.days
+	JOIN @extschema@.member u ON u.member_id = a.parent_id
+)
+SELECT w.member_id, w.path, w.days FROM way w WHERE w.depth = 1;
+COMMENT ON VIEW @extschema@.moved_path IS 'Codes from the top level down, on days, of the members that moved and of those below them';
+COMMENT ON COLUMN @extschema@.moved_path.member_id IS 'The member';
+COMMENT ON COLUMN @extschema@.moved_path.path IS 'Codes from the top level down to it';
+COMMENT ON COLUMN @extschema@.moved_path.days IS 'Days on which that is its path';
+
 CREATE TYPE @extschema@.member_change AS (
 	change		text,
 	plan		text,
@@ -41,14 +77,14 @@ CREATE TYPE @extschema@.member_change AS (
 	note		text
 );
 COMMENT ON TYPE @extschema@.member_change IS 'What a change of a member changed, or left to be looked at';
-COMMENT ON COLUMN @extschema@.member_change.change IS 'What: member renamed, merged, moved or retired; target renamed, moved, enlarged (by one that was merged into it) or merged; target contradicts (the tree of members) or outlives (its member), both as they were; rule changed or dropped';
+COMMENT ON COLUMN @extschema@.member_change.change IS 'What: member renamed, merged, moved or retired; target renamed, moved, enlarged (by one that was merged into it) or merged; proposals added up (for an enlarged target); target contradicts (the tree of members) or outlives (its member), both as they were; rule changed or dropped';
 COMMENT ON COLUMN @extschema@.member_change.plan IS 'Plan as calls name it; NULL for members';
 COMMENT ON COLUMN @extschema@.member_change.metric IS 'Metric; NULL for members and rules';
 COMMENT ON COLUMN @extschema@.member_change.target_id IS 'Target; NULL for members and rules';
 COMMENT ON COLUMN @extschema@.member_change.period IS 'Days the target is for';
 COMMENT ON COLUMN @extschema@.member_change.slice_before IS 'Slice of the member, target or rule before';
 COMMENT ON COLUMN @extschema@.member_change.slice_after IS 'The same afterwards; NULL if it is gone';
-COMMENT ON COLUMN @extschema@.member_change.amount_before IS 'Amount of the target before, in the metric''s unit';
+COMMENT ON COLUMN @extschema@.member_change.amount_before IS 'Amount of the target, or latest proposal for it, before, in the metric''s unit; NULL for none';
 COMMENT ON COLUMN @extschema@.member_change.amount_after IS 'The same afterwards; NULL if it is gone';
 COMMENT ON COLUMN @extschema@.member_change.note IS 'Of a rule its role and person, of a merged target the one that has its amount now';
 

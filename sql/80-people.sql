@@ -15,7 +15,7 @@ COMMENT ON FUNCTION @extschema@.assign(text, jsonb, text, text, date, date) IS
 'Makes a person responsible (R), accountable (A), consulted (C) or informed (I) for a slice of a plan, days inclusive; the most specific rule wins, of equally specific ones the one assigned last; returns the rule''s key';
 
 -- Which rules hold for a slice: those whose every member is the slice's own or
--- above it.  The members above a slice are few and found by keys; a rule then
+-- above it, on the days on which it is.  The members above a slice are few and found by keys; a rule then
 -- holds if its parts are among them.  So the owner of one target costs little,
 -- and of many targets of one slice hardly more: the server remembers the rules
 -- of a slice for as long as a query runs.
@@ -48,22 +48,32 @@ CREATE FUNCTION @extschema@.slice_rules(plan_id integer, slice jsonb)
 RETURNS SETOF @extschema@.slice_rule
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 4
 BEGIN ATOMIC
-	WITH part AS (
-		SELECT d.name AS dimension, d.persons, up.slice_value, up.depth, up.person_id, up.member_id, up.valid,
-			   up.depth = mb.depth AS own,
-			   pg_catalog.jsonb_build_object(d.name, up.slice_value)::text AS term
+	WITH RECURSIVE way AS (
+		-- the members of the slice and those above them, with the days on which they are
+		SELECT d.name AS dimension, d.persons, mb.member_id, mb.slice_value, mb.depth, mb.person_id, mb.valid,
+			   true AS own, '(,)'::daterange AS days
 		FROM pg_catalog.jsonb_each(slice_rules.slice) e
 		JOIN @extschema@.dimension d ON d.name = e.key
 		JOIN @extschema@.member mb ON mb.dimension_id = d.dimension_id AND mb.slice_value = e.value
-		CROSS JOIN LATERAL pg_catalog.unnest(mb.path) WITH ORDINALITY step (code, depth)
-		JOIN @extschema@.member up ON up.dimension_id = mb.dimension_id AND up.path = mb.path[1:step.depth]
+		UNION ALL
+		SELECT w.dimension, w.persons, up.member_id, up.slice_value, up.depth, up.person_id, up.valid, false, w.days * a.days
+		FROM way w
+		JOIN @extschema@.member_above a ON a.member_id = w.member_id AND a.days && w.days
+		JOIN @extschema@.member up ON up.member_id = a.parent_id
+	), part AS (
+		SELECT w.dimension, w.persons, w.slice_value, w.depth, w.person_id, w.member_id, w.valid, w.own,
+			   pg_catalog.jsonb_build_object(w.dimension, w.slice_value)::text AS term, pg_catalog.range_agg(w.days) AS days
+		FROM way w
+		GROUP BY w.dimension, w.persons, w.slice_value, w.depth, w.person_id, w.member_id, w.valid, w.own
 	)
-	SELECT r.role, (SELECT pe.name FROM @extschema@.person pe WHERE pe.person_id = r.person_id), r.slice, r.valid,
+	SELECT r.role, (SELECT pe.name FROM @extschema@.person pe WHERE pe.person_id = r.person_id), r.slice, held.valid,
 		   -- a rule that names the person's own member beats the member
 		   CASE WHEN named.persons THEN 2 ELSE 0 END, pg_catalog.cardinality(r.terms), COALESCE(named.n_levels, 0), r.responsibility_id
 	FROM @extschema@.responsibility r
-	CROSS JOIN LATERAL (SELECT pg_catalog.bool_or(p.persons) AS persons, pg_catalog.sum(p.depth)::integer AS n_levels
+	CROSS JOIN LATERAL (SELECT pg_catalog.bool_or(p.persons) AS persons, pg_catalog.sum(p.depth)::integer AS n_levels,
+							   COALESCE(pg_catalog.range_intersect_agg(p.days), '{(,)}') AS days
 						FROM part p WHERE p.term = ANY (r.terms)) named
+	CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.datemultirange(r.valid) * named.days) held (valid)
 	WHERE r.plan_id = slice_rules.plan_id
 	  AND COALESCE(r.terms[1], '') = ANY (ARRAY(SELECT p.term FROM part p UNION ALL VALUES ('')))
 	  AND r.terms <@ ARRAY(SELECT p.term FROM part p)
@@ -143,7 +153,7 @@ COMMENT ON COLUMN @extschema@.responsibility_matrix.amount IS 'The target, in th
 COMMENT ON COLUMN @extschema@.responsibility_matrix.role IS 'R responsible, A accountable (the owner), C consulted, I informed';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.person IS 'Person';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.rule_slice IS 'Slice of the rule, or the person''s own member';
-COMMENT ON COLUMN @extschema@.responsibility_matrix.from_day IS 'First day of the rule; NULL: always';
-COMMENT ON COLUMN @extschema@.responsibility_matrix.to_day IS 'Last day of the rule, inclusive; NULL: always';
+COMMENT ON COLUMN @extschema@.responsibility_matrix.from_day IS 'First day on which the rule holds for it, where a member moves from when it is below the rule''s; NULL: always';
+COMMENT ON COLUMN @extschema@.responsibility_matrix.to_day IS 'Last day on which it does, inclusive; NULL: always';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.on_day IS 'Day that is shown: today, or the nearest day of the target''s period';
 COMMENT ON COLUMN @extschema@.responsibility_matrix.tied_with IS 'Persons of rules that are as specific and were assigned earlier, so that they do not hold; NULL: none';

@@ -188,7 +188,7 @@ COMMENT ON COLUMN @extschema@.split_log.basis_start IS 'First day of the basis';
 COMMENT ON COLUMN @extschema@.split_log.basis_end IS 'Last day of the basis, inclusive';
 COMMENT ON COLUMN @extschema@.split_log.arguments IS 'All other arguments of the call';
 COMMENT ON COLUMN @extschema@.split_log.fallbacks IS 'Fallbacks taken, each with the number of targets (for unassigned: of facts)';
-COMMENT ON COLUMN @extschema@.split_log.findings IS 'What the method found out: factors and errors of shrunk, for at most 20 targets';
+COMMENT ON COLUMN @extschema@.split_log.findings IS 'What the method found out: factors and errors of shrunk, for at most 20 targets; whose history was shared because they had moved, for at most 20 members';
 COMMENT ON COLUMN @extschema@.split_log.n_split IS 'Number of targets that were split';
 COMMENT ON COLUMN @extschema@.split_log.n_created IS 'Number of targets that were made';
 COMMENT ON COLUMN @extschema@.split_log.in_force IS 'Does a target of it still exist?';
@@ -291,8 +291,8 @@ WITH RECURSIVE node AS (
 	SELECT n.plan_id, n.metric_id, n.target_id, 'member', pg_catalog.format('is for member %s, which does not exist', n.member_id)
 	FROM node n WHERE n.member_id <> 0 AND n.found_member IS NULL
 	UNION ALL
-	-- A split takes the tree of members of its target's first day, which is one from the plan's to the
-	-- target's own
+	-- A split takes the tree of members of its target's days, which are from the plan's first day to the
+	-- target's own last
 	SELECT n.plan_id, n.metric_id, n.target_id, 'member',
 		   pg_catalog.format('is for %s of %s, which is not below %s', n.edge_value, n.edge_dimension, am.slice_value)
 	FROM node n
@@ -300,7 +300,7 @@ WITH RECURSIVE node AS (
 	WHERE NOT EXISTS (SELECT FROM above a
 					  WHERE a.member_id = n.member_id AND a.ancestor_id = am.member_id
 						AND a.valid && pg_catalog.daterange(LEAST(pg_catalog.lower(n.plan_period), pg_catalog.lower(n.period)),
-															pg_catalog.lower(n.period), '[]'))
+															pg_catalog.upper(n.period)))
 	UNION ALL
 	SELECT n.plan_id, n.metric_id, n.target_id, 'level',
 		   CASE WHEN n.parent_id IS NULL THEN pg_catalog.format('has level "%s", an overall target has "total"', n.level)

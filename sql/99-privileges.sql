@@ -26,6 +26,8 @@ ALTER TABLE @extschema@.proposal OWNER TO @extowner@;
 ALTER TABLE @extschema@.responsibility OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation_run OWNER TO @extowner@;
 ALTER TABLE @extschema@.evaluation OWNER TO @extowner@;
+ALTER VIEW @extschema@.member_above OWNER TO @extowner@;
+ALTER VIEW @extschema@.moved_path OWNER TO @extowner@;
 ALTER VIEW @extschema@.slice_responsibility OWNER TO @extowner@;
 ALTER VIEW @extschema@.responsibility_matrix OWNER TO @extowner@;
 ALTER VIEW @extschema@.kpi_variance OWNER TO @extowner@;

@@ -284,6 +284,16 @@ read_values(const adjust_state *state, adjust_node *node, uint64 row, int column
 		bound_units(state, ts_datum(row, column + 4), false, &node->most);
 }
 
+/* Another transaction has removed a target between two statements of the call */
+static void
+refuse_removed(const adjust_state *state)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("a target of plan \"%s\" was removed while it was to be adjusted", state->selection.plan),
+			 errhint("Try again, if it is still there.")));
+}
+
 /* Adds a node and returns its number */
 static int32
 add_node(adjust_state *state, int64 target_id)
@@ -403,7 +413,7 @@ load_ways(adjust_state *state)
 		}
 	}
 	if (state->n_named != selection->n)
-		elog(ERROR, "a target is gone");
+		refuse_removed(state);
 }
 
 /* Which target on its way is a named one's top? */
@@ -526,7 +536,7 @@ load_targets(adjust_state *state, int n, const int64 *ids)
 	}
 	SPI_freetuptable(SPI_tuptable);
 	if (found != (uint64) n)
-		elog(ERROR, "a target is gone");
+		refuse_removed(state);
 }
 
 static int

@@ -144,37 +144,47 @@ ts_axes_place(const ts_tree *tree, ts_axis *axes, int n_axes)
 
 /*
  * Lists the members of an axis by their ancestors of a depth, in the order of
- * the members below each.  Nothing is done if the list is of that depth.
+ * the members below each; a member that moves within the tree's days is below
+ * each of those that it has on them.  Nothing is done if the list is of that
+ * depth.
  */
 void
 ts_axis_list_under(const ts_tree *tree, ts_axis *axis, int depth, MemoryContext context)
 {
 	const ts_members *members = tree->members;
+	int			first = ts_members_segment(members, tree->nodes[0].from);
+	int			last = ts_members_segment(members, tree->nodes[0].upto - 1);
 
 	if (axis->under_depth == depth)
 		return;
 	if (!axis->under)
-	{
-		axis->under = MemoryContextAllocHuge(context, sizeof(int32) * (axis->last - axis->first + 1));
 		axis->under_first = MemoryContextAllocHuge(context, sizeof(int32) * (members->n + 2));
-	}
 	memset(axis->under_first, 0, sizeof(int32) * (members->n + 2));
 	for (int pass = 0; pass < 2; pass++)
 	{
 		for (int32 m = axis->first; m < axis->last; m++)
-		{
-			int32		up = ts_members_ancestor(members, m, depth);
+			for (int segment = first; segment <= last; segment++)
+			{
+				int32		up = ts_members_ancestor(members, ts_members_in_segment(members, m, segment), depth);
+				bool		again = up < 0;
 
-			if (up < 0)
-				continue;
-			if (pass == 0)
-				axis->under_first[up + 2]++;
-			else
-				axis->under[axis->under_first[up + 1]++] = m;
-		}
+				for (int s = first; s < segment && !again; s++)
+					again = ts_members_ancestor(members, ts_members_in_segment(members, m, s), depth) == up;
+				if (!again && pass == 0)
+					axis->under_first[up + 2]++;
+				else if (!again)
+					axis->under[axis->under_first[up + 1]++] = m;
+				if (members->members[m].by_segment == NULL)
+					break;
+			}
 		if (pass == 0)
+		{
 			for (int32 m = 1; m < members->n + 2; m++)
 				axis->under_first[m] += axis->under_first[m - 1];
+			if (axis->under)
+				pfree(axis->under);
+			axis->under = MemoryContextAllocHuge(context, sizeof(int32) * (axis->under_first[members->n + 1] + 1));
+		}
 	}
 	axis->under_depth = depth;
 }

@@ -85,11 +85,10 @@ weigh_again(const explain_step *top, int32 plan_id, int64 split_id, ts_watch *wa
 	NullableDatum args[TS_SPLIT_N_ARGUMENTS];
 	int32		dimension_ids[TS_MAX_DIMENSIONS];
 	int			n_dims;
-	int64		origin;
 	ts_split   *split;
 	ts_split_nodes nodes = {0};
 
-	if (!ts_record_read(plan_id, split_id, args, &origin, context))
+	if (!ts_record_read(plan_id, split_id, args, context))
 		return;
 	args[TS_SPLIT_TARGET_ID].value = Int64GetDatum(top->target_id);
 	for (int i = 0; i < (int) lengthof(lenient); i++)
@@ -228,12 +227,7 @@ target_split_explain_basis(PG_FUNCTION_ARGS)
 					 " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM " TS_SCHEMA ".plan p)) AND t.target_id = $1"
 					 " UNION ALL "
 					 "SELECT t.* FROM way w JOIN " TS_SCHEMA ".target t ON t.plan_id = w.plan_id AND t.target_id = w.parent_id)"
-					 " SELECT w.target_id, COALESCE(w.split_id, 0), w.member_id, w.period, w.plan_id, COALESCE(("
-					 "WITH RECURSIVE origin AS (SELECT s.split_id, s.replaces FROM " TS_SCHEMA ".split s"
-					 " WHERE s.plan_id = w.plan_id AND s.split_id = w.split_id UNION ALL"
-					 " SELECT s.split_id, s.replaces FROM origin o JOIN " TS_SCHEMA ".split s"
-					 " ON s.plan_id = w.plan_id AND s.split_id = o.replaces)"
-					 " SELECT pg_catalog.min(o.split_id) FROM origin o), 0) FROM way w ORDER BY w.depth", &args, true);
+					 " SELECT w.target_id, COALESCE(w.split_id, 0), w.member_id, w.period, w.plan_id FROM way w ORDER BY w.depth", &args, true);
 	if (n == 0)
 		ts_no_target(PG_GETARG_INT64(0));
 	steps = palloc0(sizeof(explain_step) * n);
@@ -247,7 +241,12 @@ target_split_explain_basis(PG_FUNCTION_ARGS)
 		steps[i].edge.member_id = ts_int8(i, 3);
 		ts_daterange_parts(ts_datum(i, 4), &steps[i].edge.from, &upto, &empty);
 		plan_id = ts_int4(i, 5);
-		steps[i].origin = ts_int8(i, 6);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		int64		ignored;
+
+		steps[i].origin = ts_record_origin(plan_id, steps[i].split_id, &ignored);
 	}
 	for (int first = 1, last, top = 0; first < n; first = last)
 	{

@@ -50,7 +50,7 @@
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
-#include "engine/apportion.h"
+#include "engine/bounded.h"
 #include "import.h"
 #include "plan.h"
 #include "query.h"
@@ -976,92 +976,71 @@ is_locked(const ts_import *im, int32 node)
  * Shares an amount among siblings in proportion to what they are now, within
  * their bounds, and writes what each gets to "after".  NULL, or why it cannot
  * be done.
- *
- * Those that would go beyond their bounds stay at them, and the others share
- * what is left: first the ones that need more, or those that can take less,
- * whichever are more units, as many times as it takes.
  */
 static const char *
 share_among(ts_import *im, int32 n, const int32 *siblings, ts_int128 amount)
 {
-	ts_int128  *weight = MemoryContextAllocHuge(im->context, sizeof(ts_int128) * (n + 1));
-	ts_int128  *share = MemoryContextAllocHuge(im->context, sizeof(ts_int128) * (n + 1));
-	int32	   *open = MemoryContextAllocHuge(im->context, sizeof(int32) * (n + 1));
-	int32		n_open = n;
-	const char *reason = NULL;
+	/* weights, lower and upper bounds, shares */
+	ts_int128  *weight = MemoryContextAllocHuge(im->context, sizeof(ts_int128) * 4 * n);
+	ts_int128  *lower = weight + n;
+	ts_int128  *upper = lower + n;
+	ts_int128  *share = upper + n;
+	uint8	   *held = MemoryContextAllocHuge(im->context, n);
+	void	   *work = MemoryContextAllocHuge(im->context, ts_bounded_work(n));
+	const ts_int128 limit = (ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000);
+	ts_int128	largest = 0;
 	bool		positive = false;
 	bool		negative = false;
+	ts_bounds_report why = {0};
+	ts_cut		cut;
+	ts_status	status = TS_OK;
+	const char *reason = NULL;
 
 	for (int32 i = 0; i < n; i++)
 	{
-		open[i] = siblings[i];
-		positive |= im->nodes[siblings[i]].before > 0;
-		negative |= im->nodes[siblings[i]].before < 0;
+		ts_int128	before = im->nodes[siblings[i]].before;
+		const ts_import_bounds *b = bounds_of(im, siblings[i]);
+
+		positive |= before > 0;
+		negative |= before < 0;
+		weight[i] = before < 0 ? -before : before;
+		largest = Max(largest, weight[i]);
+		lower[i] = b && b->has_least ? b->least : TS_NO_LOWER;
+		upper[i] = b && b->has_most ? b->most : TS_NO_UPPER;
 	}
+	/* the engine's sums have room for 28 digits of a weight */
+	for (; largest > limit; largest /= 10)
+		for (int32 i = 0; i < n; i++)
+			weight[i] /= 10;
 	if (positive && negative)
 		reason = "are both positive and negative";
 	else if ((amount < 0 && positive) || (amount > 0 && negative))
 		reason = "would change their sign";
-	while (!reason && n_open > 0)
+	else
+		status = ts_bounded(n, weight, lower, upper, amount, share, held, work, &cut, &why, check_interrupts);
+	switch (status)
 	{
-		ts_int128	largest = 0;
-		ts_int128	limit = (ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000);
-		ts_int128	below = 0;
-		ts_int128	above = 0;
-		int32		kept = 0;
-		ts_cut		cut;
-		ts_status	status;
-
-		for (int32 i = 0; i < n_open; i++)
-		{
-			ts_int128	before = im->nodes[open[i]].before;
-
-			weight[i] = before < 0 ? -before : before;
-			largest = Max(largest, weight[i]);
-		}
-		/* the engine's sums have room for 28 digits of a weight */
-		for (; largest > limit; largest /= 10)
-			for (int32 i = 0; i < n_open; i++)
-				weight[i] /= 10;
-		status = ts_apportion128(n_open, weight, amount, NULL, share, &cut, check_interrupts);
-		if (status == TS_ALL_ZERO)
-		{
+		case TS_OK:
+			for (int32 i = 0; i < n && !reason; i++)
+				im->nodes[siblings[i]].after = share[i];
+			break;
+		case TS_ALL_ZERO:
 			reason = "are all 0";
 			break;
-		}
-		if (status != TS_OK)
-			elog(ERROR, "amounts could not be shared: status %d", status);
-		for (int32 i = 0; i < n_open; i++)
-		{
-			const ts_import_bounds *b = bounds_of(im, open[i]);
-
-			CHECK_FOR_INTERRUPTS();
-			im->nodes[open[i]].after = share[i];
-			if (b && b->has_least && share[i] < b->least)
-				below += b->least - share[i];
-			if (b && b->has_most && share[i] > b->most)
-				above += share[i] - b->most;
-		}
-		if (below == 0 && above == 0)
+		case TS_ONLY_ZERO_WEIGHTS:
+			reason = largest == 0 ? "are all 0" : "are 0 or at their bounds";
 			break;
-		for (int32 i = 0; i < n_open; i++)
-		{
-			const ts_import_bounds *b = bounds_of(im, open[i]);
-
-			if (below >= above && b && b->has_least && share[i] < b->least)
-				amount -= im->nodes[open[i]].after = b->least;
-			else if (above >= below && b && b->has_most && share[i] > b->most)
-				amount -= im->nodes[open[i]].after = b->most;
-			else
-				open[kept++] = open[i];
-		}
-		n_open = kept;
-		if (n_open == 0 && amount != 0)
-			reason = "are all at their bounds";
+		case TS_BELOW_BOUNDS:
+		case TS_ABOVE_BOUNDS:
+			reason = psprintf("can be %s at %s", numeric_text(amount_of(im, why.sum)),
+							  status == TS_BELOW_BOUNDS ? "least" : "most");
+			break;
+		default:
+			elog(ERROR, "amounts could not be shared: status %d", status);
 	}
 	pfree(weight);
-	pfree(share);
-	pfree(open);
+	pfree(held);
+	pfree(work);
 	return reason;
 }
 

@@ -23,7 +23,7 @@
  *	  level.  Those of the same member and period become one, whose amount is
  *	  the sum; the others are handed to it.  Amounts only move between a target
  *	  and its sibling, so no sum above changes.  All of that is one statement,
- *	  which the guard finds balanced.
+ *	  which the guard finds balanced.  Proposals for them become one as well.
  *
  *	  The members are locked first, against everybody who writes slices, then
  *	  the targets in the order of their keys.
@@ -971,6 +971,57 @@ refuse_unlike_targets(const member_call *call, const named_member *from,
 }
 
 /*
+ * Proposals for targets that become one are the heir's, and where there are any
+ * a new one adds up what they come to, so that no gap above changes: a target
+ * without a proposal of its own counts with its amount and the gap below it.
+ */
+static void
+merge_proposals(member_call *call, const pairs *found)
+{
+	ts_args		args = {0};
+	Datum		plans;
+	Datum		heirs;
+	Datum		before;
+	Datum		amounts;
+
+	arg_pairs(call, found, &args);
+	if (ts_run(MERGED_NODES ", total AS ("
+			   "SELECT n.plan_id, n.heir, pg_catalog.sum(g.proposed) FILTER (WHERE n.target_id = n.heir) AS before,"
+			   " pg_catalog.sum(t.amount + COALESCE(g.gap, g.gap_below, 0)) AS amount"
+			   " FROM node AS n JOIN " TS_SCHEMA ".target AS t ON t.plan_id = n.plan_id AND t.target_id = n.target_id"
+			   " LEFT JOIN " TS_SCHEMA ".proposal_gap AS g ON g.target_id = n.target_id"
+			   " WHERE n.n_same > 1 AND $1 IS NOT NULL GROUP BY n.plan_id, n.heir HAVING pg_catalog.count(g.proposed) > 0)"
+			   " SELECT pg_catalog.array_agg(o.plan_id), pg_catalog.array_agg(o.heir),"
+			   " pg_catalog.array_agg(o.before), pg_catalog.array_agg(o.amount)"
+			   " FROM total AS o HAVING pg_catalog.count(*) > 0", &args, false) == 0)
+		return;
+	plans = ts_datum_copy(0, 1, call->context);
+	heirs = ts_datum_copy(0, 2, call->context);
+	before = ts_datum_copy(0, 3, call->context);
+	amounts = ts_datum_copy(0, 4, call->context);
+	(void) ts_run(MERGED_NODES " UPDATE " TS_SCHEMA ".proposal AS o SET target_id = n.heir FROM node AS n"
+				  " WHERE o.plan_id = n.plan_id AND o.target_id = n.target_id"
+				  " AND n.heir <> n.target_id AND $1 IS NOT NULL", &args, false);
+	args.n = 0;
+	ts_arg(&args, INT4ARRAYOID, plans, false);
+	ts_arg(&args, INT8ARRAYOID, heirs, false);
+	ts_arg(&args, NUMERICARRAYOID, before, false);
+	ts_arg(&args, NUMERICARRAYOID, amounts, false);
+	ts_arg_text(&args, ts_reason[0] ? ts_reason : NULL);
+	(void) ts_run("WITH total AS ("
+				  "SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4))"
+				  " AS o(plan_id, target_id, before, amount)"
+				  "), made AS ("
+				  "INSERT INTO " TS_SCHEMA ".proposal (plan_id, target_id, amount, reason)"
+				  " SELECT o.plan_id, o.target_id, o.amount, $5 FROM total AS o ORDER BY o.plan_id, o.target_id"
+				  ") SELECT 'proposals added up', " TARGET_COLUMNS ", t.slice, t.slice, o.before, o.amount, NULL::pg_catalog.text"
+				  " FROM total AS o JOIN " TS_SCHEMA ".target AS t"
+				  " ON t.plan_id = o.plan_id AND t.target_id = o.target_id" TARGET_JOINS
+				  " ORDER BY t.plan_id, t.target_id", &args, false);
+	give_rows(call);
+}
+
+/*
  * Makes one of targets that are for one member and period in the end, children
  * included; one statement, in which every sum stays.
  */
@@ -1119,6 +1170,7 @@ target_split_merge_member(PG_FUNCTION_ARGS)
 	new_names	names = {0};
 
 	begin_call(fcinfo, &call, 3);
+	refuse_hidden("proposal");
 	find_member(&call, named, &from);
 	find_member(&call, into_named, &into);
 	if (from.member_id == into.member_id)
@@ -1139,6 +1191,7 @@ target_split_merge_member(PG_FUNCTION_ARGS)
 	find_new_names(&call, &from, &into, &found, &names);
 	lock_merged(&call, &found, &names);
 	refuse_unlike_targets(&call, &from, &into, &found);
+	merge_proposals(&call, &found);
 	merge_targets(&call, &found);
 	merge_members(&call, &from, &into, &found);
 	rename_targets(&call, &names);

@@ -147,6 +147,7 @@ typedef struct resplit_node
 	uint8		fallback;
 	uint8		hold;
 	bool		made;			/* by a split, so it is stamped with the run's id */
+	bool		closed;			/* the run makes no parts of it */
 	bool		has_bounds;		/* the run's */
 	DateADT		from;
 	DateADT		upto;
@@ -171,7 +172,8 @@ typedef struct resplit_block
 typedef struct resplit_call
 {
 	int64		split_id;		/* 0: no split */
-	int64		target_id;		/* that it, or the first that it replaces, named */
+	int64		origin;			/* the first split that it replaces, or itself */
+	int64		target_id;		/* that the origin named */
 	bool		by_hand;
 	bool		changed;		/* by arguments of this call */
 	NullableDatum args[TS_SPLIT_N_ARGUMENTS];
@@ -488,7 +490,8 @@ find_old(const resplit_state *state, int32 parent, int64 member_id, DateADT from
 static void
 read_call(resplit_state *state, resplit_call *call)
 {
-	call->by_hand = !ts_record_read(state->tree->plan_id, call->split_id, call->args, &call->target_id, state->attempt);
+	call->origin = ts_record_origin(state->tree->plan_id, call->split_id, &call->target_id);
+	call->by_hand = !ts_record_read(state->tree->plan_id, call->split_id, call->args, state->attempt);
 	call->args[TS_SPLIT_TARGET_ID].value = Int64GetDatum(state->target_id);
 }
 
@@ -810,6 +813,19 @@ is_on_path(const resplit_state *state, const resplit_run *run, const ts_split_no
 	return step->member_id == 0 && step->from == from;
 }
 
+/*
+ * Does a run make no parts of a node?  Not of a locked one, nor of one whose
+ * old target has no parts, or those of another split, since it was unsplit.
+ */
+static bool
+is_closed(const resplit_state *state, const resplit_call *call, const resplit_node *node)
+{
+	if (node->old < 0)
+		return false;
+	return node->hold == HOLD_LOCK || state->olds[node->old].n_children == 0 ||
+		state->calls[find_call(state, split_of_children(state, node->old))].origin != call->origin;
+}
+
 /* The parts of one leaf of a run's split */
 static void
 make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_nodes *made, int32 leaf)
@@ -847,8 +863,7 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 				made->axis[part] == state->n_path - 1 ? anchor : on_path;
 			continue;
 		}
-		if (up >= 0 && up != anchor && state->nodes[up].old >= 0 &&
-			(state->nodes[up].hold == HOLD_LOCK || state->olds[state->nodes[up].old].n_children == 0))
+		if (up >= 0 && up != anchor && state->nodes[up].closed)
 			up = -2 - up;
 		if (up < 0)
 		{
@@ -867,6 +882,7 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 		place[i] = state->n_nodes;
 		node = add_node(state, block, up, old);
 		node->made = true;
+		node->closed = made->n_children[part] > 0 && is_closed(state, run->call, node);
 		node->key = made->key[part];
 		node->axis = made->axis[part];
 		node->fallback = made->fallback[part];
@@ -886,8 +902,8 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 	{
 		int32		up = i < 0 ? anchor : place[i];
 
-		if (up >= 0 && state->nodes[up].old >= 0 && state->nodes[up].hold != HOLD_LOCK &&
-			(i < 0 || (up != anchor && made->n_children[first + i] > 0)))
+		if (up >= 0 && state->nodes[up].old >= 0 &&
+			(i < 0 || (up != anchor && state->nodes[up].n_children > 0)))
 			add_strays(state, block, up);
 	}
 	if (run->place)
@@ -1178,6 +1194,9 @@ make_blocks(resplit_state *state)
 		make_run(state, next);
 		follow_siblings(state, first_wait, first_node);
 	}
+	/* slices of new targets begin with that of the named one */
+	if (state->tree->n == 1 && state->n_path > 0)
+		add_path(state);
 }
 
 /* ---------------------------------------------------------------- sharing */
@@ -1850,7 +1869,8 @@ load_way(resplit_state *state)
 {
 	ts_args		args = {0};
 	uint64		n;
-	int64		split_id = split_of_children(state, 0);
+	int64		ignored;
+	int64		origin = ts_record_origin(state->tree->plan_id, split_of_children(state, 0), &ignored);
 
 	ts_arg_int4(&args, state->tree->plan_id);
 	ts_arg_int8(&args, state->target_id);
@@ -1872,7 +1892,8 @@ load_way(resplit_state *state)
 		old->member_id = ts_int8(row, 3);
 		ts_daterange_parts(ts_datum(row, 4), &old->from, &old->upto, &empty);
 	}
-	while (split_id != 0 && state->way[state->n_path].split_id == split_id)
+	while (origin != 0 &&
+		   ts_record_origin(state->tree->plan_id, state->way[state->n_path].split_id, &ignored) == origin)
 		state->n_path++;
 }
 

@@ -379,6 +379,25 @@ target_split_add_person(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(person_id);
 }
 
+/* A member by the codes, or aliases, from the top level down; its path too */
+static int64
+find_parent(const dimension_row *dimension, const char *dimension_name, ArrayType *codes, Datum *path)
+{
+	ts_args		args = {0};
+	int64		parent_id;
+
+	ts_arg(&args, TEXTARRAYOID, PointerGetDatum(codes), false);
+	(void) ts_run("SELECT pg_catalog.to_jsonb($1)", &args, false);
+	parent_id = ts_resolve_member(dimension->dimension_id, dimension_name,
+								  DatumGetJsonbP(ts_datum_copy(0, 1, CurrentMemoryContext)),
+								  NULL, CurrentMemoryContext);
+	args.n = 0;
+	ts_arg_int8(&args, parent_id);
+	(void) ts_run("SELECT m.path FROM " TS_SCHEMA ".member AS m WHERE m.member_id = $1", &args, false);
+	*path = ts_datum_copy(0, 1, CurrentMemoryContext);
+	return parent_id;
+}
+
 /*
  * add_member(dimension, code, parent, name, valid, is_rest)
  */
@@ -392,6 +411,8 @@ target_split_add_member(PG_FUNCTION_ARGS)
 	ArrayType  *parent = PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2);
 	int			depth = 1;
 	dimension_row dimension;
+	Datum		path;			/* text[], of the parent */
+	int64		parent_id = 0;
 	int64		member_id;
 	ts_args		args = {0};
 
@@ -410,18 +431,7 @@ target_split_add_member(PG_FUNCTION_ARGS)
 				 errhint("Use a shorter code; a long text can be the member's name.")));
 	if (parent)
 	{
-		char	  **codes = text_array(parent, "parent", &depth);
-		size_t		bytes = strlen(code);
-
-		for (int i = 0; i < depth; i++)
-			bytes += strlen(codes[i]);
-		if (bytes > TS_MAX_PATH_BYTES)
-			ereport(ERROR,
-					(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-					 errmsg("path of a member is too long"),
-					 errdetail("The codes from the top level down have %zu bytes; they may have %d.",
-							   bytes, TS_MAX_PATH_BYTES),
-					 errhint("Use shorter codes.")));
+		(void) text_array(parent, "parent", &depth);
 		depth++;
 	}
 
@@ -450,54 +460,54 @@ target_split_add_member(PG_FUNCTION_ARGS)
 				 errdetail("Its levels: %s.", ts_list(1))));
 	}
 
-	/* the parent, and whether the member or its code are there already */
+	path = PointerGetDatum(construct_empty_array(TEXTOID));
+	if (parent)
+		parent_id = find_parent(&dimension, dimension_name, parent, &path);
+
+	/* whether the member or its code are there already */
 	ts_arg_int4(&args, dimension.dimension_id);
 	ts_arg_text(&args, code);
-	ts_arg(&args, TEXTARRAYOID,
-		   parent ? PointerGetDatum(parent) : PointerGetDatum(construct_empty_array(TEXTOID)),
-		   false);
+	ts_arg(&args, TEXTARRAYOID, path, false);
 	ts_arg(&args, DATERANGEOID, valid, false);
-	(void) ts_run("SELECT (SELECT m.member_id FROM " TS_SCHEMA ".member AS m"
-				  " WHERE m.dimension_id = $1 AND m.path = $3),"
+	ts_arg(&args, INT8OID, Int64GetDatum(parent_id), !parent);
+	(void) ts_run("SELECT pg_catalog.octet_length(pg_catalog.array_to_string($3 || $2, '')),"
 				  " EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
 				  " WHERE m.dimension_id = $1 AND m.path = $3 || $2),"
 				  " EXISTS (SELECT FROM " TS_SCHEMA ".member AS m"
 				  " WHERE m.dimension_id = $1 AND m.code = $2),"
-				  " pg_catalog.to_jsonb($3), pg_catalog.to_jsonb($3 || $2),"
+				  " pg_catalog.to_jsonb($3 || $2),"
 				  " pg_catalog.to_jsonb(a.path), pg_catalog.to_char(pg_catalog.lower($4), '\"(,\"YYYY-MM-DD\")\"'),"
 				  " a.member_id"
 				  " FROM (SELECT) AS one LEFT JOIN LATERAL (SELECT m.path, m.member_id FROM " TS_SCHEMA ".member_alias AS x"
 				  " JOIN " TS_SCHEMA ".member AS m ON m.member_id = x.member_id"
 				  " WHERE x.dimension_id = $1 AND x.code = $2 AND x.valid && $4"
 				  " AND x.depth = pg_catalog.cardinality($3) + 1"
-				  " AND (x.parent_id IS NULL OR x.parent_id = (SELECT p.member_id FROM " TS_SCHEMA ".member AS p"
-				  " WHERE p.dimension_id = $1 AND p.path = $3)) LIMIT 1) AS a ON true",
+				  " AND x.parent_id IS NOT DISTINCT FROM $5 LIMIT 1) AS a ON true",
 				  &args, false);
-	if (depth > 1 && ts_isnull(0, 1))
+	if (ts_int4(0, 1) > TS_MAX_PATH_BYTES)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("dimension \"%s\" has no member %s", dimension_name,
-						ts_text(0, 4, CurrentMemoryContext)),
-				 errhint("Add the parent first; parent is the path of codes from the top level.")));
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("path of a member is too long"),
+				 errdetail("The codes from the top level down have %d bytes; they may have %d.",
+						   ts_int4(0, 1), TS_MAX_PATH_BYTES),
+				 errhint("Use shorter codes.")));
 	if (ts_bool(0, 2))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("dimension \"%s\" has a member %s already", dimension_name,
-						ts_text(0, 5, CurrentMemoryContext))));
-	if (!ts_isnull(0, 6))
+						ts_text(0, 4, CurrentMemoryContext))));
+	if (!ts_isnull(0, 5))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("code \"%s\" stands for member %s of dimension \"%s\"", code,
-						ts_text(0, 6, CurrentMemoryContext), dimension_name),
+						ts_text(0, 5, CurrentMemoryContext), dimension_name),
 				 errdetail("It was renamed, merged or moved; facts with the code count for it."),
-				 ts_isnull(0, 7) ?
+				 ts_isnull(0, 6) ?
 				 errhint("Say from which day on the code is a member of its own: valid => '[2024-01-01,)'.") :
 				 errhint("End that when the new member begins: UPDATE " TS_SCHEMA ".member_alias SET valid = '%s' WHERE member_id = %s AND code = %s;",
-						 ts_text(0, 7, CurrentMemoryContext), ts_text(0, 8, CurrentMemoryContext),
+						 ts_text(0, 6, CurrentMemoryContext), ts_text(0, 7, CurrentMemoryContext),
 						 quote_literal_cstr(code))));
 	args.n = 3;
-	ts_arg(&args, INT8OID, ts_isnull(0, 1) ? (Datum) 0 : Int64GetDatum(ts_int8(0, 1)),
-		   ts_isnull(0, 1));
 	ts_arg(&args, BOOLOID, BoolGetDatum(ts_bool(0, 3)), false);
 	ts_arg_text(&args, name);
 	ts_arg(&args, DATERANGEOID, valid, false);
@@ -516,10 +526,10 @@ target_split_add_member(PG_FUNCTION_ARGS)
 	(void) ts_run("INSERT INTO " TS_SCHEMA ".member"
 				  " (dimension_id, depth, code, path, slice_value, name, is_rest, valid, person_id)"
 				  " SELECT $1, pg_catalog.cardinality($3) + 1, $2, $3 || $2,"
-				  " CASE WHEN $5 THEN pg_catalog.to_jsonb($3 || $2) ELSE pg_catalog.to_jsonb($2) END,"
-				  " $6, $8, $7,"
+				  " CASE WHEN $4 THEN pg_catalog.to_jsonb($3 || $2) ELSE pg_catalog.to_jsonb($2) END,"
+				  " $5, $7, $6,"
 				  " (SELECT p.person_id FROM " TS_SCHEMA ".person AS p"
-				  " WHERE $9 AND p.name = COALESCE($6, $2))"
+				  " WHERE $8 AND p.name = COALESCE($5, $2))"
 				  " RETURNING member_id", &args, false);
 	member_id = ts_int8(0, 1);
 	if (depth > 1)
@@ -527,7 +537,7 @@ target_split_add_member(PG_FUNCTION_ARGS)
 		ts_args		edge = {0};
 
 		ts_arg_int8(&edge, member_id);
-		ts_arg(&edge, INT8OID, args.values[3], false);
+		ts_arg_int8(&edge, parent_id);
 		(void) ts_run("INSERT INTO " TS_SCHEMA ".member_parent (member_id, parent_id)"
 					  " VALUES ($1, $2)", &edge, false);
 	}

@@ -1071,6 +1071,36 @@ ts_members_ancestor(const ts_members *m, int32 index, int depth)
 	return m->members[index].itself;
 }
 
+bool
+ts_members_days_below(const ts_members *m, int32 index, int32 above, DateADT *from, DateADT *upto)
+{
+	int			depth = m->members[above].depth;
+	DateADT		first = DATEVAL_NOEND;
+	DateADT		end = DATEVAL_NOBEGIN;
+
+	if (m->members[index].by_segment == NULL)
+		return ts_members_ancestor(m, index, depth) == above;
+	for (int segment = ts_members_segment(m, *from);
+		 segment == 0 || (segment <= m->n_breaks && m->breaks[segment - 1] < *upto); segment++)
+	{
+		if (ts_members_ancestor(m, ts_members_in_segment(m, index, segment), depth) != above)
+			continue;
+		first = Min(first, segment == 0 ? *from : Max(*from, m->breaks[segment - 1]));
+		end = segment == m->n_breaks ? *upto : Min(*upto, m->breaks[segment]);
+	}
+	*from = first;
+	*upto = end;
+	return first < end;
+}
+
+bool
+ts_members_open(const ts_members *m, int32 index, int32 above, DateADT from, DateADT upto)
+{
+	from = Max(from, m->members[index].valid_from);
+	upto = Min(upto, m->members[index].valid_upto);
+	return from < upto && (above < 0 || ts_members_days_below(m, index, above, &from, &upto));
+}
+
 /* Codes as the text of a JSON array */
 static char *
 path_text(int n, char *const *codes)

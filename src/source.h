@@ -251,6 +251,17 @@ extern int32 ts_members_by_id(const ts_members *m, int64 member_id);
  */
 extern int32 ts_members_ancestor(const ts_members *m, int32 index, int depth);
 
+/*
+ * Narrows days to those from the first to the last on which facts of a member
+ * count below another one; false if there is none.
+ */
+extern bool ts_members_days_below(const ts_members *m, int32 index, int32 above,
+								  DateADT *from, DateADT *upto);
+
+/* Does a member exist, below another one (-1: anywhere), on one of the days? */
+extern bool ts_members_open(const ts_members *m, int32 index, int32 above,
+							DateADT from, DateADT upto);
+
 /* Index of the member that the only alias of that code stands for, or -1 */
 extern int32 ts_members_find_alias(const ts_members *m, int dim_no, const char *code);
 

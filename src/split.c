@@ -312,7 +312,7 @@ frame_axis(ts_split *split, int32 leaf, int axis_no, int32 *keys, int32 *member,
 
 			if (candidate->is_rest && !(axis->caught && axis->caught[m - axis->first]))
 				continue;
-			if (candidate->valid_from >= upto || candidate->valid_upto <= from)
+			if (!ts_members_open(members, m, up, from, upto))
 				continue;
 			keys[axis_no] = m;
 			if (split->active_slices &&
@@ -339,6 +339,7 @@ ts_split_frame(ts_split *split)
 
 		ts_tree_node_members(split->tree, split->leaves[leaf], member);
 		frame_axis(split, leaf, 0, keys, member, node->from, node->upto);
+		ts_split_close_cells(split, leaf, before, member);
 		if (split->cells.n == before)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -2080,7 +2081,8 @@ split_or_preview(FunctionCallInfo fcinfo, bool preview)
 	{
 		ts_args		args = {0};
 
-		/* top-down: the target first, then its leaves */
+		/* members before targets, as whoever changes them; then top-down: the target, its leaves */
+		ts_members_lock(RowShareLock);
 		ts_arg_int8(&args, split->target_id);
 		ts_run("SELECT t.target_id FROM target_split.target t"
 			   " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p))"
@@ -2177,6 +2179,11 @@ target_split_unsplit_target(PG_FUNCTION_ARGS)
 	" UNION ALL " \
 	"SELECT t.plan_id, t.target_id FROM below b JOIN target_split.target t" \
 	" ON t.plan_id = b.plan_id AND t.parent_id = b.target_id) "
+	/* in the order of ids, as everybody; a DELETE goes by no order */
+	(void) ts_run("SELECT t.target_id FROM target_split.target t"
+				  " WHERE t.plan_id = ANY (ARRAY(SELECT p.plan_id FROM target_split.plan p)) AND t.target_id IN ("
+				  BELOW "SELECT b.target_id FROM below b) ORDER BY t.target_id FOR UPDATE", &args, false);
+	SPI_freetuptable(SPI_tuptable);
 	if (ts_run(BELOW "SELECT t.target_id FROM below b JOIN target_split.target t"
 			   " ON t.plan_id = b.plan_id AND t.target_id = b.target_id"
 			   " WHERE t.locked ORDER BY t.target_id LIMIT 1", &args, false) > 0)

@@ -41,6 +41,13 @@ typedef enum ts_fallback
 
 extern const char *const ts_fallback_names[];
 
+/* Days, upto exclusive; unbounded: DATEVAL_NOBEGIN, DATEVAL_NOEND */
+typedef struct ts_days
+{
+	DateADT		from;
+	DateADT		upto;
+} ts_days;
+
 /* What a cell of method increment is made of; kept where bounds are to hold */
 typedef struct ts_increase
 {
@@ -306,7 +313,8 @@ extern void ts_split_free_nodes(ts_split_nodes *nodes);
 
 /* A call and its row in "split" */
 extern Datum ts_split_arguments(const NullableDatum *given);
-extern bool ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, int64 *origin, MemoryContext context);
+extern int64 ts_record_origin(int32 plan_id, int64 split_id, int64 *target_id);
+extern bool ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, MemoryContext context);
 extern void ts_record_find_relations(int64 split_id, NullableDatum *given, const NullableDatum *instead);
 
 /* what a relation of the user's has for a split: weights, bounds */
@@ -349,6 +357,10 @@ extern void ts_settle_amounts(ts_split *split);
 
 /* for methods */
 extern void ts_split_frame(ts_split *split);
+extern ts_days ts_split_leaf_days(const ts_split *split, int32 leaf);
+extern bool ts_split_moves_within(const ts_split *split);
+extern int32 ts_split_above(const ts_split *split, int axis_no, const int32 *keys, const int32 *leaf_member);
+extern void ts_split_close_cells(ts_split *split, int32 leaf, int64 first, const int32 *leaf_member);
 extern bool ts_split_active_slice(const ts_split *split, int32 leaf, const int32 *keys,
 								  int last_axis, HASHACTION action);
 extern int	ts_cell_compare(const ts_split *split, const ts_cells *a, int64 x,

@@ -40,10 +40,16 @@
 #include "query.h"
 #include "split.h"
 
+/* In place of a member: facts of it that are history of those above it only */
+#define ELSEWHERE(member) (-2 - (member))
+
 typedef struct cell_sum
 {
-	int32		key[TS_MAX_AXES + 1];	/* leaf, then the keys */
+	int32		key[TS_MAX_AXES + 1];	/* leaf, then the keys; ELSEWHERE(member) for
+										 * one that is not there any more */
 	Datum		sum;			/* numeric */
+	Datum		own;			/* the same without what others left to it */
+	int64		count;			/* of facts */
 	bool		used;
 } cell_sum;
 
@@ -85,6 +91,9 @@ typedef struct history
 								 * the basis has no day that does */
 	int		   *covered;		/* days before it that have a factor */
 	HTAB	   *sums;
+	ts_days    *leaf_days;		/* per leaf: those of its members */
+	int32	   *leaf_member;	/* per leaf and dimension: deepest member, -1 */
+	int64		n_left;			/* sums of members that are elsewhere by now */
 	HTAB	   *unassigned;
 	bool		caught;			/* the facts at hand are counted as caught */
 	bool		refused;		/* or as refused */
@@ -149,7 +158,8 @@ prepare_basis(history *h)
 		split->term->basis_upto = ts_add_months(start->upto, -12 - h->lag);
 	}
 	split->term->has_basis = true;
-	/* the day matters if leaves, or their parts, differ by time */
+	/* the day matters if leaves, or their parts, differ by time, or members move */
+	h->with_day = ts_split_moves_within(split);
 	for (int i = 0; i < split->n_axes; i++)
 		h->with_day |= split->axes[i].is_time;
 	for (int32 leaf = 0; leaf < split->n_leaves && !h->with_day; leaf++)
@@ -467,6 +477,7 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 	int			factor = 1;
 	cell_sum   *cell;
 	int32		key[TS_MAX_AXES + 1] = {0};
+	bool		elsewhere = false;
 	bool		found;
 
 	if (leaf < 0)
@@ -482,11 +493,17 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 			ts_axis_bucket(split->tree, &split->axes[i], day, &from, &upto);
 			key[i + 1] = from;
 		}
+	/* nothing is expected of the leaf then */
+	if (h->leaf_days[leaf].from >= upto || h->leaf_days[leaf].upto <= from)
+		return;
 	for (int i = 0; i < split->n_axes; i++)
 	{
 		const ts_axis *axis = &split->axes[i];
 		const ts_member *m;
 		int32		member;
+		int32		above;
+		DateADT		first = h->with_day ? day : from;
+		DateADT		end = h->with_day ? day + 1 : upto;
 
 		if (axis->is_time)
 			continue;
@@ -502,8 +519,17 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 				return;
 			}
 			axis->caught[member - axis->first] = true;
+			m = &tree->members->members[member];
 		}
+		above = ts_split_above(split, i, key + 1, h->leaf_member + (Size) leaf * tree->n_dims);
 		key[i + 1] = member;
+		if (above < -1 ||
+			(above >= 0 && m->by_segment &&
+			 !ts_members_days_below(tree->members, member, above, &first, &end)))
+		{
+			key[i + 1] = ELSEWHERE(member);
+			elsewhere = true;
+		}
 	}
 	if (split->watch)
 		watch_fact(h, fact, key);
@@ -512,10 +538,13 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 	{
 		MemoryContext old = MemoryContextSwitchTo(split->context);
 
+		h->n_left += elsewhere;
 		cell->sum = zero_numeric();
+		cell->count = 0;
 		cell->used = false;
 		MemoryContextSwitchTo(old);
 	}
+	cell->count += fact->count;
 	if (h->with_day)
 		factor = Max(h->factor[day - tree->nodes[0].from], 1);
 	if (factor == 1)
@@ -708,40 +737,41 @@ prepare_levels(history *h)
 					 errhint("method => 'weights', weights_from => 'my_weights'")));
 }
 
-/* The days on which all members of a part exist */
-typedef struct validity
-{
-	DateADT		from;
-	DateADT		upto;
-} validity;
-
+/*
+ * Per leaf: the days of its members, and per leaf and dimension its deepest
+ * member
+ */
 static void
-narrow_validity(validity *valid, const ts_member *m)
+find_leaf_days(history *h)
 {
-	valid->from = Max(valid->from, m->valid_from);
-	valid->upto = Min(valid->upto, m->valid_upto);
-}
+	ts_split   *split = h->split;
+	int			n_dims = split->tree->n_dims;
 
-/* Per leaf: the validity of its members */
-static validity *
-find_leaf_validity(const ts_split *split)
-{
-	const ts_tree *tree = split->tree;
-	validity   *valid = MemoryContextAllocHuge(split->context, sizeof(validity) * (split->n_leaves + 1));
-	int32	   *member = palloc(sizeof(int32) * (tree->n_dims + 1));
-
+	h->leaf_days = MemoryContextAllocHuge(split->context, sizeof(ts_days) * (split->n_leaves + 1));
+	h->leaf_member = MemoryContextAllocHuge(split->context, sizeof(int32) * ((Size) split->n_leaves * n_dims + 1));
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		valid[leaf].from = DATEVAL_NOBEGIN;
-		valid[leaf].upto = DATEVAL_NOEND;
-		ts_tree_node_members(tree, split->leaves[leaf], member);
-		for (int dim = 0; dim < tree->n_dims; dim++)
-			if (member[dim] >= 0)
-				narrow_validity(&valid[leaf], &tree->members->members[member[dim]]);
+		h->leaf_days[leaf] = ts_split_leaf_days(split, leaf);
+		ts_tree_node_members(split->tree, split->leaves[leaf], h->leaf_member + (Size) leaf * n_dims);
 	}
-	pfree(member);
-	return valid;
+}
+
+/* Narrows the days of a part to those of its member of an axis, where the part has it */
+static void
+narrow_days(const history *h, const int32 *key, int axis_no, ts_days *valid)
+{
+	const ts_split *split = h->split;
+	const ts_members *members = split->tree->members;
+	int32		member = key[axis_no + 1];
+	int32		above = ts_split_above(split, axis_no, key + 1,
+									   h->leaf_member + (Size) key[0] * split->tree->n_dims);
+
+	valid->from = Max(valid->from, members->members[member].valid_from);
+	valid->upto = Min(valid->upto, members->members[member].valid_upto);
+	if (valid->from < valid->upto && above >= 0 &&
+		!ts_members_days_below(members, member, above, &valid->from, &valid->upto))
+		valid->upto = valid->from;
 }
 
 /*
@@ -750,7 +780,7 @@ find_leaf_validity(const ts_split *split)
  * did not exist on those.
  */
 static bool
-is_missing(const history *h, DateADT from, DateADT upto, const validity *valid)
+is_missing(const history *h, DateADT from, DateADT upto, const ts_days *valid)
 {
 	DateADT		basis_from = Max(h->split->term->basis_from, valid->from);
 	DateADT		basis_upto = Min(h->split->term->basis_upto, valid->upto);
@@ -844,6 +874,297 @@ next_fact(history *h, ts_fact *fact)
 	return h->targets ? next_target(h, fact) : ts_facts_next(h->facts, fact);
 }
 
+/* What members that are elsewhere leave to those beside them */
+typedef struct share_group
+{
+	int32		key[TS_MAX_AXES + 1];	/* with -1 for the levels that are shared */
+	Datum		left;			/* numeric: sum of what they leave */
+	Datum		total;			/* of the positive sums beside them */
+	Datum		given;			/* of left, so far */
+	cell_sum   *last;			/* gets what rounding leaves */
+} share_group;
+
+#define MAX_MASKS 64
+
+/* The key of the group that a sum leaves to, or takes from, with these levels shared */
+static void
+group_key(const history *h, const cell_sum *cell, uint64 mask, int32 *key)
+{
+	memset(key, 0, sizeof(int32) * (TS_MAX_AXES + 1));
+	memcpy(key, cell->key, sizeof(int32) * (h->split->n_axes + 1));
+	for (int i = 0; i < h->split->n_axes; i++)
+		if (mask & (UINT64CONST(1) << i))
+			key[i + 1] = -1;
+}
+
+/* The levels on which the member of a sum is elsewhere */
+static uint64
+mask_of(const history *h, const cell_sum *cell)
+{
+	uint64		mask = 0;
+
+	for (int i = 0; i < h->split->n_axes; i++)
+		if (cell->key[i + 1] < -1)
+			mask |= UINT64CONST(1) << i;
+	return mask;
+}
+
+/* The member of a sum that is elsewhere, the one that was above it, and its level */
+static int32
+member_elsewhere(const history *h, const cell_sum *cell, int32 *above, const ts_axis **axis)
+{
+	const ts_split *split = h->split;
+	int			i = 0;
+
+	while (cell->key[i + 1] >= -1)
+		i++;
+	*above = ts_split_above(split, i, cell->key + 1,
+							h->leaf_member + (Size) cell->key[0] * split->tree->n_dims);
+	if (axis)
+		*axis = &split->axes[i];
+	return ELSEWHERE(cell->key[i + 1]);
+}
+
+/* By leaf and keys: an order that does not depend on the hash */
+static int
+compare_sums(const void *a, const void *b, void *n_keys)
+{
+	const cell_sum *x = *(cell_sum *const *) a;
+	const cell_sum *y = *(cell_sum *const *) b;
+
+	for (int i = 0; i < *(int *) n_keys; i++)
+		if (x->key[i] != y->key[i])
+			return x->key[i] < y->key[i] ? -1 : 1;
+	return 0;
+}
+
+/* A member that moved, where its history stays, and how much that is */
+typedef struct moved_history
+{
+	int32		member;
+	int32		above;
+	Datum		sum;
+} moved_history;
+
+static int
+compare_moved(const void *a, const void *b)
+{
+	const moved_history *x = a;
+	const moved_history *y = b;
+
+	if (x->member != y->member)
+		return x->member < y->member ? -1 : 1;
+	return x->above < y->above ? -1 : x->above > y->above;
+}
+
+/* Notes whose history was shared, for at most 20 members */
+static void
+note_elsewhere(history *h, int64 n, cell_sum *const *left)
+{
+	const ts_member *members = h->split->tree->members->members;
+	moved_history *moved = MemoryContextAllocHuge(h->split->context, sizeof(moved_history) * (n + 1));
+	int			n_noted = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		moved[i].member = member_elsewhere(h, left[i], &moved[i].above, NULL);
+		moved[i].sum = left[i]->sum;
+	}
+	qsort(moved, n, sizeof(moved_history), compare_moved);
+	for (int64 i = 0; i < n; i++)
+	{
+		ts_args		args = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		if (i + 1 < n && compare_moved(&moved[i], &moved[i + 1]) == 0)
+		{
+			moved[i + 1].sum = DirectFunctionCall2(numeric_add, moved[i].sum, moved[i + 1].sum);
+			continue;
+		}
+		if (n_noted++ == TS_LIST_MAX)
+			break;
+		ts_arg(&args, JSONBOID, JsonbPGetDatum(members[moved[i].member].slice_value), false);
+		ts_arg(&args, JSONBOID, JsonbPGetDatum(members[moved[i].above].slice_value), false);
+		ts_arg(&args, NUMERICOID, moved[i].sum, false);
+		ts_run("SELECT pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('moved', $1,"
+			   " 'history_stays_with', $2, 'weight', $3))", &args, true);
+		ts_split_note(h->split, DatumGetJsonbP(ts_datum(0, 1)));
+	}
+	pfree(moved);
+}
+
+/*
+ * Is the member of a sum there on all days of its part, and so on those on which
+ * another one is not?
+ */
+static bool
+is_there_throughout(const history *h, const cell_sum *cell, uint64 mask)
+{
+	const ts_split *split = h->split;
+	const ts_members *members = split->tree->members;
+	const int32 *member = h->leaf_member + (Size) cell->key[0] * split->tree->n_dims;
+	DateADT		from = split->tree->nodes[split->leaves[cell->key[0]]].from;
+	DateADT		upto = split->tree->nodes[split->leaves[cell->key[0]]].upto;
+
+	for (int i = 0; i < split->n_axes; i++)
+		if (split->axes[i].is_time)
+			ts_axis_bucket(split->tree, &split->axes[i], cell->key[i + 1], &from, &upto);
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		DateADT		first = from;
+		DateADT		end = upto;
+		int32		above = split->axes[i].is_time ? -1 : ts_split_above(split, i, cell->key + 1, member);
+
+		if ((mask & (UINT64CONST(1) << i)) && above >= 0 &&
+			(!ts_members_days_below(members, cell->key[i + 1], above, &first, &end) || first > from || end < upto))
+			return false;
+	}
+	return true;
+}
+
+/* Names what is left to nobody */
+static void
+name_elsewhere(const history *h, const cell_sum *cell, ts_name_list *list)
+{
+	const ts_split *split = h->split;
+	const ts_member *members = split->tree->members->members;
+	const ts_axis *axis;
+	int32		above;
+	int32		member = member_elsewhere(h, cell, &above, &axis);
+	char	   *period = "";
+
+	for (int i = 0; i < split->n_axes; i++)
+		if (split->axes[i].is_time)
+			period = psprintf(", %s of %s", split->axes[i].name, ts_date_text(cell->key[i + 1]));
+	ts_name_list_add(list, psprintf("%s %s of %s%s: %s", axis->name, members[member].code, members[above].code, period,
+									DatumGetCString(DirectFunctionCall1(numeric_out, cell->sum))));
+}
+
+/*
+ * Members that are below another parent by now: their old facts are history of
+ * the parent that they had, and shared among the members that are there on
+ * these days, in proportion to their own.
+ */
+static void
+share_elsewhere(history *h)
+{
+	ts_split   *split = h->split;
+	MemoryContext old = MemoryContextSwitchTo(split->context);
+	HASHCTL		ctl = {0};
+	HTAB	   *groups;
+	cell_sum  **left = palloc(sizeof(cell_sum *) * h->n_left);
+	uint64		masks[MAX_MASKS];
+	int			n_masks = 0;
+	HASH_SEQ_STATUS status;
+	cell_sum   *cell;
+	share_group *group;
+	int32		key[TS_MAX_AXES + 1];
+	int64		n = 0;
+	int64		n_shared = 0;
+	int			n_keys = split->n_axes + 1;
+	int			scale = 0;
+	bool		found;
+	ts_name_list list = {0};
+
+	ctl.keysize = sizeof(int32) * (TS_MAX_AXES + 1);
+	ctl.entrysize = sizeof(share_group);
+	ctl.hcxt = split->context;
+	groups = hash_create("target_split members elsewhere", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	/* what is left, by who may take it */
+	hash_seq_init(&status, h->sums);
+	while ((cell = hash_seq_search(&status)) != NULL)
+	{
+		uint64		mask = mask_of(h, cell);
+		int			i = 0;
+
+		cell->own = cell->sum;
+		if (mask == 0)
+			continue;
+		left[n++] = cell;
+		cell->used = true;
+		while (i < n_masks && masks[i] != mask)
+			i++;
+		if (i == MAX_MASKS)
+			elog(ERROR, "too many levels with members that moved");
+		if (i == n_masks)
+			masks[n_masks++] = mask;
+		group_key(h, cell, mask, key);
+		group = hash_search(groups, key, HASH_ENTER, &found);
+		if (!found)
+		{
+			group->left = group->total = group->given = zero_numeric();
+			group->last = NULL;
+		}
+		group->left = DirectFunctionCall2(numeric_add, group->left, cell->sum);
+		scale = Max(scale, DatumGetInt32(DirectFunctionCall1(numeric_scale, group->left)) + 6);
+	}
+
+	/* who takes it: the sums beside, then their parts of it */
+	for (int pass = 0; pass < 2; pass++)
+	{
+		hash_seq_init(&status, h->sums);
+		while ((cell = hash_seq_search(&status)) != NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (cell->used || !DatumGetBool(DirectFunctionCall2(numeric_gt, cell->own, zero_numeric())))
+				continue;
+			for (int i = 0; i < n_masks; i++)
+			{
+				Datum		part;
+
+				group_key(h, cell, masks[i], key);
+				group = hash_search(groups, key, HASH_FIND, NULL);
+				if (!group || !is_there_throughout(h, cell, masks[i]))
+					continue;
+				if (pass == 0)
+				{
+					group->total = DirectFunctionCall2(numeric_add, group->total, cell->own);
+					if (!group->last || compare_sums(&group->last, &cell, &n_keys) < 0)
+						group->last = cell;
+					continue;
+				}
+				if (group->last == cell)
+					continue;
+				part = DirectFunctionCall2(numeric_div,
+										   DirectFunctionCall2(numeric_mul, group->left, cell->own), group->total);
+				part = DirectFunctionCall2(numeric_round, part, Int32GetDatum(scale));
+				group->given = DirectFunctionCall2(numeric_add, group->given, part);
+				cell->sum = DirectFunctionCall2(numeric_add, cell->sum, part);
+			}
+		}
+	}
+	hash_seq_init(&status, groups);
+	while ((group = hash_seq_search(&status)) != NULL)
+		if (group->last)
+			group->last->sum = DirectFunctionCall2(numeric_add, group->last->sum,
+												   DirectFunctionCall2(numeric_sub, group->left, group->given));
+
+	/* where nobody is there to take it */
+	qsort_arg(left, n, sizeof(cell_sum *), compare_sums, &n_keys);
+	for (int64 i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		group_key(h, left[i], mask_of(h, left[i]), key);
+		group = hash_search(groups, key, HASH_FIND, NULL);
+		if (group->last)
+			left[n_shared++] = left[i];
+		else if (strcmp(split->on_unassigned, "spread") == 0)
+			split->n_unassigned += left[i]->count;
+		else
+			name_elsewhere(h, left[i], &list);
+	}
+	if (list.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("history of members that moved away has nobody to go to"),
+				 errdetail("Beside them, nobody who stays has facts in the basis: %s.", ts_name_list_text(&list)),
+				 errhint("on_unassigned => 'spread' leaves it out.")));
+	note_elsewhere(h, n_shared, left);
+	hash_destroy(groups);
+	MemoryContextSwitchTo(old);
+}
+
 void
 ts_weigh_history(ts_split *split)
 {
@@ -854,7 +1175,6 @@ ts_weigh_history(ts_split *split)
 	HASHCTL		ctl = {0};
 	HASH_SEQ_STATUS status;
 	cell_sum   *cell;
-	validity   *leaf_valid;
 	bool		any = false;
 
 	h.split = split;
@@ -868,6 +1188,7 @@ ts_weigh_history(ts_split *split)
 	prepare_levels(&h);
 	prepare_catcher(&h);
 	prepare_basis(&h);
+	find_leaf_days(&h);
 	if (h.targets)
 		h.first_fact = split->term->basis_from;
 	else
@@ -909,6 +1230,9 @@ ts_weigh_history(ts_split *split)
 	if (h.n_refused > 0 && strcmp(split->on_unassigned, "spread") != 0)
 		refuse_unassigned(&h);
 
+	if (h.n_left > 0)
+		share_elsewhere(&h);
+
 	/* only slices with facts, but all of their periods */
 	if (split->active)
 	{
@@ -926,7 +1250,6 @@ ts_weigh_history(ts_split *split)
 	}
 
 	/* the frame, and what the basis says of each of its cells */
-	leaf_valid = find_leaf_validity(split);
 	ts_split_frame(split);
 	for (int64 i = 0; i < split->cells.n; i++)
 	{
@@ -949,13 +1272,13 @@ ts_weigh_history(ts_split *split)
 			const ts_node *node = &tree->nodes[split->leaves[key[0]]];
 			DateADT		from = node->from;
 			DateADT		upto = node->upto;
-			validity	valid = leaf_valid[key[0]];
+			ts_days		valid = h.leaf_days[key[0]];
 
 			for (int axis = 0; axis < split->n_axes; axis++)
 				if (split->axes[axis].is_time)
 					ts_axis_bucket(split->tree, &split->axes[axis], key[axis + 1], &from, &upto);
 				else
-					narrow_validity(&valid, &tree->members->members[key[axis + 1]]);
+					narrow_days(&h, key, axis, &valid);
 			split->cells.missing[i] = !any || is_missing(&h, from, upto, &valid);
 		}
 	}

@@ -47,29 +47,48 @@ ts_split_arguments(const NullableDatum *given)
 }
 
 /*
+ * The first of the splits that replace one another, which may be the split
+ * itself, 0 for 0; *target_id: the target that it named
+ */
+int64
+ts_record_origin(int32 plan_id, int64 split_id, int64 *target_id)
+{
+	ts_args		args = {0};
+
+	*target_id = 0;
+	if (split_id == 0)
+		return 0;
+	ts_arg_int4(&args, plan_id);
+	ts_arg_int8(&args, split_id);
+	if (ts_run("WITH RECURSIVE origin AS ("
+			   "SELECT s.split_id, s.target_id, s.replaces FROM " TS_SCHEMA ".split s"
+			   " WHERE s.plan_id = $1 AND s.split_id = $2"
+			   " UNION ALL "
+			   "SELECT s.split_id, s.target_id, s.replaces FROM origin o"
+			   " JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND s.split_id = o.replaces)"
+			   " SELECT o.split_id, o.target_id FROM origin o ORDER BY o.split_id LIMIT 1", &args, false) == 0)
+		return split_id;
+	*target_id = ts_int8(0, 2);
+	return ts_int8(0, 1);
+}
+
+/*
  * Reads what "split" has of a call, 0 for none, as arguments of split_target.
- * origin: the target that it, or the first call that it replaces, named.  False
- * if it cannot be made again: amounts were given, or nothing was split.
+ * False if it cannot be made again: amounts were given, or nothing was split.
  */
 bool
-ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, int64 *origin, MemoryContext context)
+ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, MemoryContext context)
 {
 	const ts_split_method *method;
 	ts_args		args = {0};
 
 	for (int i = 0; i < TS_SPLIT_N_ARGUMENTS; i++)
 		given[i].isnull = true;
-	*origin = 0;
 	if (split_id == 0)
 		return false;
 	ts_arg_int4(&args, plan_id);
 	ts_arg_int8(&args, split_id);
-	if (ts_run("WITH RECURSIVE origin AS ("
-			   "SELECT s.target_id, s.replaces FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = $2"
-			   " UNION ALL "
-			   "SELECT s.target_id, s.replaces FROM origin o"
-			   " JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND s.split_id = o.replaces)"
-			   " SELECT (SELECT o.target_id FROM origin o WHERE o.replaces IS NULL), s.by_levels, s.method, s.basis, a -> 'weights', a ->> 'weights_from',"
+	if (ts_run("SELECT s.target_id, s.by_levels, s.method, s.basis, a -> 'weights', a ->> 'weights_from',"
 			   " a -> 'members', a ->> 'rest', COALESCE(a ->> 'on_missing', 'error'),"
 			   " COALESCE(a ->> 'on_zero', 'error'), COALESCE(a ->> 'on_negative', 'error'),"
 			   " COALESCE(a ->> 'on_unassigned', 'error'), COALESCE(a ->> 'on_incomplete', 'error'),"
@@ -81,7 +100,6 @@ ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, int64 *origi
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("split %lld is not recorded", (long long) split_id),
 				 errhint("SELECT * FROM target_split.plan_check;")));
-	*origin = ts_int8(0, 1);
 	for (int i = TS_SPLIT_TARGET_ID; i < TS_SPLIT_N_ARGUMENTS; i++)
 	{
 		given[i].isnull = ts_isnull(0, i + 1);

@@ -441,12 +441,15 @@ load_tree(int64 target_id, bool alone, bool with_slices, int n_dims,
 	load_members(tree, way, n_way, n_dims, dimension_ids, context);
 
 	tree->rests = MemoryContextAllocZero(context, sizeof(ts_rest) * (n_way + 1));
+	tree->n_way = n_way;
+	tree->way = MemoryContextAlloc(context, sizeof(int32) * (n_way + 1));
 	for (int i = 0; i < n_way; i++)
 	{
 		int32		member = member_index(tree, way[i]);
 		const ts_member *m = &tree->members->members[member];
 
 		use_member(tree, member);
+		tree->way[i] = member;
 		tree->start_member[m->dim_no] = member;
 		if (m->is_rest)
 			load_rest(tree, member, way_parents[i], context);
@@ -672,6 +675,41 @@ ts_tree_node_members(const ts_tree *tree, int32 node, int32 *member)
 			tree->members->members[member[m->dim_no]].depth < m->depth)
 			member[m->dim_no] = index;
 	}
+}
+
+/*
+ * Narrows days to those from the first to the last on which all members that a
+ * node is for exist, below the members of the same dimension that are above
+ * them in the tree; false if there is none.
+ */
+bool
+ts_tree_node_days(const ts_tree *tree, int32 node, DateADT *from, DateADT *upto)
+{
+	int32	   *below = palloc(sizeof(int32) * (tree->n_dims + 1));
+	int			way = tree->n_way;
+	bool		found = true;
+
+	for (int dim = 0; dim < tree->n_dims; dim++)
+		below[dim] = -1;
+	while (found && (node > 0 || way > 0))
+	{
+		int32		index = node > 0 ? tree->nodes[node].member : tree->way[--way];
+		const ts_member *m;
+
+		if (node > 0)
+			node = tree->nodes[node].parent;
+		if (index < 0)
+			continue;
+		m = &tree->members->members[index];
+		*from = Max(*from, m->valid_from);
+		*upto = Min(*upto, m->valid_upto);
+		found = *from < *upto &&
+			(below[m->dim_no] < 0 ||
+			 ts_members_days_below(tree->members, below[m->dim_no], index, from, upto));
+		below[m->dim_no] = index;
+	}
+	pfree(below);
+	return found;
 }
 
 /* {"dimension": value of the member} */

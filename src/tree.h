@@ -62,6 +62,8 @@ typedef struct ts_tree
 	int		   *depths;			/* per dimension: deepest level in use */
 	ts_members *members;
 	int32	   *start_member;	/* per dimension: member that nodes[0] is for, -1 */
+	int			n_way;
+	int32	   *way;			/* members from the root to nodes[0] */
 	int			n_rests;
 	ts_rest    *rests;			/* on the way from the root to nodes[0] */
 	HTAB	   *edges;			/* (node, member) -> child */
@@ -80,6 +82,7 @@ extern int32 ts_tree_child_by_day(const ts_tree *tree, int32 at, DateADT day);
 extern int32 ts_tree_child_by_member(const ts_tree *tree, int32 at, int32 member);
 extern const ts_member *ts_tree_child_member(const ts_tree *tree, int32 at);
 extern void ts_tree_node_members(const ts_tree *tree, int32 node, int32 *member);
+extern bool ts_tree_node_days(const ts_tree *tree, int32 node, DateADT *from, DateADT *upto);
 extern Datum ts_tree_edge_slice(const ts_tree *tree, int32 member);
 extern int	ts_tree_dim(const ts_tree *tree, int32 dimension_id);
 

@@ -7,6 +7,9 @@
  * Its columns depend on the dimensions that there are, so it cannot be a view
  * of the extension's: it belongs to the caller, in the caller's schema.
  *
+ * A member that moved is below the parent that it has on the first day of the
+ * leaf.
+ *
  * A level that has the name of one of the view's own columns gets the prefix
  * level_, and a name that is taken all the same a number behind it.
  *
@@ -260,11 +263,13 @@ target_split_create_flat_view(PG_FUNCTION_ARGS)
 
 		if (i == 0 || levels[i - 1].dimension_id != dimension_id)
 			appendStringInfo(&joins,
-							 " LEFT JOIN target_split.member d%d ON d%d.dimension_id = %d AND d%d.slice_value = t.slice -> %s",
+							 " LEFT JOIN target_split.member d%d ON d%d.dimension_id = %d AND d%d.slice_value = t.slice -> %s"
+							 " LEFT JOIN target_split.moved_path p%d ON p%d.member_id = d%d.member_id AND p%d.days @> lower(t.period)",
 							 dimension_id, dimension_id, dimension_id, dimension_id,
-							 quote_literal_cstr(levels[i].dimension));
-		appendStringInfo(&sql, ", d%d.path[%d] AS %s", dimension_id, levels[i].depth,
-						 quote_identifier(levels[i].name));
+							 quote_literal_cstr(levels[i].dimension),
+							 dimension_id, dimension_id, dimension_id, dimension_id);
+		appendStringInfo(&sql, ", (COALESCE(p%d.path, d%d.path))[%d] AS %s", dimension_id, dimension_id,
+						 levels[i].depth, quote_identifier(levels[i].name));
 	}
 	appendStringInfo(&sql,
 					 " FROM target_split.target t"

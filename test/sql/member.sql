@@ -69,6 +69,13 @@ SELECT unsplit_target(root_target('P', 'sales'));
 SELECT weight = (SELECT sum(amount) FROM orders WHERE day BETWEEN '2023-01-01' AND '2023-12-31' AND region = 'North') AS right
 FROM preview_split(root_target('P', 'sales'), '{region}', on_missing => 'zero') WHERE slice ->> 'region' = 'Norden';
 ROLLBACK TO s;
+-- a parent may be named by its old code too
+SELECT add_member('region', 'Flo', '{North}') > 0 AS added;
+SELECT path FROM member WHERE code = 'Flo';
+SELECT add_member('region', 'Ada', '{North}');
+ROLLBACK TO s;
+SELECT add_member('region', 'Flo', '{Nord}');
+ROLLBACK TO s;
 -- back again: the code it had first is its own, the other one an alias
 SELECT change, slice_before, slice_after FROM rename_member('region', 'Norden', 'North') WHERE target_id IS NULL;
 SELECT a.code, m.code AS stands_for FROM member_alias a JOIN member m USING (member_id);
@@ -141,9 +148,12 @@ CREATE FUNCTION check_history(history text) RETURNS TABLE (what text, n bigint, 
 	LEFT JOIN (SELECT region_of(seller, day, check_history.history) AS region, sum(amount) AS amount FROM orders WHERE day <@ daterange('2024-03-01', '2024-06-01') GROUP BY 1) o
 	  ON o.region = p.slice ->> 'region'
 	UNION ALL
+	-- what Ben sold in the North in days of which he is in the South in the plan's year is Ada's to go on with
 	SELECT 'basis, by region and seller', count(*), count(*) FILTER (WHERE p.weight IS DISTINCT FROM o.amount)
-	FROM preview_split(root_target('P', 'sales'), '{region,seller}') p
-	LEFT JOIN (SELECT region_of(seller, day, check_history.history) AS region, seller, sum(amount) AS amount FROM orders WHERE day <@ daterange('2023-01-01', '2024-01-01') GROUP BY GROUPING SETS ((1, 2), (1))) o
+	FROM (SELECT slice, sum(weight) AS weight FROM preview_split(root_target('P', 'sales'), '{region,seller}', on_missing => 'zero') GROUP BY 1) p
+	LEFT JOIN (SELECT region_of(seller, day, check_history.history) AS region,
+					  CASE WHEN seller = 'Ben' AND history = 'stays' AND day >= '2023-04-01' THEN 'Ada' ELSE seller END AS seller, sum(amount) AS amount
+			   FROM orders WHERE day <@ daterange('2023-01-01', '2024-01-01') GROUP BY GROUPING SETS ((1), (2))) o
 	  ON COALESCE(o.seller, o.region) = p.slice ->> 'region'
 $$;
 SELECT create_plan('P', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('P', 'sales', amount => 1000000) > 0 AS set;
@@ -207,6 +217,81 @@ FROM kpi_variance v WHERE v.plan = 'P' AND depth = 1 ORDER BY 1;
 SELECT * FROM plan_check;
 ROLLBACK;
 
+-- Down to his own level: in a plan after the move Ben is below the South only.
+-- What he sold in the North is the North's history, and Ada's to go on with.
+BEGIN;
+SELECT count(*) FROM move_member('region', 'Ben', 'South', from_day => '2024-04-01', history => 'stays');
+SELECT level, slice, amount, weight, fallback FROM preview_split(root_target('P25', 'sales'), '{region,seller}', basis => '[2024-03-01,2024-06-01)');
+SELECT CASE WHEN seller = 'Ben' AND day < '2024-04-01' THEN 'Ada' ELSE seller END AS seller, sum(amount) FROM orders WHERE day >= '2024-03-01' GROUP BY 1 ORDER BY 1;
+SELECT level, slice, period, amount, weight FROM preview_split(root_target('P25', 'sales'), '{quarter,region,seller}', basis => '[2024-03-01,2024-06-01)', on_missing => 'zero')
+WHERE lower(period) < '2025-07-01' AND level <> 'quarter' ORDER BY period, weight DESC;
+-- of a plan that contains the move he has a part below each, for its own days; below the South he has no history
+SELECT level, slice, period, amount FROM preview_split(root_target('P', 'sales'), '{region,seller}');
+ROLLBACK;
+BEGIN;
+SELECT count(*) FROM move_member('region', 'Ben', 'South', from_day => '2024-04-01', history => 'stays');
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{region,seller,quarter}', on_missing => 'equal');
+SELECT p.slice ->> 'region' AS region, t.slice ->> 'region' AS seller, t.period, t.amount, t.weight, t.fallback, o.amount AS by_hand
+FROM target t JOIN target s ON s.plan_id = t.plan_id AND s.target_id = t.parent_id JOIN target p ON p.plan_id = s.plan_id AND p.target_id = s.parent_id
+LEFT JOIN (SELECT region_of(seller, day, 'stays') AS region, CASE WHEN seller = 'Ben' AND day >= '2023-04-01' THEN 'Ada' ELSE seller END AS seller,
+				  extract(quarter FROM day) AS quarter, sum(amount) AS amount FROM orders WHERE day < '2024-01-01' GROUP BY 1, 2, 3) o
+  ON o.region = p.slice ->> 'region' AND o.seller = t.slice ->> 'region' AND o.quarter = extract(quarter FROM lower(t.period))
+WHERE t.level = 'quarter' AND t.plan_id = (SELECT plan_id FROM plan WHERE family = 'P') AND t.slice ->> 'region' IN ('Ada', 'Ben') ORDER BY 1, 2, 3;
+SELECT findings FROM split_log WHERE plan = 'P' ORDER BY split_id DESC LIMIT 1;
+SELECT * FROM plan_check;
+-- what he sells counts where he is
+SELECT evaluate_plan('P', as_of => '2024-05-31');
+SELECT (SELECT slice ->> 'region' FROM target p WHERE p.target_id = v.parent_id) AS region, v.actual,
+	   (SELECT sum(amount) FROM orders WHERE seller = 'Ben' AND day >= '2024-01-01' AND region_of(seller, day, 'stays') = (SELECT slice ->> 'region' FROM target p WHERE p.target_id = v.parent_id)) AS by_hand
+FROM kpi_variance v WHERE v.plan = 'P' AND v.level = 'seller' AND v.slice ->> 'region' = 'Ben' ORDER BY 1;
+-- the same in two calls, and with weights of one's own: nothing is expected of him where he is not
+SELECT unsplit_target(root_target('P', 'sales')) > 0 AS unsplit;
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{region,seller}', method => 'equal');
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{quarter}', method => 'equal');
+SELECT (SELECT g.slice ->> 'region' FROM target s JOIN target g ON g.target_id = s.parent_id WHERE s.target_id = t.parent_id) AS region, t.period, t.amount
+FROM target t WHERE t.plan_id = (SELECT plan_id FROM plan WHERE family = 'P') AND t.level = 'quarter' AND t.slice ->> 'region' = 'Ben' ORDER BY 1, 2;
+SELECT * FROM plan_check;
+-- a month that the move falls into is for both
+SELECT level, slice, period, amount FROM preview_split(root_target('P25', 'sales'), '{month,region,seller}', method => 'equal') WHERE slice ->> 'region' = 'Ben' AND lower(period) < '2025-03-01';
+SELECT count(*) FROM move_member('region', 'Ben', 'North', from_day => '2025-02-11', history => 'stays');
+SELECT level, slice, period, amount FROM preview_split(root_target('P25', 'sales'), '{month,region,seller}', method => 'equal') WHERE slice ->> 'region' = 'Ben' AND lower(period) < '2025-04-01';
+-- nobody is left in the North who could go on with his history
+SELECT count(*) FROM move_member('region', 'Ada', 'South', from_day => '2024-06-01', history => 'stays');
+SAVEPOINT s;
+SELECT slice FROM preview_split(root_target('P25', 'sales'), '{region,seller,half}', basis => '[2024-01-01,2024-06-01)', on_missing => 'zero');
+ROLLBACK TO s;
+SELECT level, slice, weight FROM preview_split(root_target('P25', 'sales'), '{region,seller}', basis => '[2024-01-01,2024-06-01)', on_missing => 'zero', on_unassigned => 'spread');
+ROLLBACK;
+
+-- rules of responsibility and the flat view: the parent of the target's days
+BEGIN;
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{quarter,region,seller}', method => 'equal');
+SELECT assign('P', '{"region": "North"}', 'Nora') > 0, assign('P', '{"region": "South"}', 'Sam') > 0, assign('P', '{"region": "South"}', 'Ron', 'R', to_day => '2024-08-15') > 0,
+	   assign('P', '{"line": "Bikes", "region": "South"}', 'Lee', 'I') > 0, assign('P', '{}', 'Zoe', 'C') > 0;
+SAVEPOINT s;
+SELECT count(*) FROM move_member('region', 'Ben', 'South', from_day => '2024-04-01', history => 'stays');
+SELECT period_start, role, person, from_day, to_day FROM responsibility_matrix WHERE plan = 'P' AND slice = '{"region": "Ben"}' ORDER BY 1, 2;
+SELECT period, owner FROM target_tree WHERE plan = 'P' AND slice = '{"region": "Ben"}' ORDER BY 1;
+SELECT role, person, valid, n_dimensions, n_levels FROM slice_rules((SELECT plan_id FROM plan WHERE family = 'P'), '{"region": "Ben", "line": "Bikes"}') ORDER BY 1, 2, 3;
+SELECT create_flat_view('P', 'flat');
+SELECT period_start, region, seller FROM flat WHERE seller = 'Ben' ORDER BY 1;
+-- and back in between
+SELECT count(*) FROM move_member('region', 'Ben', 'North', from_day => '2024-09-15', history => 'stays');
+SELECT role, person, valid FROM slice_rules((SELECT plan_id FROM plan WHERE family = 'P'), '{"region": "Ben"}') ORDER BY 1, 2, 3;
+SELECT path, days FROM moved_path ORDER BY days;
+-- history that follows: the later parent before as well
+SELECT count(*) FROM move_member('region', 'Ben', 'South', from_day => '2024-12-01', history => 'follows');
+SELECT path, days FROM moved_path ORDER BY days;
+ROLLBACK TO s;
+SELECT count(*) FROM move_member('region', 'Ben', 'South', from_day => '2024-04-01', history => 'follows');
+SELECT DISTINCT owner FROM target_tree WHERE plan = 'P' AND slice = '{"region": "Ben"}';
+SELECT create_flat_view('P', 'flat');
+SELECT period_start, region, seller FROM flat WHERE seller = 'Ben' ORDER BY 1;
+-- codes are those of today
+SELECT count(*) FROM rename_member('region', 'South', 'S');
+SELECT path, days FROM moved_path ORDER BY path, days;
+ROLLBACK;
+
 SELECT * FROM move_member('region', 'Ben', 'South', '2024-04-01', NULL);
 SELECT * FROM move_member('region', 'Ben', 'South', '2024-04-01');
 SELECT * FROM move_member('region', 'Ben', 'South', '2024-04-01', 'goes');
@@ -247,6 +332,13 @@ SELECT evaluate_plan('P', as_of => '2024-05-31');
 SELECT slice, actual FROM kpi_variance WHERE plan = 'P' AND slice ->> 'region' = 'Fay';
 SELECT count(*) AS wrong FROM kpi_variance v WHERE plan = 'P' AND depth = 1
   AND actual IS DISTINCT FROM (SELECT sum(amount) FROM orders WHERE day >= '2024-01-01' AND seller = v.slice ->> 'region');
+SELECT * FROM plan_check;
+-- in two calls: a member that has a part has none of it after its end, nor before its beginning
+SELECT unsplit_target(root_target('P', 'sales')) > 0 AS unsplit;
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{seller}', method => 'equal');
+SELECT count(*) FROM split_target(root_target('P', 'sales'), '{quarter}', on_missing => 'equal');
+SELECT t.slice ->> 'region' AS seller, t.period, t.amount, t.fallback FROM target t JOIN plan p USING (plan_id)
+WHERE p.family = 'P' AND t.level = 'quarter' AND t.slice ->> 'region' IN ('Ben', 'Fay') ORDER BY 1, 2;
 SELECT * FROM plan_check;
 -- those below end with it
 SELECT change, slice_before FROM retire_member('region', 'South', '2024-09-30') WHERE change = 'member retired';
@@ -308,6 +400,22 @@ SELECT level, members_added FROM import_members('moves', 'separate');
 SELECT find_target('W', 'moves', '{"kind": "in", "place": ["Ware House", "a"]}') = find_target('W', 'moves', '{"kind": "in", "place": "a"}') AS same;
 -- and the plan goes on
 SELECT count(*) FROM split_target(root_target('W', 'moves'), '{month}', method => 'equal');
+SELECT * FROM plan_check;
+ROLLBACK;
+-- proposals for targets that become one: added up, and no gap above changes
+BEGIN;
+SELECT count(*) FROM split_target(root_target('W', 'moves'), '{place,shelf}');
+INSERT INTO proposal (plan_id, target_id, amount, reason)
+SELECT t.plan_id, t.target_id, t.amount + p.more, 'by hand'
+FROM (VALUES (1, '"Warehouse"', 50), (2, '"Warehouse"', 100), (3, '["Ware House", "b"]', 40), (4, '"c"', -8), (5, '"Shop"', 1), (6, '["Warehouse", "b"]', 3)) p (n, place, more)
+JOIN target t ON t.slice -> 'place' = p.place::jsonb ORDER BY p.n;
+SELECT slice, amount, proposed, gap, n_below, gap_below FROM proposal_gap ORDER BY depth, slice::text;
+CREATE TEMP TABLE gap AS SELECT gap_below FROM proposal_gap WHERE depth = 0;
+SELECT change, slice_before, slice_after, amount_before, amount_after, note FROM merge_member('place', 'Ware House', 'Warehouse', reason => 'one house') WHERE change NOT LIKE 'member%';
+SELECT slice, amount, proposed, gap, n_below, gap_below, reason FROM proposal_gap ORDER BY depth, slice::text;
+SELECT gap.gap_below = p.gap_below AS same FROM gap, proposal_gap p WHERE p.depth = 0;
+SELECT count(*) AS of_no_target FROM proposal o WHERE NOT EXISTS (SELECT FROM target t WHERE t.plan_id = o.plan_id AND t.target_id = o.target_id);
+SELECT t.slice, o.amount, o.reason FROM proposal o JOIN target t USING (plan_id, target_id) ORDER BY t.slice::text, o.proposal_id;
 SELECT * FROM plan_check;
 ROLLBACK;
 -- only one of the two has targets: it has another name now, and its id
@@ -401,6 +509,7 @@ BEGIN;
 SELECT count(*) FROM split_target(root_target('T', 'team sales'), '{land,person}');
 SELECT change, slice_before FROM move_member('land', 'T1', 'S', from_day => '2024-04-01', history => 'stays');
 SELECT change, slice_before FROM move_member('land', 'Ben', 'T3', from_day => '2024-05-01', history => 'stays');
+SELECT path, days FROM moved_path ORDER BY path[pg_catalog.cardinality(path)], days;
 SELECT evaluate_plan('T', as_of => '2024-05-31');
 SELECT v.slice, v.actual, (SELECT sum(amount) FROM team_orders WHERE day >= '2024-01-01' AND CASE WHEN team = 'T3' OR team = 'T1' AND day >= '2024-04-01' THEN 'S' ELSE 'N' END = v.slice ->> 'land') AS by_hand
 FROM kpi_variance v WHERE v.plan = 'T' AND v.depth = 1 ORDER BY 1;

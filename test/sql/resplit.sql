@@ -217,6 +217,23 @@ SELECT * FROM why(format('resplit_target(%s, amount => 1500)', :q));
 SELECT * FROM moved(format('resplit_target(%s, amount => 1500, quantum => 1)', :q));
 SELECT * FROM plan_check;
 
+-- ------------------------------- parts that another split made since, and a part done again twice
+SELECT new_plan('U', 1000) AS u \gset
+SELECT target_id AS east FROM target_tree WHERE plan = 'U' AND slice = '{"market": "East"}' AND depth = 1 \gset
+SELECT target_id AS west FROM target_tree WHERE plan = 'U' AND slice = '{"market": "West"}' AND depth = 1 \gset
+SELECT unsplit_target(:east) > 0 AS unsplit;
+SELECT count(*) FROM split_target(:east, '{half}', method => 'equal');
+SELECT * FROM moved(format('resplit_target(%s, amount => 2000)', :u)) WHERE what ~ '^(all|East)';
+SELECT * FROM moved(format('resplit_target(%s, by => ''{market,type}'', weights => ''{"East": {"key": 1, "small": 1}, "West": {"key": 1, "small": 3}}'')', :west)) WHERE what !~ 'Q';
+SELECT * FROM moved(format('resplit_target(%s, by => ''{market,type}'', method => ''equal'', members => ''{"market": ["East", "West"], "type": ["key", "small"]}'')', :west)) WHERE what !~ 'Q';
+SELECT * FROM moved(format('resplit_target(%s, amount => 3000)', :u)) WHERE what !~ 'Q';
+SELECT * FROM plan_check;
+SELECT * FROM shown('U');
+-- a new part under a part has the slice of what it is under
+SELECT add_member('type', 'phone') IS NOT NULL AS phone;
+SELECT slice, level, amount_after, role FROM resplit_target(:west, by => '{market,type}', method => 'equal', members => '{"market": ["East", "West"], "type": ["key", "small", "phone"]}') WHERE role = 'new';
+SELECT * FROM plan_check;
+
 -- ------------------------------- weights that follow from the amount: increment
 CREATE TABLE orders (day date, market text, type text, amount numeric);
 INSERT INTO orders SELECT '2023-03-01', m, t, a FROM (VALUES ('East', 'key', 100), ('East', 'small', 60), ('West', 'key', 30), ('West', 'small', 10)) v (m, t, a);

@@ -40,6 +40,8 @@ my %allowed = map { $_ => 1 } qw(
 # Faults that are known and to be mended: counted, said, and no failure.  A fault of which
 # this line is not all that went wrong is one.
 my @known = (
+);
+my @mended = (
 	[ qr/^unexpected error XX000 in: .*adjust_target.*: ERROR:  a target is gone/, 'adjust_target waits for somebody who removes its target' ],
 	[ qr/^unexpected error XX000 in: .*bounds => .*could not be rounded: status 8/, 'split_target with bounds of an amount of 0 by weights of 0' ],
 	[ qr/^plan_check\|\d+\|(?:siblings: target \d+ has children of level|slice: target \d+ has slice|period: target \d+ (?:is for|starts on))/, 'resplit_target beside parts that it did not make, or below the target that its split started from', qr/resplit_target.*\[00000/ ],

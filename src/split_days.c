@@ -1,0 +1,106 @@
+/*-------------------------------------------------------------------------
+ *
+ * split_days.c
+ *	  The days on which something is expected of the parts of a split: those
+ *	  on which their members exist, below the members that the parts are below.
+ *
+ * Glossary
+ *	  above		of a member of a part: the member of the same dimension that the
+ *				part is below, one of the leaf's or one of "by"
+ *
+ * A member that moves within the period of a split has a part below each of its
+ * parents, each for its own days.  What is not within these days is closed:
+ * a part of 0.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "split.h"
+
+/*
+ * The days on which the members of a leaf are where the leaf has them.  A leaf
+ * that is for none of them, because it outlives its members or contradicts
+ * their tree, is taken as it is: for all days.
+ */
+ts_days
+ts_split_leaf_days(const ts_split *split, int32 leaf)
+{
+	const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+	ts_days		days = {DATEVAL_NOBEGIN, DATEVAL_NOEND};
+
+	if (!ts_tree_node_days(split->tree, split->leaves[leaf], &days.from, &days.upto) ||
+		days.from >= node->upto || days.upto <= node->from)
+	{
+		days.from = DATEVAL_NOBEGIN;
+		days.upto = DATEVAL_NOEND;
+	}
+	return days;
+}
+
+/*
+ * The member above the one of an axis, -1 for none.  leaf_member: the deepest
+ * of the leaf per dimension.
+ */
+int32
+ts_split_above(const ts_split *split, int axis_no, const int32 *keys, const int32 *leaf_member)
+{
+	const ts_axis *axis = &split->axes[axis_no];
+
+	return axis->above >= 0 ? keys[axis->above] : leaf_member[axis->dim];
+}
+
+/* Closes the cells of a leaf, from a cell on, whose members are elsewhere on all of their days */
+void
+ts_split_close_cells(ts_split *split, int32 leaf, int64 first, const int32 *leaf_member)
+{
+	const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+	const ts_members *members = split->tree->members;
+	ts_days		days = ts_split_leaf_days(split, leaf);
+
+	if (members->n_breaks == 0 && days.from <= node->from && days.upto >= node->upto)
+		return;
+	for (int64 cell = first; cell < split->cells.n; cell++)
+	{
+		const int32 *keys = split->cells.keys + cell * split->n_axes;
+		DateADT		from = node->from;
+		DateADT		upto = node->upto;
+		bool		open = true;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < split->n_axes; i++)
+			if (split->axes[i].is_time)
+				ts_axis_bucket(split->tree, &split->axes[i], keys[i], &from, &upto);
+		open = days.from < upto && days.upto > from;
+		for (int i = 0; i < split->n_axes && open; i++)
+			open = split->axes[i].is_time ||
+				ts_members_open(members, keys[i], ts_split_above(split, i, keys, leaf_member), from, upto);
+		if (!open)
+			split->cells.closed[cell] = true;
+	}
+}
+
+/* Does a member of a level of "by" move, within the period, between members that parts are below? */
+bool
+ts_split_moves_within(const ts_split *split)
+{
+	const ts_tree *tree = split->tree;
+	const ts_members *members = tree->members;
+	int			first = ts_members_segment(members, tree->nodes[0].from);
+	int			last = ts_members_segment(members, tree->nodes[0].upto - 1);
+
+	for (int i = 0; i < split->n_axes && first < last; i++)
+	{
+		const ts_axis *axis = &split->axes[i];
+
+		if (axis->is_time || (axis->above < 0 && tree->depths[axis->dim] == 0))
+			continue;
+		for (int32 m = axis->first; m < axis->last; m++)
+			for (int segment = first; segment < last; segment++)
+				if (ts_members_in_segment(members, m, segment) != ts_members_in_segment(members, m, segment + 1))
+					return true;
+	}
+	return false;
+}
