@@ -37,18 +37,6 @@ my $random = "$top/test/random";
 my %allowed = map { $_ => 1 } qw(
 	00000 0A000 22003 22004 22023 21000 22000 22012 23503 23514 40001 42703 42704 42710 42804 42809 42P01 54000 55000 P0002);
 
-# Faults that are known and to be mended: counted, said, and no failure.  A fault of which
-# this line is not all that went wrong is one.
-my @known = (
-);
-my @mended = (
-	[ qr/^unexpected error XX000 in: .*adjust_target.*: ERROR:  a target is gone/, 'adjust_target waits for somebody who removes its target' ],
-	[ qr/^unexpected error XX000 in: .*bounds => .*could not be rounded: status 8/, 'split_target with bounds of an amount of 0 by weights of 0' ],
-	[ qr/^plan_check\|\d+\|(?:siblings: target \d+ has children of level|slice: target \d+ has slice|period: target \d+ (?:is for|starts on))/, 'resplit_target beside parts that it did not make, or below the target that its split started from', qr/resplit_target.*\[00000/ ],
-	[ qr/^deadlock of single calls: .*(?:split_target|merge_member|rename_member)/, 'split_target or resplit_target, which lock targets before members, with a change of members', qr/(?:merge|rename)_member/ ],
-	[ qr/^deadlock of single calls/, 'unsplit_target, which deletes in no order, with a call that locks in the order of ids', qr/unsplit_target\(\d+\);  \[(?:00000|40P01), (?:[5-9]\d|\d{3,}) ms\]/ ],
-);
-
 # ------------------------------------------------------------ random numbers
 
 # A source of random numbers: below N, or one of a list.
@@ -459,23 +447,8 @@ sql($template, slurp("$random/setup.sql") . slurp("$random/check.sql") . "ANALYZ
 
 my @trees = ('P/sales', 'P/units', 'Q/sales', 'Q/crates');
 my ($database, $monitor, @sessions);
-my ($n_databases, $n_done, $n_unkept, $n_broken, $n_known) = (0, 0, 0, 0, 0);
-my %known_faults;
+my ($n_databases, $n_done, $n_unkept, $n_broken) = (0, 0, 0, 0);
 my $start = time;
-
-# Is it one of the known faults, made by the call that is known to?
-sub is_known
-{
-	my ($wrong) = @_;
-	for (@known)
-	{
-		my ($pattern, $what, $call) = @$_;
-		next unless $wrong =~ $pattern && (!$call || grep { $_ =~ $call } @journal);
-		$known_faults{$what}++;
-		return 1;
-	}
-	return 0;
-}
 
 sub next_database
 {
@@ -517,13 +490,6 @@ for my $sequence (1 .. $n_sequences)
 	}
 	$n_done++;
 	next unless @wrong;
-	my @unknown = grep { !is_known($_) } @wrong;
-	if (!@unknown)
-	{
-		$n_known++;
-		next_database();
-		next;
-	}
 	$n_unkept++ if @told;
 	$n_broken++ if @wrong > @told;
 	diag("sequence $sequence of seed $seed, on $trees:");
@@ -546,7 +512,6 @@ psql('postgres', "DROP DATABASE $database WITH (FORCE)");
 
 diag(sprintf '%d sequences of seed %d in %.0f s; deadlocks: %s', $n_done, $seed, time - $start,
 	join(', ', map { "$deadlocks{$_} $_" } sort keys %deadlocks) || 'none');
-diag("known fault, $known_faults{$_} times: $_") for sort keys %known_faults;
 if ($ENV{TS_RANDOM_OUTCOMES})
 {
 	diag("$_: $outcome{$_}") for sort keys %outcome;
