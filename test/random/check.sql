@@ -82,8 +82,10 @@ CREATE FUNCTION random.problems() RETURNS TABLE (promise text, id bigint, proble
 	SELECT 'revision', r.target_id, format('the last revision has %s after, it is %s', COALESCE(r.amount_after::text, 'nothing'), COALESCE(t.amount::text, 'gone'))
 	FROM revised r LEFT JOIN target t USING (plan_id, target_id)
 	WHERE r.is_last AND r.amount_after IS DISTINCT FROM t.amount
-	  -- brought back by undo_split, under its own number
-	  AND NOT (r.operation = 'delete' AND t.split_id IS NOT NULL AND t.split_id <= (SELECT m.split_id FROM random.mark m))
+	  -- undo_split brings back what a call removed as it was before the call
+	  AND NOT (r.operation = 'delete'
+			   AND t.amount IS NOT DISTINCT FROM (SELECT x.amount_before FROM revised x WHERE x.target_id = r.target_id AND x.split_id = r.split_id
+												  ORDER BY x.revision_id LIMIT 1))
 	UNION ALL
 	SELECT 'revision', b.target_id, format('was %s and is %s, without a revision', b.amount, COALESCE(t.amount::text, 'gone'))
 	FROM random.before b LEFT JOIN target t USING (plan_id, target_id)

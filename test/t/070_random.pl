@@ -37,11 +37,6 @@ my $random = "$top/test/random";
 my %allowed = map { $_ => 1 } qw(
 	00000 0A000 22003 22004 22023 21000 22000 22012 23503 23514 40001 42703 42704 42710 42804 42809 42P01 54000 55000 P0002);
 
-# Faults that are known and to be mended: counted, said, and no failure.  A fault of which
-# this line is not all that went wrong is one.
-my @known = (
-);
-
 # ------------------------------------------------------------ random numbers
 
 # A source of random numbers: below N, or one of a list.
@@ -452,23 +447,8 @@ sql($template, slurp("$random/setup.sql") . slurp("$random/check.sql") . "ANALYZ
 
 my @trees = ('P/sales', 'P/units', 'Q/sales', 'Q/crates');
 my ($database, $monitor, @sessions);
-my ($n_databases, $n_done, $n_unkept, $n_broken, $n_known) = (0, 0, 0, 0, 0);
-my %known_faults;
+my ($n_databases, $n_done, $n_unkept, $n_broken) = (0, 0, 0, 0);
 my $start = time;
-
-# Is it one of the known faults, made by the call that is known to?
-sub is_known
-{
-	my ($wrong) = @_;
-	for (@known)
-	{
-		my ($pattern, $what, $call) = @$_;
-		next unless $wrong =~ $pattern && (!$call || grep { $_ =~ $call } @journal);
-		$known_faults{$what}++;
-		return 1;
-	}
-	return 0;
-}
 
 sub next_database
 {
@@ -510,13 +490,6 @@ for my $sequence (1 .. $n_sequences)
 	}
 	$n_done++;
 	next unless @wrong;
-	my @unknown = grep { !is_known($_) } @wrong;
-	if (!@unknown)
-	{
-		$n_known++;
-		next_database();
-		next;
-	}
 	$n_unkept++ if @told;
 	$n_broken++ if @wrong > @told;
 	diag("sequence $sequence of seed $seed, on $trees:");
@@ -539,7 +512,6 @@ psql('postgres', "DROP DATABASE $database WITH (FORCE)");
 
 diag(sprintf '%d sequences of seed %d in %.0f s; deadlocks: %s', $n_done, $seed, time - $start,
 	join(', ', map { "$deadlocks{$_} $_" } sort keys %deadlocks) || 'none');
-diag("known fault, $known_faults{$_} times: $_") for sort keys %known_faults;
 if ($ENV{TS_RANDOM_OUTCOMES})
 {
 	diag("$_: $outcome{$_}") for sort keys %outcome;
