@@ -144,6 +144,8 @@ LANGUAGE c VOLATILE
 SET search_path = pg_catalog, pg_temp
 -- as the guard writes the dates in old rows
 SET datestyle = 'ISO'
+-- it costs more than any of the statements
+SET jit = off
 AS 'MODULE_PATHNAME', 'target_split_undo_split';
 COMMENT ON FUNCTION @extschema@.undo_split(bigint, text, text) IS
 'Takes a call in split_log back: what it made goes, what it changed or removed is as before; an error that says what, if something has been built on it; returns the number of targets';

@@ -62,7 +62,6 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
-#include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
 #include "engine/bounded.h"
@@ -1357,21 +1356,12 @@ list_changes(adjust_state *state, TupleDesc *desc, int64 *n_changed)
 static void
 write_changes(adjust_state *state, Tuplestorestate *result)
 {
-	EphemeralNamedRelationData enr;
 	ts_args		args = {0};
 	TupleDesc	desc;
 	int64		n_changed;
 	Tuplestorestate *store = list_changes(state, &desc, &n_changed);
 
-	memset(&enr, 0, sizeof(enr));
-	enr.md.name = "new_amount";
-	enr.md.reliddesc = InvalidOid;
-	enr.md.tupdesc = desc;
-	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr.md.enrtuples = n_changed;
-	enr.reldata = store;
-	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
-		elog(ERROR, "could not register the new amounts");
+	ts_register_rows("new_amount", store, desc, n_changed);
 	ts_arg_int4(&args, state->selection.plan_id);
 	if (n_changed > 0)
 		ts_put_query(result, "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"

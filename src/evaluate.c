@@ -38,7 +38,6 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
-#include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
 #include "axis.h"
@@ -227,7 +226,6 @@ evaluate_metric(int64 root, DateADT as_of, MemoryContext parent_context)
 	evaluation	e = {0};
 	Tuplestorestate *store;
 	TupleDesc	desc;
-	EphemeralNamedRelationData enr;
 	ts_args		args = {0};
 	int64		n;
 	const ts_tree *tree;
@@ -290,15 +288,7 @@ evaluate_metric(int64 root, DateADT as_of, MemoryContext parent_context)
 				 errhint("The transaction might succeed if retried.")));
 	args.n = 3;
 
-	memset(&enr, 0, sizeof(enr));
-	enr.md.name = "new_evaluation";
-	enr.md.reliddesc = InvalidOid;
-	enr.md.tupdesc = desc;
-	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr.md.enrtuples = tree->n;
-	enr.reldata = store;
-	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
-		elog(ERROR, "could not register the evaluation");
+	ts_register_rows("new_evaluation", store, desc, tree->n);
 	ts_run("INSERT INTO target_split.evaluation (target_id, plan_id, metric_id, as_of, amount, actual, expected)"
 		   " SELECT target_id, $1, $2, $3, amount, actual, expected FROM new_evaluation", &args, false);
 	SPI_unregister_relation("new_evaluation");

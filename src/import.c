@@ -47,7 +47,6 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
-#include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
 #include "engine/bounded.h"
@@ -1649,22 +1648,13 @@ write_all(ts_import *im, FunctionCallInfo fcinfo)
 {
 	TupleDesc	desc = change_desc();
 	Tuplestorestate *store = tuplestore_begin_heap(true, false, work_mem);
-	EphemeralNamedRelationData enr;
 	ts_args		args = {0};
 	int64		n_updated;
 	int64		n = write_changes(im, store, desc, &n_updated);
 
 	if (n > 0)
 	{
-		memset(&enr, 0, sizeof(enr));
-		enr.md.name = "import_change";
-		enr.md.reliddesc = InvalidOid;
-		enr.md.tupdesc = desc;
-		enr.md.enrtype = ENR_NAMED_TUPLESTORE;
-		enr.md.enrtuples = n;
-		enr.reldata = store;
-		if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
-			elog(ERROR, "could not register the targets that change");
+		ts_register_rows("import_change", store, desc, n);
 		ts_arg_int4(&args, im->tree->plan_id);
 		if (im->proposal)
 		{

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
+#include "utils/queryenvironment.h"
 
 #include "query.h"
 
@@ -111,9 +112,8 @@ ts_run(const char *sql, const ts_args *args, bool read_only)
 	return SPI_processed;
 }
 
-/* Changes a setting until the function that was called ends */
-void
-ts_set_locally(const char *name, const char *value)
+static void
+set_locally(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
@@ -124,10 +124,10 @@ begin_keyed(void)
 {
 	int			guc_level = NewGUCNestLevel();
 
-	ts_set_locally("enable_hashjoin", "off");
-	ts_set_locally("enable_mergejoin", "off");
-	ts_set_locally("enable_seqscan", "off");
-	ts_set_locally("enable_bitmapscan", "off");
+	set_locally("enable_hashjoin", "off");
+	set_locally("enable_mergejoin", "off");
+	set_locally("enable_seqscan", "off");
+	set_locally("enable_bitmapscan", "off");
 	return guc_level;
 }
 
@@ -283,7 +283,7 @@ void
 ts_reason_argument(FunctionCallInfo fcinfo, int argument)
 {
 	if (!PG_ARGISNULL(argument))
-		ts_set_locally("target_split.reason", text_to_cstring(PG_GETARG_TEXT_PP(argument)));
+		set_locally("target_split.reason", text_to_cstring(PG_GETARG_TEXT_PP(argument)));
 }
 
 /* Called before ts_connect(), for the rows outlive the call */
@@ -336,6 +336,21 @@ ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args)
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_cursor_close(portal);
+}
+
+void
+ts_register_rows(const char *name, Tuplestorestate *store, TupleDesc desc, double n)
+{
+	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
+
+	enr->md.name = pstrdup(name);
+	enr->md.reliddesc = InvalidOid;
+	enr->md.tupdesc = desc;
+	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr->md.enrtuples = n;
+	enr->reldata = store;
+	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "could not register \"%s\"", name);
 }
 
 void

@@ -79,9 +79,6 @@ extern char *ts_text_argument(FunctionCallInfo fcinfo, int argument,
 extern char *ts_word_argument(FunctionCallInfo fcinfo, int argument, const char *name,
 							  const char *const *words);
 
-/* Changes a setting until the SQL-callable function, which has a SET clause, ends */
-extern void ts_set_locally(const char *name, const char *value);
-
 /* Sets target_split.reason until the function ends, unless the argument is NULL */
 extern void ts_reason_argument(FunctionCallInfo fcinfo, int argument);
 
@@ -93,6 +90,13 @@ extern void ts_put_rows(Tuplestorestate *store);
 
 /* Runs a statement like ts_run_keyed and adds its rows, a part at a time */
 extern void ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args);
+
+/*
+ * Lets statements read a tuplestore of n rows by a name, until
+ * SPI_unregister_relation() or ts_finish().  The server knows how many rows there
+ * are, which it does not of a recursive query.
+ */
+extern void ts_register_rows(const char *name, Tuplestorestate *store, TupleDesc desc, double n);
 
 /* SPI_connect and SPI_finish with their errors */
 extern void ts_connect(void);

@@ -60,7 +60,6 @@
 #include "utils/fmgroids.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
 #include "engine/bounded.h"
@@ -1756,21 +1755,6 @@ record_runs(resplit_state *state)
 	}
 }
 
-static void
-register_store(const char *name, Tuplestorestate *store, TupleDesc desc, double n)
-{
-	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
-
-	enr->md.name = pstrdup(name);
-	enr->md.reliddesc = InvalidOid;
-	enr->md.tupdesc = desc;
-	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr->md.enrtuples = n;
-	enr->reldata = store;
-	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
-		elog(ERROR, "could not register %s", name);
-}
-
 #define UPDATE_KEPT \
 	"UPDATE " TS_SCHEMA ".target t SET amount = n.amount," \
 	" weight = CASE WHEN n.made THEN n.weight ELSE t.weight END," \
@@ -1804,7 +1788,7 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	}
 	for (int i = 0; i < state->n_runs; i++)
 		n_new += state->runs[i].n_made;
-	register_store("resplit_node", store, desc, state->n_nodes);
+	ts_register_rows("resplit_node", store, desc, state->n_nodes);
 	ts_arg_int4(&args, state->tree->plan_id);
 	ts_arg_int8_array(&args, n_removed, removed);
 	ts_put_query(result, "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"

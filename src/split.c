@@ -46,7 +46,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
-#include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
 #include "engine/apportion.h"
@@ -1435,7 +1434,6 @@ static void
 insert_targets(ts_split *split, Datum by, Datum arguments, int64 n_created,
 			   Tuplestorestate *store, TupleDesc desc)
 {
-	EphemeralNamedRelationData enr;
 	ts_args		args = {0};
 	int64		split_id;
 	bool		has_basis = split->term->has_basis;
@@ -1460,15 +1458,7 @@ insert_targets(ts_split *split, Datum by, Datum arguments, int64 n_created,
 		   &args, false);
 	split_id = ts_int8(0, 1);
 
-	memset(&enr, 0, sizeof(enr));
-	enr.md.name = "new_target";
-	enr.md.reliddesc = InvalidOid;
-	enr.md.tupdesc = desc;
-	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr.md.enrtuples = n_created;
-	enr.reldata = store;
-	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
-		elog(ERROR, "could not register the new targets");
+	ts_register_rows("new_target", store, desc, n_created);
 
 	memset(&args, 0, sizeof(args));
 	ts_arg_int4(&args, split->tree->plan_id);

@@ -31,12 +31,14 @@
  */
 #include "postgres.h"
 
+#include "access/tupdesc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/tuplestore.h"
 
 #include "plan.h"
 #include "query.h"
@@ -45,9 +47,6 @@
 
 PG_FUNCTION_INFO_V1(target_split_undo_split);
 
-/* So many targets are not joined one by one */
-#define MANY 1000
-
 /* $1 plan_id, $2 split_ids of the parts, $3 the target that the call named */
 #define BELOW \
 	"WITH RECURSIVE below AS (" \
@@ -55,23 +54,27 @@ PG_FUNCTION_INFO_V1(target_split_undo_split);
 	" WHERE t.plan_id = $1 AND t.target_id = $3" \
 	" UNION ALL " \
 	"SELECT t.target_id, t.parent_id, t.split_id FROM below b" \
-	" JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = b.target_id" \
-	"), part AS (" \
+	" JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = b.target_id) "
+
+#define MARK \
+	"SELECT r.target_id, pg_catalog.min(r.revision_id) AS first_id, pg_catalog.max(r.revision_id) AS last_id," \
+	" pg_catalog.bool_or(r.operation = 'delete') AS removed" \
+	" FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.split_id = ANY ($2) GROUP BY r.target_id"
+
+/* What is found once and then read by name: undo_below and undo_mark */
+#define SETS \
+	"WITH part AS (" \
 	"SELECT s.split_id, s.replaces, s.after_revision, s.made IS NULL AS all_made" \
 	" FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = ANY ($2)" \
 	"), in_part AS (" \
 	"SELECT b.target_id, b.parent_id, p.replaces, p.after_revision, p.all_made OR n.target_id IS NOT NULL AS made" \
-	" FROM below b JOIN part p ON p.split_id = b.split_id LEFT JOIN (" \
+	" FROM undo_below b JOIN part p ON p.split_id = b.split_id LEFT JOIN (" \
 	"SELECT pg_catalog.unnest(s.made) AS target_id FROM " TS_SCHEMA ".split s" \
 	" WHERE s.plan_id = $1 AND s.split_id = ANY ($2)) n ON n.target_id = b.target_id" \
 	"), made AS (SELECT i.target_id, i.parent_id FROM in_part i WHERE i.made" \
-	"), mark AS (" \
-	"SELECT r.target_id, pg_catalog.min(r.revision_id) AS first_id, pg_catalog.max(r.revision_id) AS last_id," \
-	" pg_catalog.bool_or(r.operation = 'delete') AS removed" \
-	" FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.split_id = ANY ($2) GROUP BY r.target_id" \
 	"), kept AS (" \
 	"SELECT i.target_id, i.replaces, i.after_revision FROM in_part i WHERE NOT i.made" \
-	" UNION ALL SELECT k.target_id, NULL, 0 FROM mark k" \
+	" UNION ALL SELECT k.target_id, NULL, 0 FROM undo_mark k" \
 	" WHERE NOT k.removed AND NOT EXISTS (SELECT FROM in_part i WHERE i.target_id = k.target_id))"
 
 /* What later changes are compared by; the rest says where a target is */
@@ -118,6 +121,26 @@ find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, int64 *targe
 	return ts_datum_copy(0, 4, context);
 }
 
+typedef struct undo_column
+{
+	const char *name;
+	Oid			type;
+} undo_column;
+
+/* Runs a statement and lets others read its rows by a name */
+static Tuplestorestate *
+collect(const char *name, const char *sql, const ts_args *args, int n_columns, const undo_column *columns)
+{
+	Tuplestorestate *store = tuplestore_begin_heap(true, false, work_mem);
+	TupleDesc	desc = CreateTemplateTupleDesc(n_columns);
+
+	for (int i = 0; i < n_columns; i++)
+		TupleDescInitEntry(desc, i + 1, columns[i].name, columns[i].type, -1, 0);
+	ts_put_query(store, sql, args);
+	ts_register_rows(name, store, desc, (double) tuplestore_tuple_count(store));
+	return store;
+}
+
 /* The error that lists what has been built on the call */
 static void
 refuse(int64 split_id, uint64 n)
@@ -146,8 +169,13 @@ refuse(int64 split_id, uint64 n)
 Datum
 target_split_undo_split(PG_FUNCTION_ARGS)
 {
+	static const undo_column below_columns[] = {{"target_id", INT8OID}, {"parent_id", INT8OID}, {"split_id", INT8OID}};
+	static const undo_column mark_columns[] = {{"target_id", INT8OID}, {"first_id", INT8OID},
+	{"last_id", INT8OID}, {"removed", BOOLOID}};
 	MemoryContext context;
 	MemoryContext old;
+	Tuplestorestate *below;
+	Tuplestorestate *mark;
 	int64		split_id;
 	int32		plan_id;
 	int64		target_id;
@@ -171,21 +199,21 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	ts_arg_int4(&args, plan_id);
 	ts_arg(&args, INT8ARRAYOID, parts, false);
 	ts_arg_int8(&args, target_id);
-	n = ts_run("SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id IN ("
-			   BELOW " SELECT b.target_id FROM below b WHERE b.split_id = ANY ($2)"
-			   " UNION SELECT b.parent_id FROM below b WHERE b.split_id = ANY ($2)"
-			   " UNION SELECT m.target_id FROM mark m) AND $3 IS NOT NULL"
-			   " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
+	(void) ts_run("SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id IN ("
+				  BELOW "SELECT b.target_id FROM below b WHERE b.split_id = ANY ($2)"
+				  " UNION SELECT b.parent_id FROM below b WHERE b.split_id = ANY ($2)"
+				  " UNION SELECT m.target_id FROM (" MARK ") m) AND $3 IS NOT NULL"
+				  " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
 	SPI_freetuptable(SPI_tuptable);
-	/* the server cannot know how many they are, and takes them for few */
-	if (n > MANY)
-		ts_set_locally("enable_nestloop", "off");
 
 	/* under a snapshot that is younger than the locks */
-	n = ts_run(BELOW ", touched AS ("
+	below = collect("undo_below", BELOW "SELECT b.target_id, b.parent_id, b.split_id FROM below b",
+					&args, 3, below_columns);
+	mark = collect("undo_mark", MARK " HAVING $3 IS NOT NULL", &args, 4, mark_columns);
+	n = ts_run(SETS ", touched AS ("
 			   "SELECT x.target_id, GREATEST(k.last_id, x.after_revision) AS last_id"
 			   " FROM (SELECT m.target_id, 0 AS after_revision FROM made m UNION ALL"
-			   " SELECT k.target_id, k.after_revision FROM kept k) x LEFT JOIN mark k ON k.target_id = x.target_id"
+			   " SELECT k.target_id, k.after_revision FROM kept k) x LEFT JOIN undo_mark k ON k.target_id = x.target_id"
 			   "), later AS ("
 			   "SELECT t.target_id, t.last_id,"
 			   " (SELECT r.amount_before FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.target_id = t.target_id"
@@ -202,14 +230,14 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 			   " UNION ALL "
 			   "SELECT m.target_id, pg_catalog.format('has got %s children%s', pg_catalog.count(*),"
 			   " pg_catalog.string_agg(DISTINCT ' by split ' || b.split_id, ','))"
-			   " FROM made m JOIN below b ON b.parent_id = m.target_id WHERE b.split_id <> ALL ($2) IS NOT FALSE GROUP BY m.target_id"
+			   " FROM made m JOIN undo_below b ON b.parent_id = m.target_id WHERE b.split_id <> ALL ($2) IS NOT FALSE GROUP BY m.target_id"
 			   " UNION ALL "
 			   "SELECT k.target_id, pg_catalog.format('has got %s children by split %s', pg_catalog.count(*), b.split_id)"
-			   " FROM kept k JOIN below b ON b.parent_id = k.target_id"
+			   " FROM kept k JOIN undo_below b ON b.parent_id = k.target_id"
 			   " WHERE b.split_id > (SELECT pg_catalog.max(p.split_id) FROM part p) GROUP BY k.target_id, b.split_id"
 			   " UNION ALL "
 			   "SELECT r.target_id, pg_catalog.format('was for %s, where a member has got another name', r.old_row -> 'slice')"
-			   " FROM mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.last_id WHERE k.removed AND EXISTS ("
+			   " FROM undo_mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.last_id WHERE k.removed AND EXISTS ("
 			   "SELECT FROM pg_catalog.jsonb_each(r.old_row -> 'slice') e WHERE NOT EXISTS ("
 			   "SELECT FROM " TS_SCHEMA ".member m JOIN " TS_SCHEMA ".dimension d ON d.dimension_id = m.dimension_id"
 			   " WHERE d.name = e.key AND m.slice_value = e.value))"
@@ -218,8 +246,8 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 		refuse(split_id, n);
 	SPI_freetuptable(SPI_tuptable);
 
-	(void) ts_run(BELOW " SELECT (SELECT pg_catalog.count(*) FROM made), (SELECT pg_catalog.count(*) FROM kept),"
-				  " (SELECT pg_catalog.count(*) FROM mark k WHERE k.removed)", &args, false);
+	(void) ts_run(SETS " SELECT (SELECT pg_catalog.count(*) FROM made), (SELECT pg_catalog.count(*) FROM kept),"
+				  " (SELECT pg_catalog.count(*) FROM undo_mark k WHERE k.removed)", &args, false);
 	n_made = ts_int8(0, 1);
 	n_kept = ts_int8(0, 2);
 	n_removed = ts_int8(0, 3);
@@ -232,14 +260,14 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	/* undoing is a change of its own and none of the call's */
 	ts_split_in_progress = 0;
 	if (n_kept == 0 && n_removed == 0)
-		result = (int64) ts_run(BELOW " DELETE FROM " TS_SCHEMA ".target t USING made m"
+		result = (int64) ts_run(SETS " DELETE FROM " TS_SCHEMA ".target t USING made m"
 								" WHERE t.plan_id = $1 AND t.target_id = m.target_id", &args, false);
 	else
 	{
 		/* the guard lets nobody change a locked target; it is locked again below */
-		(void) ts_run(BELOW " UPDATE " TS_SCHEMA ".target t SET locked = false FROM mark k"
+		(void) ts_run(SETS " UPDATE " TS_SCHEMA ".target t SET locked = false FROM undo_mark k"
 					  " WHERE t.plan_id = $1 AND t.target_id = k.target_id AND t.locked", &args, false);
-		(void) ts_run(BELOW ", gone AS ("
+		(void) ts_run(SETS ", gone AS ("
 					  "DELETE FROM " TS_SCHEMA ".target t USING made m WHERE t.plan_id = $1 AND t.target_id = m.target_id RETURNING 1"
 					  "), back AS ("
 					  "UPDATE " TS_SCHEMA ".target t SET amount = COALESCE(x.amount_before, t.amount),"
@@ -259,7 +287,7 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 					  " CASE WHEN o IS NULL THEN t.at_most ELSE (o ->> 'at_most')::pg_catalog.numeric END"
 					  " FROM (SELECT x.old_row AS o) s)"
 					  " FROM (SELECT k.target_id, k.replaces, r.amount_before, r.old_row FROM kept k"
-					  " LEFT JOIN mark m ON m.target_id = k.target_id"
+					  " LEFT JOIN undo_mark m ON m.target_id = k.target_id"
 					  " LEFT JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id) x"
 					  " WHERE t.plan_id = $1 AND t.target_id = x.target_id RETURNING 1"
 					  "), again AS ("
@@ -269,7 +297,7 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 					  " SELECT o.target_id, o.parent_id, o.split_id, o.member_id, o.lineage_id, o.plan_id, o.metric_id,"
 					  " o.depth, o.locked, COALESCE(o.adjusted, false), o.level, o.period, r.amount_before, o.weight, o.slice, o.floor_amount, o.stretch_amount,"
 					  " o.over_assignment, o.at_least, o.at_most, o.fallback"
-					  " FROM mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.first_id"
+					  " FROM undo_mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.first_id"
 					  " JOIN " TS_SCHEMA ".revision d ON d.revision_id = k.last_id,"
 					  " pg_catalog.jsonb_populate_record(NULL::" TS_SCHEMA ".target, COALESCE(r.old_row, d.old_row)) o"
 					  " WHERE k.removed AND (d.old_row ->> 'split_id')::pg_catalog.int8 <> ALL ($2) IS NOT FALSE RETURNING 1"
@@ -278,6 +306,10 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 		result = ts_int8(0, 1);
 	}
 	ts_split_in_progress = n_split;
+	SPI_unregister_relation("undo_below");
+	SPI_unregister_relation("undo_mark");
+	tuplestore_end(below);
+	tuplestore_end(mark);
 	ts_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
