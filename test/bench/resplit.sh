@@ -44,7 +44,7 @@ pair() {
 	local ours peer
 	rest
 	ours=$(ms "SELECT count(*) FROM target_split.resplit_target($root, $2)")
-	sql -c "DROP TABLE IF EXISTS wanted" -c "CREATE TABLE wanted AS SELECT target_id, amount, weight FROM target_split.target" \
+	sql -c "SET client_min_messages = warning" -c "DROP TABLE IF EXISTS wanted" -c "CREATE TABLE wanted AS SELECT target_id, amount, weight FROM target_split.target" \
 		-c "ALTER TABLE wanted ADD PRIMARY KEY (target_id)" \
 		-c "SELECT target_split.undo_split(max(split_id)) FROM target_split.split_log" >/dev/null
 	rest
