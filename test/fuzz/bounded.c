@@ -100,12 +100,43 @@ check_list(size_t n, const ts_int128 *weight, const ts_int128 *lower,
 		abort();
 }
 
+/* sums are exact, and nothing is beyond its own bounds or the effective ones */
+static void
+check_tree(size_t n, const int32_t *parent, const ts_int128 *lower, const ts_int128 *upper,
+		   const ts_int128 *low, const ts_int128 *high, ts_int128 total, const ts_int128 *share)
+{
+	ts_int128	below[MAX_NODES] = {0};
+	bool		inner[MAX_NODES] = {false};
+	ts_int128	top = 0;
+	size_t		i;
+
+	for (i = 0; i < n; i++)
+	{
+		if (share[i] < lower[i] || share[i] > upper[i] ||
+			share[i] < low[i] || share[i] > high[i])
+			abort();
+		if (parent[i] < 0)
+			top += share[i];
+		else
+		{
+			below[parent[i]] += share[i];
+			inner[parent[i]] = true;
+		}
+	}
+	for (i = 0; i < n; i++)
+	{
+		if (inner[i] && below[i] != share[i])
+			abort();
+	}
+	if (top != total)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int32_t parent[MAX_NODES];
 	static int32_t no_parent[MAX_NODES];
-	static bool inner[MAX_NODES];
 	static ts_int128 weight[MAX_NODES];
 	static ts_int128 lower[MAX_NODES];
 	static ts_int128 upper[MAX_NODES];
@@ -113,10 +144,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static ts_int128 share[MAX_NODES];
 	static ts_int128 other[MAX_NODES];
 	static uint8_t held[MAX_NODES];
-	static ts_int128 below[MAX_NODES];
+	static ts_int128 old[MAX_NODES];
+	static ts_int128 kept[MAX_NODES];
 	fuzz_input	input;
 	ts_int128	total;
-	ts_int128	top = 0;
 	ts_cut		cut;
 	ts_bounds_report why;
 	ts_status	status;
@@ -144,16 +175,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		parent[n] = distance == 0 || distance > n ? -1 : (int32_t) (n - distance);
 		no_parent[n] = -1;
-		inner[n] = false;
-		below[n] = 0;
 		weight[n] = take(&input, bytes);
 		lower[n] = (kind & 1) ? take_bound(&input, bound_bytes) : TS_NO_LOWER;
 		upper[n] = (kind & 2) ? take_bound(&input, bound_bytes) : TS_NO_UPPER;
 		if ((kind & 3) == 3 && (kind & 12) != 0 && lower[n] > upper[n])
 			upper[n] = lower[n];
 		any_bound |= (kind & 3) != 0;
-		if (parent[n] >= 0)
-			inner[parent[n]] = true;
 		n++;
 	}
 
@@ -190,23 +217,31 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_refusal(status, &why);
 	if (status == TS_OK)
 	{
-		for (i = 0; i < n; i++)
+		check_tree(n, parent, lower, upper, copy[1], copy[2], total, share);
+
+		/* what there is decides the rounding: the shares of the list, and these */
+		for (int from_list = 1; from_list >= 0; from_list--)
 		{
-			if (share[i] < lower[i] || share[i] > upper[i] ||
-				share[i] < copy[1][i] || share[i] > copy[2][i])
+			ts_status	again;
+
+			memcpy(old, from_list && tree_status == TS_OK ? other : share, sizeof(old));
+			memcpy(copy[0], weight, sizeof(weight));
+			memcpy(copy[1], lower, sizeof(lower));
+			memcpy(copy[2], upper, sizeof(upper));
+			work = malloc(ts_bounded_tree_work(n, true));
+			again = ts_bounded_tree(n, parent, copy[0], copy[1], copy[2], total,
+									old, kept, held, work, NULL, NULL, &why, NULL);
+			free(work);
+			if (again != TS_OK)
 				abort();
-			if (parent[i] >= 0)
-				below[parent[i]] += share[i];
-			else
-				top += share[i];
+			check_tree(n, parent, lower, upper, copy[1], copy[2], total, kept);
+			for (i = 0; i < n; i++)
+			{
+				/* floor or ceiling of the same exact share */
+				if (kept[i] - share[i] > 1 || share[i] - kept[i] > 1)
+					abort();
+			}
 		}
-		for (i = 0; i < n; i++)
-		{
-			if (inner[i] && below[i] != share[i])
-				abort();
-		}
-		if (top != total)
-			abort();
 	}
 	else if (status == TS_NEGATIVE_WEIGHT || status == TS_BAD_TREE)
 		abort();
