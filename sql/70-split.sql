@@ -196,6 +196,8 @@ AS $$
 			SELECT d.target_id, (d.old_row ->> 'weight')::numeric, d.amount_before
 			FROM @extschema@.revision d
 			WHERE d.plan_id = st.plan_id AND d.operation = 'delete'
+			  -- it may have been brought back
+			  AND NOT EXISTS (SELECT FROM @extschema@.target b WHERE b.plan_id = d.plan_id AND b.target_id = d.target_id)
 			  AND (d.old_row ->> 'parent_id')::bigint = st.anchor_id AND (d.old_row ->> 'split_id')::bigint = st.split_id) c
 		LEFT JOIN LATERAL (SELECT r.amount_before FROM @extschema@.revision r
 						   WHERE r.plan_id = st.plan_id AND r.target_id = c.target_id

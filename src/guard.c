@@ -898,6 +898,13 @@ update_counters(guard_state *state, target_node **nodes, int n_nodes)
 	" (n.floor_amount, n.stretch_amount, n.over_assignment, n.at_least, n.at_most, n.locked, n.adjusted, n.weight, n.fallback," \
 	" n.parent_id, n.slice, n.period, n.member_id)"
 
+/*
+ * A call shares a target anew, and "split" does not say what split it was of:
+ * undo_split needs to know.  Without a call s is NULL.
+ */
+#define OTHER_SPLIT \
+	"(s.split_id IS NOT NULL AND n.split_id IS DISTINCT FROM o.split_id AND s.replaces IS DISTINCT FROM o.split_id)"
+
 #define INSERT_REVISION \
 	"INSERT INTO " TS_SCHEMA ".revision" \
 	" (plan_id, target_id, operation, amount_before, amount_after, old_row, changed_by, reason, split_id)"
@@ -921,10 +928,11 @@ write_revisions(guard_state *state)
 	else
 		sql = psprintf(INSERT_REVISION
 					   " SELECT o.plan_id, o.target_id, 'update', o.amount, n.amount,"
-					   " CASE WHEN " MORE_THAN_AMOUNT " THEN to_jsonb(o) END, $1, nullif($2, ''),"
+					   " CASE WHEN " MORE_THAN_AMOUNT " OR " OTHER_SPLIT " THEN to_jsonb(o) END, $1, nullif($2, ''),"
 					   " CASE WHEN $3 <> 0 AND n.split_id IS DISTINCT FROM o.split_id THEN n.split_id ELSE nullif($3, 0) END"
 					   " FROM %s o JOIN %s n ON n.plan_id = o.plan_id AND n.target_id = o.target_id"
-					   " WHERE n.amount <> o.amount OR " MORE_THAN_AMOUNT
+					   " LEFT JOIN " TS_SCHEMA ".split s ON $3 <> 0 AND s.plan_id = n.plan_id AND s.split_id = n.split_id"
+					   " WHERE n.amount <> o.amount OR " MORE_THAN_AMOUNT " OR " OTHER_SPLIT
 					   " ORDER BY o.plan_id, o.target_id",
 					   quote_identifier(trigger->tgoldtable), quote_identifier(trigger->tgnewtable));
 
@@ -1066,7 +1074,8 @@ guard_update(guard_state *state)
 	target_node **nodes;
 	target_node **counted;
 	key_list	moved = {0};
-	bool		revise = false;
+	/* a call may give targets another split and leave all else */
+	bool		revise = ts_split_in_progress != 0;
 	int			n_nodes;
 	int			n_counted = 0;
 	int			i;

@@ -103,6 +103,14 @@ typedef enum resplit_hold
 	N_HOLDS
 } resplit_hold;
 
+/* how a message tells them */
+static const char *const hold_verbs[N_HOLDS] = {
+	NULL, "is locked at", "was adjusted to", "stays at", NULL
+};
+
+/* beyond any amount, and far from where the engine's sums end */
+#define NO_LIMIT ((ts_int128) 1 << 100)
+
 /* how a split records them */
 static const char *const hold_names[N_HOLDS] = {
 	NULL, "held: locked", "held: adjusted", "held: not made by it", "held: bounds"
@@ -123,6 +131,8 @@ typedef struct resplit_old
 	bool		locked;
 	bool		adjusted;
 	bool		used;			/* it has a node, or is under one that is held */
+	bool		removed;
+	uint8		fallback;
 	int16		weight_scale;
 	ts_int128	weight;			/* -1: none */
 	ts_int128	amount;
@@ -145,6 +155,7 @@ typedef struct resplit_node
 	uint8		axis;
 	uint8		fallback;
 	uint8		hold;
+	bool		negative;		/* its amount is below zero, as far as is known */
 	bool		made;			/* by a split, so it is stamped with the run's id */
 	bool		closed;			/* the run makes no parts of it */
 	bool		has_bounds;		/* the run's */
@@ -398,7 +409,7 @@ load_olds(resplit_state *state)
 	ts_arg_int4(&args, tree->metric_id);
 	sql = psprintf("SELECT t.target_id, t.parent_id, t.split_id, t.member_id, t.period, t.n_children,"
 				   " t.locked, t.adjusted, t.amount, t.weight, t.at_least, t.floor_amount,"
-				   " t.at_most, t.stretch_amount"
+				   " t.at_most, t.stretch_amount, t.fallback"
 				   " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND %s AND t.metric_id = $3"
 				   " ORDER BY t.target_id%s",
 				   tree->depth == 0 ? "$2 IS NOT NULL" : below, state->preview ? "" : " FOR NO KEY UPDATE");
@@ -437,6 +448,9 @@ load_olds(resplit_state *state)
 			old->floor = old_bound(state, row, 12, false, "floor_amount");
 			old->most = old_bound(state, row, 13, true, "at_most");
 			old->stretch = old_bound(state, row, 14, true, "stretch_amount");
+			for (int i = 1; i < TS_N_FALLBACKS && !ts_isnull(row, 15); i++)
+				if (strcmp(TextDatumGetCString(ts_datum(row, 15)), ts_fallback_names[i]) == 0)
+					old->fallback = i;
 			/* ids rise from the top down, but nothing says that they must */
 			if (old->target_id == state->target_id && state->n_olds > 1)
 			{
@@ -1040,6 +1054,38 @@ likely_units(const resplit_state *state, const resplit_node *node)
 	return node->weight > 0 ? 1 : 0;
 }
 
+static ts_split *
+open_call(const resplit_state *state, const NullableDatum *args)
+{
+	ts_split   *split = ts_split_begin(args, true, state->attempt);
+	int32		ignored[TS_MAX_DIMENSIONS];
+
+	(void) ts_split_find_levels(split, DatumGetArrayTypeP(args[TS_SPLIT_BY].value), 0, ignored);
+	return split;
+}
+
+/* A call's arguments without what it could refuse because of an amount */
+static NullableDatum *
+lenient_arguments(const resplit_call *call, NullableDatum *args)
+{
+	memcpy(args, call->args, sizeof(NullableDatum) * TS_SPLIT_N_ARGUMENTS);
+	args[TS_SPLIT_ON_NEGATIVE].value = CStringGetTextDatum("zero");
+	args[TS_SPLIT_ON_ZERO].value = CStringGetTextDatum("equal");
+	if (strcmp(TextDatumGetCString(args[TS_SPLIT_METHOD].value), "copy") == 0)
+		args[TS_SPLIT_METHOD].value = CStringGetTextDatum("profile");
+	return args;
+}
+
+/* Says in the context of an error which of the splits it is about */
+static void
+tell_call(void *arg)
+{
+	const resplit_call *call = arg;
+
+	errcontext("split %lld made again: by => %s", (long long) call->split_id,
+			   quote_literal_cstr(array_text(call->args[TS_SPLIT_BY].value)));
+}
+
 /* Makes the parts of all targets that wait for a call */
 static void
 make_run(resplit_state *state, int call_no)
@@ -1070,15 +1116,19 @@ make_run(resplit_state *state, int call_no)
 	else
 	{
 		ts_split_nodes made = {0};
-		int32		ignored[TS_MAX_DIMENSIONS];
+		ErrorContextCallback context;
+		NullableDatum lenient[TS_SPLIT_N_ARGUMENTS];
 
 		/* a call may be met again where targets were moved by hand */
 		run->split = call->split;
 		call->split = NULL;
 		if (!run->split)
+			run->split = open_call(state, call->args);
+		if (run_no > 0 && ts_split_reads_amounts(run->split))
 		{
-			run->split = ts_split_begin(call->args, true, state->attempt);
-			(void) ts_split_find_levels(run->split, DatumGetArrayTypeP(call->args[TS_SPLIT_BY].value), 0, ignored);
+			/* which parts there are; what they weigh is found when amounts are known */
+			run->place = MemoryContextAllocZero(state->attempt, sizeof(int32 *) * (n + 1));
+			run->split = open_call(state, lenient_arguments(call, lenient));
 		}
 		run->from_top = run_no == 0 && state->n_path > 0;
 		if (!run->from_top)
@@ -1096,10 +1146,13 @@ make_run(resplit_state *state, int call_no)
 				continue;
 			state->tree->nodes[node->tree_node].amount = units_out(state, likely_units(state, node));
 		}
+		context.callback = tell_call;
+		context.arg = call;
+		context.previous = error_context_stack;
+		error_context_stack = &context;
 		ts_split_weigh(run->split, &made);
+		error_context_stack = context.previous;
 		run->scale = run->split->scale;
-		if (run_no > 0 && ts_split_reads_amounts(run->split))
-			run->place = MemoryContextAllocZero(state->attempt, sizeof(int32 *) * (n + 1));
 		run->own_rounding = run->split->coarse != 1 || strcmp(run->split->residual, "largest") != 0;
 		for (int32 i = 0; i < n; i++)
 			make_block(state, run_no, anchors[i], &made, i);
@@ -1212,12 +1265,14 @@ mirror(ts_int128 *lower, ts_int128 *upper)
 /*
  * What held parts below need at least and take at most limits their anchor.
  * A part without a lower bound goes down to 0, as in the engine; for an
- * amount below zero everything is mirrored.
+ * amount below zero everything is mirrored.  A weight of 0 is a limit, unless
+ * it was weighed with an amount that is not the last.
  */
 static void
 limit_anchor(resplit_state *state, const resplit_block *block)
 {
-	bool		mirrored = state->nodes[0].share < 0;
+	bool		mirrored = state->nodes[block->anchor].negative;
+	bool		weighed = !state->runs[block->run].place;
 	ts_int128  *low = MemoryContextAllocExtended(state->attempt, sizeof(ts_int128) * ((Size) block->n + 1),
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ts_int128  *high = MemoryContextAllocExtended(state->attempt, sizeof(ts_int128) * ((Size) block->n + 1),
@@ -1242,7 +1297,7 @@ limit_anchor(resplit_state *state, const resplit_block *block)
 				lower = Min(upper, 0);
 			open |= node->weight > 0 && lower != upper;
 			/* what has no weight gets nothing that it need not have */
-			if (node->weight == 0)
+			if (node->weight == 0 && weighed)
 				upper = lower = lower > 0 ? lower : Min(upper, 0);
 		}
 		else
@@ -1265,20 +1320,88 @@ limit_anchor(resplit_state *state, const resplit_block *block)
 	pfree(high);
 }
 
+/* The error that an amount does not go with the bounds of its target */
+static void
+refuse_amount(const resplit_state *state, const resplit_node *node, ts_int128 amount, ts_int128 lower, ts_int128 upper)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s would leave its bounds", old_name(state, node->old)),
+			 node->hold == HOLD_NONE ?
+			 errdetail("It would be %s, which is %s.", units_text(state, amount), amount < lower ?
+					   psprintf("less than %s", units_text(state, lower)) :
+					   psprintf("more than %s", units_text(state, upper))) :
+			 errdetail("It %s %s, which is %s.", hold_verbs[node->hold], units_text(state, amount), amount < lower ?
+					   psprintf("less than %s", units_text(state, lower)) :
+					   psprintf("more than %s", units_text(state, upper))),
+			 node->hold == HOLD_LOCK ? errhint("keep_locks => false shares it again, or give other bounds.") :
+			 node->hold == HOLD_ADJUSTMENT ? errhint("keep_adjustments => false shares it again, or give other bounds.") :
+			 errhint("Give it another amount, or other bounds: floor_amount, at_least, stretch_amount and at_most of target.")));
+}
+
+/*
+ * What a held node has of the run's bounds: an amount that a person set is kept
+ * whatever the recorded call said; bounds that this call gives must go with it
+ */
+static void
+limit_held(const resplit_state *state, resplit_node *node)
+{
+	const NullableDatum *given = state->fcinfo->args + ARG_METHOD - TS_SPLIT_METHOD;
+	const resplit_old *old = &state->olds[node->old];
+	const resplit_call *call = state->runs[state->blocks[node->block].run].call;
+	bool		are_given = call->changed &&
+		!(given[TS_SPLIT_BOUNDS].isnull && given[TS_SPLIT_BOUNDS_FROM].isnull);
+
+	node->lower = node->upper = old->amount;
+	if (node->has_bounds && (old->amount < node->least || old->amount > node->most))
+	{
+		if (are_given)
+			refuse_amount(state, node, old->amount, node->least, node->most);
+		node->has_bounds = false;
+		node->least = old->least;
+		node->most = old->most;
+	}
+}
+
 /* Bounds of all nodes: their own, what holds them, what is under them */
 static void
 limit_nodes(resplit_state *state)
 {
+	resplit_node *top = &state->nodes[0];
+	ts_int128	lower = Max(state->olds[0].least, state->olds[0].floor);
+	ts_int128	upper = Min(state->olds[0].most, state->olds[0].stretch);
+
+	if (top->share < lower || top->share > upper)
+		refuse_amount(state, top, top->share, lower, upper);
+	top->negative = top->share < 0;
 	for (int32 i = 1; i < state->n_nodes; i++)
 	{
 		resplit_node *node = &state->nodes[i];
 		const resplit_old *old = node->old < 0 ? NULL : &state->olds[node->old];
+		const resplit_node *up = node_above(state, node);
 
 		CHECK_FOR_INTERRUPTS();
 		node->lower = old ? Max(node->least, old->floor) : node->least;
 		node->upper = old ? Min(node->most, old->stretch) : node->most;
+		node->negative = up->negative;
 		if (old && node->hold != HOLD_NONE)
-			node->lower = node->upper = old->amount;
+		{
+			limit_held(state, node);
+			if (old->amount != 0)
+				node->negative = old->amount < 0;
+		}
+		else if (node->negative != state->nodes[state->blocks[node->block].anchor].negative)
+		{
+			/* under a held part of the other sign: what it has is theirs */
+			if (node->negative)
+				node->upper = Min(node->upper, 0);
+			else
+				node->lower = Max(node->lower, 0);
+			if (node->lower == TS_NO_LOWER)
+				node->lower = Max(up->lower, -NO_LIMIT);
+			if (node->upper == TS_NO_UPPER)
+				node->upper = Min(up->upper, NO_LIMIT);
+		}
 	}
 	for (int32 block = state->n_blocks - 1; block > 0; block--)
 		limit_anchor(state, &state->blocks[block]);
@@ -1303,7 +1426,7 @@ list_held(const resplit_state *state, const resplit_node *top)
 		if (node->hold == HOLD_NONE || !up || node == top || n++ >= TS_LIST_MAX)
 			continue;
 		appendStringInfo(&list, "%s%s %s %s", n > 1 ? ", " : "", old_name(state, node->old),
-						 node->hold == HOLD_LOCK ? "is locked at" : node->hold == HOLD_ADJUSTMENT ? "was adjusted to" : "stays at",
+						 hold_verbs[node->hold],
 						 units_text(state, node->lower));
 	}
 	if (n > TS_LIST_MAX)
@@ -1333,13 +1456,20 @@ refuse_block(const resplit_state *state, const resplit_block *block, ts_status s
 	if (status != TS_BELOW_BOUNDS && status != TS_ABOVE_BOUNDS && status != TS_ONLY_ZERO_WEIGHTS)
 		elog(ERROR, "parts of %s could not be shared: status %d", name, (int) status);
 	held = list_held(state, node);
+	if (held[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("bounds of the parts of %s do not go with its amount", name),
+				 errdetail("%s are to be shared, and the parts %s %s, which is %s too %s.",
+						   units_text(state, why->total), why->sum > why->total ? "need" : "take", units_text(state, why->sum),
+						   units_text(state, why->shortfall), why->sum > why->total ? "much" : "little"),
+				 errhint("Change the bounds, which are at_least, floor_amount, at_most and stretch_amount of target, or the amount.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("what is kept under %s does not go with its amount", name),
-			 errdetail("%s are to be shared, and the parts %s %s, which is %s too %s%s%s.",
+			 errdetail("%s are to be shared, and the parts %s %s, which is %s too %s: %s.",
 					   units_text(state, why->total), why->sum > why->total ? "need" : "take", units_text(state, why->sum),
-					   units_text(state, why->shortfall), why->sum > why->total ? "much" : "little",
-					   held[0] != '\0' ? ": " : "", held),
+					   units_text(state, why->shortfall), why->sum > why->total ? "much" : "little", held),
 			 errhint("keep_adjustments => false shares adjusted targets again, keep_locks => false locked ones.")));
 }
 
@@ -1445,11 +1575,9 @@ static void
 weigh_again(resplit_state *state, resplit_run *run)
 {
 	const resplit_call *call = run->call;
-	ts_split   *split = ts_split_begin(call->args, true, state->attempt);
+	ts_split   *split = open_call(state, call->args);
 	ts_split_nodes made = {0};
-	int32		ignored[TS_MAX_DIMENSIONS];
 
-	(void) ts_split_find_levels(split, DatumGetArrayTypeP(call->args[TS_SPLIT_BY].value), 0, ignored);
 	split->tree = run->split->tree;
 	split->n_leaves = run->split->n_leaves;
 	split->leaves = run->split->leaves;
@@ -1457,6 +1585,7 @@ weigh_again(resplit_state *state, resplit_run *run)
 		split->tree->nodes[split->leaves[i]].amount =
 			units_out(state, state->nodes[state->blocks[run->first_block + i].anchor].share);
 	ts_split_weigh(split, &made);
+	memset(run->fallbacks, 0, sizeof(run->fallbacks));
 	for (int32 i = 0; i < run->n_blocks; i++)
 	{
 		const resplit_block *block = &state->blocks[run->first_block + i];
@@ -1471,6 +1600,10 @@ weigh_again(resplit_state *state, resplit_run *run)
 			CHECK_FOR_INTERRUPTS();
 			if (made.n_children[part] == 0)
 				state->nodes[at >= 0 ? at : -2 - at].weight += made.weight[part];
+			if (at < 0)
+				continue;
+			state->nodes[at].fallback = made.fallback[part];
+			run->fallbacks[made.fallback[part]]++;
 		}
 	}
 	run->split = split;
@@ -1518,6 +1651,7 @@ enum
 	COL_PERIOD,
 	COL_AMOUNT,
 	COL_MADE,
+	COL_IS_FREE,
 	COL_WEIGHT,
 	COL_FALLBACK,
 	COL_HAS_BOUNDS,
@@ -1533,7 +1667,7 @@ static const struct
 }			node_columns[N_COLUMNS] = {
 	{"run", INT4OID}, {"target_id", INT8OID}, {"is_new", BOOLOID}, {"parent_id", INT8OID},
 	{"member_id", INT8OID}, {"n_children", INT4OID}, {"depth", INT4OID}, {"level", TEXTOID},
-	{"slice", JSONBOID}, {"period", DATERANGEOID}, {"amount", NUMERICOID}, {"made", BOOLOID},
+	{"slice", JSONBOID}, {"period", DATERANGEOID}, {"amount", NUMERICOID}, {"made", BOOLOID}, {"is_free", BOOLOID},
 	{"weight", NUMERICOID}, {"fallback", TEXTOID}, {"has_bounds", BOOLOID}, {"at_least", NUMERICOID},
 	{"at_most", NUMERICOID}
 };
@@ -1596,6 +1730,7 @@ list_nodes(resplit_state *state, TupleDesc *desc, bool *changes)
 		const resplit_old *old = node->old < 0 ? NULL : &state->olds[node->old];
 		Datum		values[N_COLUMNS] = {0};
 		bool		nulls[N_COLUMNS] = {0};
+		bool		is_free;
 
 		CHECK_FOR_INTERRUPTS();
 		/* strays stay as they are */
@@ -1603,14 +1738,18 @@ list_nodes(resplit_state *state, TupleDesc *desc, bool *changes)
 			continue;
 		if (!old && !state->preview)
 			node->target_id = ts_next_target_id();
-		*changes |= !old || old->amount != node->share ||
-			(node->made && (old->weight < 0 || !same_weight(old->weight, old->weight_scale, node->weight, run->scale)));
+		is_free = node->hold == HOLD_NONE;
+		*changes |= !old || old->amount != node->share || (is_free && block && old->adjusted) ||
+			(node->made && (old->weight < 0 || old->fallback != node->fallback ||
+							!same_weight(old->weight, old->weight_scale, node->weight, run->scale))) ||
+			(node->has_bounds && (old->least != node->least || old->most != node->most));
 		values[COL_RUN] = Int32GetDatum(block ? block->run : -1);
 		values[COL_TARGET_ID] = Int64GetDatum(node->target_id);
 		nulls[COL_TARGET_ID] = node->target_id == 0;
 		values[COL_IS_NEW] = BoolGetDatum(!old);
 		values[COL_AMOUNT] = units_out(state, node->share);
 		values[COL_MADE] = BoolGetDatum(node->made);
+		values[COL_IS_FREE] = BoolGetDatum(is_free && block);
 		nulls[COL_WEIGHT] = !node->made;
 		if (node->made)
 			values[COL_WEIGHT] = ts_scaled_to_numeric(node->weight, run->scale);
@@ -1650,11 +1789,12 @@ list_nodes(resplit_state *state, TupleDesc *desc, bool *changes)
 
 /* An old target that goes, and all under it */
 static void
-remove_old(const resplit_state *state, int32 old, int64 *ids, int32 *n)
+remove_old(resplit_state *state, int32 old, int64 *ids, int32 *n)
 {
-	const resplit_old *o = &state->olds[old];
+	resplit_old *o = &state->olds[old];
 
 	check_stack_depth();
+	o->removed = true;
 	ids[(*n)++] = o->target_id;
 	for (int32 i = 0; i < o->n_children; i++)
 		remove_old(state, state->old_children[o->first_child + i], ids, n);
@@ -1662,7 +1802,7 @@ remove_old(const resplit_state *state, int32 old, int64 *ids, int32 *n)
 
 /* The old targets that go: children of a node's old target that no node has */
 static int32
-list_removed(const resplit_state *state, int64 *ids)
+list_removed(resplit_state *state, int64 *ids)
 {
 	int32		n = 0;
 
@@ -1704,6 +1844,34 @@ fallbacks_json(const resplit_run *run)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }
 
+/* What a run's basis came out as, daterange; NULL where it reads none */
+static void
+basis_argument(const resplit_run *run, ts_args *args)
+{
+	const ts_term *term = run->split ? run->split->term : NULL;
+	bool		none = !term || !term->has_basis;
+
+	ts_arg(args, DATERANGEOID, none ? (Datum) 0 : ts_daterange_make(term->basis_from, term->basis_upto), none);
+}
+
+/* Is a run what its call was already, for all the arguments that were given? */
+static bool
+is_recorded(const resplit_state *state, const resplit_run *run)
+{
+	ts_args		args = {0};
+	Datum		arguments = ts_split_arguments(run->call->args);
+
+	ts_arg_int4(&args, state->tree->plan_id);
+	ts_arg_int8(&args, run->call->split_id);
+	ts_arg_text(&args, run->split->main.method->name);
+	ts_arg(&args, JSONBOID, arguments, false);
+	basis_argument(run, &args);
+	(void) ts_run("SELECT s.method = $3 AND s.basis IS NOT DISTINCT FROM $5"
+				  " AND s.arguments - '{amount,keep_adjustments,keep_locks}'::pg_catalog.text[] = $4"
+				  " FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = $2", &args, false);
+	return ts_bool(0, 1);
+}
+
 /* Records the runs: the first one is the call, the others are parts of it */
 static void
 record_runs(resplit_state *state)
@@ -1717,7 +1885,6 @@ record_runs(resplit_state *state)
 	{
 		resplit_run *run = &state->runs[i];
 		const NullableDatum *given = run->call->args;
-		const ts_term *term = run->split ? run->split->term : NULL;
 		Datum		arguments = run->split ? ts_split_arguments(given) :
 			DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 
@@ -1732,8 +1899,7 @@ record_runs(resplit_state *state)
 			   i > 0 || state->fcinfo->args[ARG_AMOUNT].isnull);
 		ts_arg(&args, BOOLOID, BoolGetDatum(false), state->keep_adjustments);
 		ts_arg(&args, BOOLOID, BoolGetDatum(false), state->keep_locks);
-		ts_arg(&args, DATERANGEOID, term && term->has_basis ?
-			   ts_daterange_make(term->basis_from, term->basis_upto) : (Datum) 0, !term || !term->has_basis);
+		basis_argument(run, &args);
 		ts_arg(&args, JSONBOID, fallbacks_json(run), false);
 		ts_arg_int8(&args, run->n_blocks);
 		ts_arg_int8(&args, run->n_made);
@@ -1762,8 +1928,8 @@ record_runs(resplit_state *state)
 	" fallback = CASE WHEN n.made THEN n.fallback ELSE t.fallback END," \
 	" at_least = CASE WHEN n.has_bounds THEN n.at_least ELSE t.at_least END," \
 	" at_most = CASE WHEN n.has_bounds THEN n.at_most ELSE t.at_most END," \
-	" adjusted = t.adjusted AND ($3 OR n.run < 0)," \
-	" locked = t.locked OR COALESCE(t.target_id = ANY ($4), false)" \
+	" adjusted = t.adjusted AND NOT n.is_free," \
+	" locked = t.locked OR COALESCE(t.target_id = ANY ($3), false)" \
 	" FROM resplit_node n WHERE t.plan_id = $1 AND t.target_id = n.target_id AND NOT n.is_new"
 
 /* Writes everything, and the rows that the call returns */
@@ -1781,6 +1947,8 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	int64		n_new = 0;
 	ts_args		args = {0};
 
+	for (int i = 0; i < state->n_runs && !changes; i++)
+		changes = state->runs[i].call->changed && !is_recorded(state, &state->runs[i]);
 	if (!changes && n_removed == 0)
 	{
 		tuplestore_end(store);
@@ -1814,30 +1982,34 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	for (int i = 0; i < state->n_runs; i++)
 		split_ids[i] = state->runs[i].split_id;
 	ts_split_in_progress = split_ids[0];
-	/* the guard lets nobody change a locked target, us neither */
-	for (int32 i = 0; i < state->n_olds && !state->keep_locks; i++)
-		if (state->olds[i].locked)
+	/* the guard lets nobody change or remove a locked target, us neither */
+	for (int32 i = 0; i < state->n_nodes; i++)
+		if (state->nodes[i].old >= 0 && state->olds[state->nodes[i].old].locked &&
+			state->olds[state->nodes[i].old].amount != state->nodes[i].share &&
+			state->nodes[i].hold != HOLD_STRAY)
+			locked[n_locked++] = state->nodes[i].target_id;
+	for (int32 i = 0; i < state->n_olds; i++)
+		if (state->olds[i].locked && state->olds[i].removed)
 			locked[n_locked++] = state->olds[i].target_id;
 	memset(&args, 0, sizeof(args));
 	ts_arg_int4(&args, state->tree->plan_id);
 	ts_arg_int8_array(&args, state->n_runs, split_ids);
-	ts_arg(&args, BOOLOID, BoolGetDatum(state->keep_adjustments), false);
 	ts_arg_int8_array(&args, n_locked, locked);
 	if (n_locked > 0)
 		(void) ts_run("UPDATE " TS_SCHEMA ".target t SET locked = false"
-					  " WHERE t.plan_id = $1 AND t.target_id = ANY ($4) AND $2 IS NOT NULL AND $3 IS NOT NULL", &args, false);
+					  " WHERE t.plan_id = $1 AND t.target_id = ANY ($3) AND $2 IS NOT NULL", &args, false);
 	if (n_removed == 0 && n_new == 0)
 		(void) ts_run(UPDATE_KEPT, &args, false);
 	else
 	{
 		ts_arg_int8_array(&args, n_removed, removed);
 		ts_arg_int4(&args, state->tree->metric_id);
-		(void) ts_run("WITH gone AS (DELETE FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = ANY ($5)),"
+		(void) ts_run("WITH gone AS (DELETE FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = ANY ($4)),"
 					  " kept AS (" UPDATE_KEPT ")"
 					  " INSERT INTO " TS_SCHEMA ".target (target_id, parent_id, split_id, member_id, lineage_id, plan_id,"
 					  " metric_id, n_children, depth, level, period, amount, weight, slice, fallback, at_least, at_most)"
 					  " SELECT n.target_id, n.parent_id, ($2::pg_catalog.int8[])[n.run + 1], n.member_id, n.target_id, $1,"
-					  " $6, n.n_children, n.depth, n.level, n.period, n.amount, n.weight, n.slice, n.fallback,"
+					  " $5, n.n_children, n.depth, n.level, n.period, n.amount, n.weight, n.slice, n.fallback,"
 					  " n.at_least, n.at_most FROM resplit_node n WHERE n.is_new", &args, false);
 	}
 	ts_split_in_progress = 0;

@@ -79,7 +79,7 @@ PG_FUNCTION_INFO_V1(target_split_undo_split);
 
 /* What later changes are compared by; the rest says where a target is */
 #define STATE_OF(row) \
-	"(" row " - '{amount,n_children,level,adjusted,fallback,split_id,lineage_id,root_metric_id}'::pg_catalog.text[])"
+	"(" row " - '{amount,n_children,level,adjusted,fallback,slice,split_id,lineage_id,root_metric_id}'::pg_catalog.text[])"
 
 /* Finds the call and returns its plan, its target and, as bigint[], its parts */
 static Datum
