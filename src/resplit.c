@@ -11,9 +11,10 @@
  *					made, made again; or the targets that no split made, by
  *					hand: these keep their shares of each other
  *	  anchor		a target whose amount a run shares
- *	  top			the target that the split of the named one's parts started
- *					from: the named one, unless it is itself a part of that split
- *	  path			the targets between the top and the named one, that included
+ *	  top			the target that the split of an anchor's parts started from: the
+ *					anchor, unless it is itself a part of that split, because
+ *					only what is under it is, or once was, split again
+ *	  path			the targets between the top and the anchor, that included
  *	  block			what is made under one anchor
  *	  node			a target as it will be; it has an old target or is new
  *	  held			a node that keeps its amount: locked, with all that is under
@@ -185,6 +186,7 @@ typedef struct resplit_call
 	int64		origin;			/* the first split that it replaces, or itself */
 	int64		target_id;		/* that the origin named */
 	bool		by_hand;
+	bool		named;			/* by this call's "by" */
 	bool		changed;		/* by arguments of this call */
 	NullableDatum args[TS_SPLIT_N_ARGUMENTS];
 	ts_split   *split;			/* opened and not yet run */
@@ -195,8 +197,10 @@ typedef struct resplit_run
 	const resplit_call *call;
 	ts_split   *split;			/* NULL: by hand */
 	int			scale;			/* of the weights */
-	bool		from_top;		/* it shares the top's amount; only what is under the
-								 * named target is taken */
+	bool		left;			/* as it is: "by" names others */
+	int			n_path;			/* above 0: the top is weighed, and only what is
+								 * under the one anchor is taken */
+	resplit_old *path;			/* the anchor and those above it, the top the last */
 	bool		own_rounding;	/* a quantum of the call, or another residual */
 	ts_split_nodes made;		/* kept for that */
 	int32	  **place;			/* per block: where its parts are among the nodes,
@@ -214,6 +218,7 @@ typedef struct resplit_wait
 {
 	int32		node;
 	int			call;
+	bool		left;			/* its parts are to be as they are */
 } resplit_wait;
 
 typedef struct resplit_state
@@ -225,7 +230,8 @@ typedef struct resplit_state
 	bool		keep_adjustments;
 	bool		keep_locks;
 	int64		target_id;
-	ts_tree    *tree;
+	ts_tree    *alone;			/* the named target's top */
+	ts_tree    *tree;			/* with all that was made */
 
 	int32		n_olds;
 	int32		old_space;
@@ -236,7 +242,8 @@ typedef struct resplit_state
 	resplit_call *calls;
 	int			n_way;
 	resplit_old *way;			/* the named target and those above it, upwards */
-	int			n_path;
+	int64	   *way_origin;		/* of their splits */
+	int			n_path;			/* of the named target */
 
 	int32		n_nodes;
 	int32		node_space;
@@ -670,6 +677,7 @@ load_calls(resplit_state *state)
 
 		call->split_id = ids[i];
 		read_call(state, call);
+		call->named = by_named && same_by(call, by);
 		if (how && (by_named ? same_by(call, by) : call->split_id == outermost))
 		{
 			if (call->args[TS_SPLIT_BY].isnull)
@@ -704,7 +712,8 @@ load_calls(resplit_state *state)
 			refuse_by(state, by);
 	}
 	pfree(ids);
-	state->tree = ts_tree_load_alone(state->way[state->n_path].target_id, n_dims, dimension_ids, state->attempt);
+	state->alone = ts_tree_load_alone(state->way[state->n_path].target_id, n_dims, dimension_ids, state->attempt);
+	state->tree = state->alone;
 }
 
 /* ----------------------------------------------------------- making blocks */
@@ -763,11 +772,16 @@ add_node(resplit_state *state, int32 block, int32 up, int32 old)
 	return node;
 }
 
+/*
+ * A node's parts are to be made by a call.  They are left as they are where
+ * "by" names other splits, and nothing above them changes.
+ */
 static void
-wait_for(resplit_state *state, int32 node, int call)
+wait_for(resplit_state *state, int32 node, int call, bool left)
 {
 	state->waiting = grow(state, state->waiting, state->n_waiting, &state->wait_space, sizeof(resplit_wait));
 	state->waiting[state->n_waiting].node = node;
+	state->waiting[state->n_waiting].left = left && !state->calls[call].named;
 	state->waiting[state->n_waiting++].call = call;
 }
 
@@ -804,39 +818,45 @@ add_strays(resplit_state *state, int32 block, int32 up)
 }
 
 /*
- * Is a part of the first run, under the top, on the path to the named target?
- * above: the same for the part that it is under
+ * Is a part under the top on the path to the anchor?  above: the same for the
+ * part that it is under
  */
 static bool
-is_on_path(const resplit_state *state, const resplit_run *run, const ts_split_nodes *made, int64 part, bool above)
+is_on_path(const resplit_run *run, const ts_split_nodes *made, int64 part, bool above)
 {
 	const ts_axis *axis = &run->split->axes[made->axis[part]];
 	const resplit_old *step;
 	DateADT		from;
 	DateADT		upto;
 
-	if (!above || made->axis[part] >= state->n_path)
+	if (!above || made->axis[part] >= run->n_path)
 		return false;
-	step = &state->way[state->n_path - 1 - made->axis[part]];
+	step = &run->path[run->n_path - 1 - made->axis[part]];
 	if (!axis->is_time)
 		return step->member_id == run->split->tree->members->members[made->key[part]].member_id;
-	from = state->way[state->n_path - made->axis[part]].from;
-	upto = state->way[state->n_path - made->axis[part]].upto;
+	from = run->path[run->n_path - made->axis[part]].from;
+	upto = run->path[run->n_path - made->axis[part]].upto;
 	ts_axis_bucket(run->split->tree, axis, made->key[part], &from, &upto);
 	return step->member_id == 0 && step->from == from;
 }
 
 /*
  * Does a run make no parts of a node?  Not of a locked one, nor of one whose
- * old target has no parts, or those of another split, since it was unsplit.
+ * old target has no parts, or those of another split.  Parts of its own split
+ * that were split again by themselves keep their own call, unless this call
+ * has arguments for all of it.
  */
 static bool
 is_closed(const resplit_state *state, const resplit_call *call, const resplit_node *node)
 {
+	const resplit_call *own;
+
 	if (node->old < 0)
 		return false;
-	return node->hold == HOLD_LOCK || state->olds[node->old].n_children == 0 ||
-		state->calls[find_call(state, split_of_children(state, node->old))].origin != call->origin;
+	if (node->hold == HOLD_LOCK || state->olds[node->old].n_children == 0)
+		return true;
+	own = &state->calls[find_call(state, split_of_children(state, node->old))];
+	return call->changed ? own->origin != call->origin : own != call;
 }
 
 /* The parts of one leaf of a run's split */
@@ -850,7 +870,7 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 	int32		n = (int32) (made->first[leaf + 1] - first);
 	/*
 	 * Where a part is among the nodes; -2 less the one that it is closed in; or
-	 * between the top and the named target, or beside that path
+	 * between the top and the anchor, or beside that path
 	 */
 	const int32 on_path = PG_INT32_MIN;
 	const int32 beside = PG_INT32_MIN + 1;
@@ -870,10 +890,10 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 		int32		old = -1;
 
 		CHECK_FOR_INTERRUPTS();
-		if (run->from_top && (made->parent[part] < 0 || up == on_path || up == beside))
+		if (run->n_path > 0 && (made->parent[part] < 0 || up == on_path || up == beside))
 		{
-			place[i] = !is_on_path(state, run, made, part, up != beside) ? beside :
-				made->axis[part] == state->n_path - 1 ? anchor : on_path;
+			place[i] = !is_on_path(run, made, part, up != beside) ? beside :
+				made->axis[part] == run->n_path - 1 ? anchor : on_path;
 			continue;
 		}
 		if (up >= 0 && up != anchor && state->nodes[up].closed)
@@ -931,17 +951,21 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 
 		if (node->old >= 0 && node->n_children == 0 && node->hold != HOLD_LOCK &&
 			state->olds[node->old].n_children > 0)
-			wait_for(state, i, find_call(state, split_of_children(state, node->old)));
+			wait_for(state, i, find_call(state, split_of_children(state, node->old)), false);
 	}
 }
 
-/* The parts of a target that no split made, by their present amounts */
+/*
+ * The parts of a target that no split made, by their present amounts; or those
+ * that are left as they are
+ */
 static void
 make_block_by_hand(resplit_state *state, int32 run_no, int32 anchor)
 {
 	const resplit_old *parent = &state->olds[state->nodes[anchor].old];
 	int32		block = add_block(state, run_no, anchor);
-	bool		any = false;
+	bool		left = state->runs[run_no].left;
+	bool		any = left;
 
 	for (int32 i = 0; i < parent->n_children; i++)
 	{
@@ -952,11 +976,13 @@ make_block_by_hand(resplit_state *state, int32 run_no, int32 anchor)
 
 		CHECK_FOR_INTERRUPTS();
 		node = add_node(state, block, anchor, old);
-		node->made = true;
+		node->made = !left;
 		node->weight = amount < 0 ? -amount : amount;
 		any |= node->weight > 0 && node->hold == HOLD_NONE;
 		if (node->hold != HOLD_LOCK && state->olds[old].n_children > 0)
-			wait_for(state, number, find_call(state, split_of_children(state, old)));
+			wait_for(state, number, find_call(state, split_of_children(state, old)), left);
+		if (left)
+			state->nodes[number].hold = HOLD_STRAY;
 	}
 	/* nothing to share by: alike */
 	for (int32 i = state->blocks[block].first; !any && i < state->n_nodes; i++)
@@ -986,23 +1012,68 @@ set_tree_node(const ts_tree *tree, const ts_node *above, int32 up, int64 target_
 	node->slice = DirectFunctionCall2(jsonb_concat, above->slice, ts_tree_edge_slice(tree, member));
 }
 
-/* Puts the path from the top to the named target into the tree */
-static void
-add_path(resplit_state *state)
+/* The tree of the named target's top alone, with some targets below one another: steps, upwards */
+static ts_tree *
+path_tree(const resplit_state *state, int n, const resplit_old *steps)
 {
-	const ts_tree *tree = state->tree;
-	ts_node    *new_nodes = palloc(sizeof(ts_node) * state->n_path);
+	const ts_tree *tree = state->alone;
+	ts_node    *new_nodes = palloc(sizeof(ts_node) * (n + 1));
 
-	for (int i = 0; i < state->n_path; i++)
+	for (int i = 0; i < n; i++)
 	{
-		const resplit_old *step = &state->way[state->n_path - 1 - i];
+		const resplit_old *step = &steps[n - 1 - i];
 
 		set_tree_node(tree, i == 0 ? &tree->nodes[0] : &new_nodes[i - 1], i, step->target_id,
 					  step->member_id == 0 ? -1 : ts_members_by_id(tree->members, step->member_id),
 					  step->from, step->upto, &new_nodes[i]);
 	}
-	state->tree = ts_tree_deepen(tree, state->n_path, new_nodes, state->attempt);
+	return ts_tree_deepen(tree, n, new_nodes, state->attempt);
+}
+
+/* Puts the path from the top to the named target into the tree */
+static void
+add_path(resplit_state *state)
+{
+	state->tree = path_tree(state, state->n_path, state->way);
 	state->nodes[0].tree_node = state->n_path;
+}
+
+/*
+ * The anchor and all targets above it up to the named one's top, that not
+ * included; n_path: how many of them the anchor's split has made
+ */
+static resplit_old *
+find_path(const resplit_state *state, const resplit_call *call, int32 anchor, int *n_path, int *n_all)
+{
+	resplit_old *path;
+	int			n = 0;
+	bool		same = true;
+
+	path = palloc0(sizeof(resplit_old) * (state->nodes[anchor].depth + 2));
+	*n_path = 0;
+	for (const resplit_node *node = &state->nodes[anchor]; node->block >= 0; node = node_above(state, node), n++)
+	{
+		const resplit_run *run = &state->runs[state->blocks[node->block].run];
+		const resplit_old *old = node->old < 0 ? NULL : &state->olds[node->old];
+		const resplit_call *own = old ? &state->calls[find_call(state, old->split_id)] : run->call;
+
+		path[n].target_id = node->target_id;
+		path[n].from = node->from;
+		path[n].upto = node->upto;
+		path[n].member_id = old ? old->member_id :
+			run->split->axes[node->axis].is_time ? 0 : state->tree->members->members[node->key].member_id;
+		same &= call->origin != 0 && own->origin == call->origin;
+		*n_path += same;
+	}
+	for (int i = 0; i < state->n_path; i++, n++)
+	{
+		path[n] = state->way[i];
+		same &= call->origin != 0 && state->way_origin[i] == call->origin;
+		*n_path += same;
+	}
+	path[n] = state->way[state->n_path];
+	*n_all = n;
+	return path;
 }
 
 /* Puts the nodes that are not in the tree yet into it */
@@ -1086,8 +1157,52 @@ tell_call(void *arg)
 			   quote_literal_cstr(array_text(call->args[TS_SPLIT_BY].value)));
 }
 
-/* Makes the parts of all targets that wait for a call */
 static void
+weigh(const resplit_call *call, ts_split *split, ts_split_nodes *made)
+{
+	ErrorContextCallback context;
+
+	context.callback = tell_call;
+	context.arg = unconstify(resplit_call *, call);
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	ts_split_weigh(split, made);
+	error_context_stack = context.previous;
+}
+
+/* The node that is the top of an anchor, NULL where it is above the named target */
+static const resplit_node *
+top_of(const resplit_state *state, const resplit_run *run, int32 anchor)
+{
+	const resplit_node *top = &state->nodes[anchor];
+
+	for (int i = 0; i < run->n_path && top; i++)
+		top = node_above(state, top);
+	return top;
+}
+
+/*
+ * Weighs the top of an anchor, alone in a tree with what is above it: how the
+ * anchor's parts weigh among all of the split
+ */
+static void
+prepare_top(resplit_state *state, resplit_run *run, int n_all, int32 anchor)
+{
+	ts_split   *split = run->split;
+	const resplit_node *top = top_of(state, run, anchor);
+
+	split->tree = path_tree(state, n_all - run->n_path, run->path + run->n_path);
+	split->leaves[0] = split->tree->n - 1;
+	/* of targets above the named one, the tree has the amount */
+	if (top)
+		split->tree->nodes[split->leaves[0]].amount = units_out(state, likely_units(state, top));
+}
+
+/*
+ * Makes the parts of all targets that wait for a call in the same way as the
+ * first; returns how many were waiting for others
+ */
+static int32
 make_run(resplit_state *state, int call_no)
 {
 	resplit_call *call = &state->calls[call_no];
@@ -1095,20 +1210,49 @@ make_run(resplit_state *state, int call_no)
 	int32		n = 0;
 	int32		kept = 0;
 	int32	   *anchors = MemoryContextAllocHuge(state->attempt, sizeof(int32) * state->n_waiting);
+	int			n_all = 0;
+	int			n_path = 0;
+	bool		left = false;
+	resplit_old *path = NULL;
 	resplit_run *run;
 
+	/* an anchor with a path is on its own */
 	for (int32 i = 0; i < state->n_waiting; i++)
-		if (state->waiting[i].call == call_no)
-			anchors[n++] = state->waiting[i].node;
+	{
+		const resplit_wait *wait = &state->waiting[i];
+		bool		takes = wait->call == call_no && (n == 0 || (n_path == 0 && wait->left == left));
+
+		if (takes && !call->by_hand && !wait->left)
+		{
+			int			n_own;
+			resplit_old *own = find_path(state, call, wait->node, &n_own, &n_all);
+
+			takes = n == 0 || n_own == 0;
+			if (n == 0)
+			{
+				n_path = n_own;
+				path = own;
+			}
+		}
+		if (takes && n == 0)
+			left = wait->left;
+		if (takes)
+			anchors[n++] = wait->node;
 		else
-			state->waiting[kept++] = state->waiting[i];
+			state->waiting[kept++] = *wait;
+	}
+	if (n_path > 0)
+		(void) find_path(state, call, anchors[0], &n_path, &n_all);
 	state->n_waiting = kept;
 	state->runs = grow(state, state->runs, state->n_runs, &state->run_space, sizeof(resplit_run));
 	run = &state->runs[state->n_runs++];
 	memset(run, 0, sizeof(*run));
 	run->call = call;
 	run->first_block = state->n_blocks;
-	if (call->by_hand)
+	run->left = left;
+	run->n_path = n_path;
+	run->path = path;
+	if (call->by_hand || left)
 	{
 		for (int32 i = 0; i < n; i++)
 			make_block_by_hand(state, run_no, anchors[i]);
@@ -1116,7 +1260,6 @@ make_run(resplit_state *state, int call_no)
 	else
 	{
 		ts_split_nodes made = {0};
-		ErrorContextCallback context;
 		NullableDatum lenient[TS_SPLIT_N_ARGUMENTS];
 
 		/* a call may be met again where targets were moved by hand */
@@ -1130,44 +1273,39 @@ make_run(resplit_state *state, int call_no)
 			run->place = MemoryContextAllocZero(state->attempt, sizeof(int32 *) * (n + 1));
 			run->split = open_call(state, lenient_arguments(call, lenient));
 		}
-		run->from_top = run_no == 0 && state->n_path > 0;
-		if (!run->from_top)
-			deepen_tree(state);
-		run->split->tree = state->tree;
 		run->split->n_leaves = n;
 		run->split->leaves = MemoryContextAllocHuge(state->attempt, sizeof(int32) * (n + 1));
-		for (int32 i = 0; i < n; i++)
+		if (n_path > 0)
+			prepare_top(state, run, n_all, anchors[0]);
+		else
 		{
-			const resplit_node *node = &state->nodes[anchors[i]];
+			deepen_tree(state);
+			run->split->tree = state->tree;
+			for (int32 i = 0; i < n; i++)
+			{
+				const resplit_node *node = &state->nodes[anchors[i]];
 
-			/* the top is alone in the tree */
-			run->split->leaves[i] = node->tree_node;
-			if (run->from_top)
-				continue;
-			state->tree->nodes[node->tree_node].amount = units_out(state, likely_units(state, node));
+				run->split->leaves[i] = node->tree_node;
+				state->tree->nodes[node->tree_node].amount = units_out(state, likely_units(state, node));
+			}
 		}
-		context.callback = tell_call;
-		context.arg = call;
-		context.previous = error_context_stack;
-		error_context_stack = &context;
-		ts_split_weigh(run->split, &made);
-		error_context_stack = context.previous;
+		weigh(call, run->split, &made);
 		run->scale = run->split->scale;
 		run->own_rounding = run->split->coarse != 1 || strcmp(run->split->residual, "largest") != 0;
 		for (int32 i = 0; i < n; i++)
 			make_block(state, run_no, anchors[i], &made, i);
-		if (run->from_top && state->blocks[run->first_block].n == 0)
+		if (n_path > 0 && state->blocks[run->first_block].n == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("the split that made %s would not make it any more", old_name(state, 0)),
-					 errhint("SELECT * FROM target_split.preview_resplit(%lld);",
-							 (long long) state->way[state->n_path].target_id)));
+					 errmsg("the split that made target %lld would not make it any more", (long long) path[0].target_id),
+					 errhint("SELECT * FROM target_split.preview_resplit(%lld);", (long long) path[n_path].target_id)));
 		if (run->own_rounding)
 			run->made = made;
 		else
 			ts_split_free_nodes(&made);
 	}
 	pfree(anchors);
+	return kept;
 }
 
 /* Does a call split what is under a node, if it is new? */
@@ -1185,7 +1323,7 @@ reaches(const resplit_state *state, const resplit_call *call, const resplit_node
 
 /* New targets are split further as those beside them are */
 static void
-follow_siblings(resplit_state *state, int32 first_wait, int32 first_node)
+follow_siblings(resplit_state *state, int64 origin, int32 first_wait, int32 first_node)
 {
 	int32		n = state->n_waiting - first_wait;
 	int64	   *calls = MemoryContextAllocHuge(state->attempt, sizeof(int64) * (n + 1));
@@ -1202,9 +1340,10 @@ follow_siblings(resplit_state *state, int32 first_wait, int32 first_node)
 		if (node->old >= 0 || node->n_children > 0)
 			continue;
 		for (int j = 0; j < n_calls; j++)
-			if (!state->calls[calls[j]].by_hand && reaches(state, &state->calls[calls[j]], node))
+			if (!state->calls[calls[j]].by_hand && state->calls[calls[j]].origin != origin &&
+				reaches(state, &state->calls[calls[j]], node))
 			{
-				wait_for(state, i, (int) calls[j]);
+				wait_for(state, i, (int) calls[j], false);
 				break;
 			}
 	}
@@ -1230,21 +1369,19 @@ make_blocks(resplit_state *state)
 	node->target_id = top->target_id;
 	node->share = state->fcinfo->args[ARG_AMOUNT].isnull ? top->amount :
 		ts_units_from_numeric(state->fcinfo->args[ARG_AMOUNT].value, &state->tree->quantum, "amount");
-	wait_for(state, 0, find_call(state, split_of_children(state, 0)));
+	wait_for(state, 0, find_call(state, split_of_children(state, 0)),
+			 !state->fcinfo->args[ARG_BY].isnull && state->fcinfo->args[ARG_AMOUNT].isnull);
 	while (state->n_waiting > 0)
 	{
 		int			next = state->n_calls;
-		int32		first_wait;
+		int32		first_wait = 0;
 		int32		first_node = state->n_nodes;
 
 		CHECK_FOR_INTERRUPTS();
 		for (int32 i = 0; i < state->n_waiting; i++)
 			next = Min(next, state->waiting[i].call);
-		first_wait = state->n_waiting;
-		for (int32 i = 0; i < state->n_waiting; i++)
-			first_wait -= state->waiting[i].call == next;
-		make_run(state, next);
-		follow_siblings(state, first_wait, first_node);
+		first_wait = make_run(state, next);
+		follow_siblings(state, state->calls[next].origin, first_wait, first_node);
 	}
 	/* slices of new targets begin with that of the named one */
 	if (state->tree->n == 1 && state->n_path > 0)
@@ -1525,7 +1662,7 @@ share_block(resplit_state *state, const resplit_block *block)
 static void
 share_run(resplit_state *state, resplit_run *run)
 {
-	if (run->from_top)
+	if (run->n_path > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("a split with a quantum or a residual of its own cannot be made again for a part of it"),
@@ -1582,9 +1719,13 @@ weigh_again(resplit_state *state, resplit_run *run)
 	split->n_leaves = run->split->n_leaves;
 	split->leaves = run->split->leaves;
 	for (int32 i = 0; i < run->n_blocks; i++)
-		split->tree->nodes[split->leaves[i]].amount =
-			units_out(state, state->nodes[state->blocks[run->first_block + i].anchor].share);
-	ts_split_weigh(split, &made);
+	{
+		const resplit_node *top = top_of(state, run, state->blocks[run->first_block + i].anchor);
+
+		if (top)
+			split->tree->nodes[split->leaves[i]].amount = units_out(state, top->share);
+	}
+	weigh(call, split, &made);
 	memset(run->fallbacks, 0, sizeof(run->fallbacks));
 	for (int32 i = 0; i < run->n_blocks; i++)
 	{
@@ -1872,12 +2013,16 @@ is_recorded(const resplit_state *state, const resplit_run *run)
 	return ts_bool(0, 1);
 }
 
-/* Records the runs: the first one is the call, the others are parts of it */
+/*
+ * Records the runs that are not left as they are: the first one is the call,
+ * whose key the revisions get, the others are parts of it
+ */
 static void
 record_runs(resplit_state *state)
 {
 	ts_args		args = {0};
 	int64		after;
+	int64		first = 0;
 
 	(void) ts_run("SELECT COALESCE(pg_catalog.max(r.revision_id), 0) FROM " TS_SCHEMA ".revision r", TS_NO_ARGS, false);
 	after = ts_int8(0, 1);
@@ -1885,9 +2030,11 @@ record_runs(resplit_state *state)
 	{
 		resplit_run *run = &state->runs[i];
 		const NullableDatum *given = run->call->args;
-		Datum		arguments = run->split ? ts_split_arguments(given) :
-			DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+		Datum		arguments;
 
+		if (run->left)
+			continue;
+		arguments = run->split ? ts_split_arguments(given) : DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 		memset(&args, 0, sizeof(args));
 		ts_arg_int4(&args, state->tree->plan_id);
 		ts_arg_int4(&args, state->tree->metric_id);
@@ -1896,7 +2043,7 @@ record_runs(resplit_state *state)
 		ts_arg_text(&args, run->split ? run->split->main.method->name : "present");
 		ts_arg(&args, JSONBOID, arguments, false);
 		ts_arg(&args, NUMERICOID, state->fcinfo->args[ARG_AMOUNT].value,
-			   i > 0 || state->fcinfo->args[ARG_AMOUNT].isnull);
+			   first != 0 || state->fcinfo->args[ARG_AMOUNT].isnull);
 		ts_arg(&args, BOOLOID, BoolGetDatum(false), state->keep_adjustments);
 		ts_arg(&args, BOOLOID, BoolGetDatum(false), state->keep_locks);
 		basis_argument(run, &args);
@@ -1906,7 +2053,7 @@ record_runs(resplit_state *state)
 		ts_arg_text(&args, ts_reason[0] ? ts_reason : NULL);
 		ts_arg(&args, JSONBOID, run->split && run->split->findings ? JsonbPGetDatum(run->split->findings) : (Datum) 0,
 			   !run->split || !run->split->findings);
-		ts_arg(&args, INT8OID, Int64GetDatum(state->runs[0].split_id), i == 0);
+		ts_arg(&args, INT8OID, Int64GetDatum(first), first == 0);
 		ts_arg(&args, INT8OID, Int64GetDatum(run->call->split_id), run->call->split_id == 0);
 		ts_arg_int8(&args, after);
 		ts_arg_int4(&args, i);
@@ -1918,7 +2065,10 @@ record_runs(resplit_state *state)
 					  " ARRAY(SELECT n.target_id FROM resplit_node n WHERE n.is_new AND n.run = $19)) RETURNING split_id",
 					  &args, false);
 		run->split_id = ts_int8(0, 1);
+		if (first == 0)
+			first = run->split_id;
 	}
+	ts_split_in_progress = first;
 }
 
 #define UPDATE_KEPT \
@@ -1948,7 +2098,7 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	ts_args		args = {0};
 
 	for (int i = 0; i < state->n_runs && !changes; i++)
-		changes = state->runs[i].call->changed && !is_recorded(state, &state->runs[i]);
+		changes = state->runs[i].call->changed && !state->runs[i].left && !is_recorded(state, &state->runs[i]);
 	if (!changes && n_removed == 0)
 	{
 		tuplestore_end(store);
@@ -1981,7 +2131,6 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	record_runs(state);
 	for (int i = 0; i < state->n_runs; i++)
 		split_ids[i] = state->runs[i].split_id;
-	ts_split_in_progress = split_ids[0];
 	/* the guard lets nobody change or remove a locked target, us neither */
 	for (int32 i = 0; i < state->n_nodes; i++)
 		if (state->nodes[i].old >= 0 && state->olds[state->nodes[i].old].locked &&
@@ -2037,6 +2186,7 @@ load_way(resplit_state *state)
 			   " SELECT w.target_id, COALESCE(w.split_id, 0), w.member_id, w.period FROM way w ORDER BY w.depth DESC",
 			   &args, false);
 	state->way = MemoryContextAllocZero(state->attempt, sizeof(resplit_old) * (n + 1));
+	state->way_origin = MemoryContextAllocZero(state->attempt, sizeof(int64) * (n + 1));
 	state->n_way = (int) n;
 	for (uint64 row = 0; row < n; row++)
 	{
@@ -2048,8 +2198,9 @@ load_way(resplit_state *state)
 		old->member_id = ts_int8(row, 3);
 		ts_daterange_parts(ts_datum(row, 4), &old->from, &old->upto, &empty);
 	}
-	while (origin != 0 &&
-		   ts_record_origin(state->tree->plan_id, state->way[state->n_path].split_id, &ignored) == origin)
+	for (int i = 0; i < state->n_way; i++)
+		state->way_origin[i] = ts_record_origin(state->tree->plan_id, state->way[i].split_id, &ignored);
+	while (origin != 0 && state->way_origin[state->n_path] == origin)
 		state->n_path++;
 }
 

@@ -1,0 +1,139 @@
+-- resplit_target around what is kept: locks, amounts of the other sign, bounds,
+-- and weights that follow from amounts.
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
+SET search_path = public, target_split;
+SET datestyle = ISO;
+SELECT add_metric('sales', unit => 'EUR', quantum => 1) > 0 AS metric, add_dimension('market') > 0 AS market, add_dimension('type') > 0 AS type;
+SELECT count(add_member('market', m)) FROM unnest('{East,West,North}'::text[]) m;
+SELECT count(add_member('type', m)) FROM unnest('{key,small}'::text[]) m;
+CREATE TABLE potential (market text, type text, weight numeric);
+INSERT INTO potential VALUES ('East', 'key', 5), ('East', 'small', 3), ('West', 'key', 2), ('West', 'small', 1), ('North', 'key', 1), ('North', 'small', 1);
+CREATE FUNCTION new_plan(name text, total numeric) RETURNS bigint LANGUAGE sql AS $$
+	SELECT create_plan(name, period => '[2024-01-01,2025-01-01)');
+	SELECT set_target(name, 'sales', amount => total);
+$$;
+-- a plan's targets as people read them: amounts from the top, then by time; L locked, A adjusted
+CREATE FUNCTION shown(name text) RETURNS TABLE (what text, amounts text) LANGUAGE sql AS $$
+	SELECT concat_ws(' ', COALESCE(slice ->> 'market', 'all'), slice ->> 'type'),
+		   string_agg(amount || CASE WHEN locked THEN 'L' ELSE '' END || CASE WHEN adjusted THEN 'A' ELSE '' END, ' ' ORDER BY depth, lower(t.period))
+	FROM target t JOIN plan p USING (plan_id) WHERE p.family = name
+	GROUP BY slice ORDER BY slice ->> 'market' NULLS FIRST, slice ->> 'type' NULLS FIRST
+$$;
+CREATE FUNCTION tree_of(name text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_agg(to_jsonb(t) ORDER BY target_id) FROM target t JOIN plan p USING (plan_id) WHERE p.family = name
+$$;
+CREATE FUNCTION last_call() RETURNS bigint LANGUAGE sql AS $$ SELECT max(split_id) FILTER (WHERE part_of IS NULL) FROM split $$;
+CREATE FUNCTION why(call text) RETURNS TABLE (message text, detail text, hint text, context text) LANGUAGE plpgsql AS $$
+DECLARE
+	m text; d text; h text; c text;
+BEGIN
+	EXECUTE 'SELECT count(*) FROM ' || call;
+	RETURN QUERY SELECT 'no error'::text, NULL::text, NULL::text, NULL::text;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT, c = PG_EXCEPTION_CONTEXT;
+	RETURN QUERY SELECT regexp_replace(m, '(target|split) \d+', '\1 N', 'g'), regexp_replace(d, '(target|split) \d+', '\1 N', 'g'),
+						regexp_replace(h, '\(\d+', '(N', 'g'), regexp_replace(substring(c FROM 'split \d+ made again[^\n]*'), '\d+', 'N');
+END
+$$;
+
+-- ---------------------------------- locked, not made any more, and not kept
+SELECT new_plan('L', 1000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'equal');
+SELECT count(*) FROM adjust_target(plan => 'L', metric => 'sales', slice => '{"market": "North"}', amount => 400);
+SELECT count(*) FROM lock_target(plan => 'L', metric => 'sales', slice => '{"market": "North"}');
+-- it stays for it was adjusted, and stays locked
+SELECT count(*) FROM resplit_target(:r, by => '{market}', members => '["East", "West"]', keep_locks => false, amount => 1200);
+SELECT * FROM shown('L');
+-- what a lock holds keeps its mark
+SELECT count(*) FROM resplit_target(:r, by => '{market}', members => '["East", "West", "North"]', keep_adjustments => false, amount => 1300);
+SELECT * FROM shown('L');
+-- without either it goes
+SELECT tree_of('L') AS before \gset
+SELECT count(*) FROM resplit_target(:r, by => '{market}', members => '["East", "West"]', keep_locks => false, keep_adjustments => false);
+SELECT * FROM shown('L');
+SELECT undo_split(last_call());
+SELECT tree_of('L') = :'before'::jsonb AS as_before;
+SELECT * FROM plan_check;
+
+-- ---------------------------------------------------- kept below zero
+SELECT new_plan('N', 1000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'equal');
+SELECT count(*) FROM adjust_target(find_target('N', 'sales', '{"market": "East"}'), amount => -50);
+SELECT count(*) FROM adjust_target(find_target('N', 'sales', '{"market": "East"}', '[2024-01-01,2024-04-01)'), amount => -20);
+SELECT * FROM shown('N');
+SELECT * FROM resplit_target(:r);
+SELECT count(*) FROM resplit_target(:r, amount => 1300);
+SELECT * FROM shown('N');
+-- in one split with what is under it
+SELECT new_plan('M', 1000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market,type}', method => 'equal');
+SELECT count(*) FROM adjust_target(find_target('M', 'sales', '{"market": "East"}'), amount => -50);
+SELECT count(*) FROM adjust_target(find_target('M', 'sales', '{"market": "East", "type": "key"}'), amount => -20);
+SELECT * FROM resplit_target(:r);
+SELECT count(*) FROM resplit_target(:r, amount => 1300);
+SELECT * FROM shown('M');
+SELECT * FROM plan_check;
+
+-- --------------------------------------------------------------- bounds
+SELECT new_plan('B', 1000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');
+SELECT count(*) FROM lock_target(find_target('B', 'sales', '{"market": "East"}'));
+SELECT * FROM why(format('resplit_target(%s, bounds => ''{"market": {"East": {"at_least": 400}}}'', amount => 2000)', :r));
+SELECT * FROM why(format('preview_resplit(%s, bounds => ''{"market": {"East": {"at_least": 400}}}'')', :r));
+SELECT count(*) FROM unlock_target(find_target('B', 'sales', '{"market": "East"}'));
+SELECT count(*) FROM adjust_target(find_target('B', 'sales', '{"market": "East"}'), amount => 500);
+SELECT * FROM why(format('resplit_target(%s, bounds => ''{"market": {"East": {"at_most": 400}}}'')', :r));
+UPDATE target SET floor_amount = 900 WHERE target_id = :r;
+SELECT * FROM why(format('preview_resplit(%s, amount => 800)', :r));
+UPDATE target SET floor_amount = NULL, stretch_amount = 1100 WHERE target_id = :r;
+SELECT * FROM why(format('resplit_target(%s, amount => 1200)', :r));
+SELECT count(*) FROM resplit_target(:r, keep_adjustments => false);
+SELECT * FROM why(format('resplit_target(%s, bounds => ''{"market": {"West": {"at_least": 600}, "North": {"at_least": 600}}}'')', :r));
+-- recorded bounds do not undo what a person set since
+SELECT count(*) FROM resplit_target(:r, bounds => '{"market": {"East": {"at_least": 300}}}');
+UPDATE target SET at_least = NULL WHERE target_id = find_target('B', 'sales', '{"market": "East"}');
+SELECT count(*) FROM adjust_target(find_target('B', 'sales', '{"market": "East"}'), amount => 200);
+SELECT count(*) FROM resplit_target(:r, amount => 1100);
+SELECT slice ->> 'market' AS market, amount, at_least FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'B' AND depth = 1 ORDER BY 1;
+SELECT * FROM plan_check;
+
+-- ------------------------------------------- weights that follow from amounts
+CREATE TABLE orders (day date, market text, type text, amount numeric);
+INSERT INTO orders SELECT '2023-06-01', m, t, CASE t WHEN 'key' THEN 100 ELSE 10 END FROM unnest('{East,West}'::text[]) m, unnest('{key,small}'::text[]) t;
+INSERT INTO orders SELECT d, market, type, 0 FROM orders, unnest('{2023-01-01,2023-12-31}'::date[]) d;
+SELECT count(*) FROM add_source('sales', 'orders', occurred_on => 'day', amount => 'amount', dimensions => '{"market": "market", "type": "type"}');
+SELECT new_plan('I', 160) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal', members => '["East", "West"]');
+SELECT count(*) FROM split_target(:r, '{type}', method => 'increment', weights => '{"key": 1, "small": 2}', on_negative => 'zero');
+SELECT * FROM shown('I');
+-- what had no weight at the old amount has one at the new
+SELECT count(*) FROM lock_target(find_target('I', 'sales', '{"market": "East", "type": "key"}'));
+SELECT count(*) FROM resplit_target(:r, amount => 320);
+SELECT * FROM shown('I');
+SELECT fallbacks FROM split_log WHERE plan = 'I' AND in_force ORDER BY split_id;
+SELECT count(*) FROM unlock_target(find_target('I', 'sales', '{"market": "East", "type": "key"}'));
+SELECT count(*) FROM resplit_target(:r, amount => 160);
+SELECT fallbacks FROM split_log WHERE plan = 'I' AND in_force ORDER BY split_id;
+SELECT slice, amount, weight, fallback FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'I' AND depth = 2 ORDER BY slice ->> 'market', slice ->> 'type';
+-- enough with the new amount, though not with the old one
+SELECT new_plan('J', 400) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal', members => '["East", "West"]');
+SELECT count(*) FROM split_target(:r, '{type}', method => 'increment', weights => '{"key": 1, "small": 2}');
+UPDATE orders SET amount = 300 WHERE market = 'East' AND type = 'key' AND amount > 0;
+SELECT count(*) FROM resplit_target(:r, amount => 800);
+SELECT * FROM shown('J');
+-- too little: the context says which split, for "by" of the cure
+SELECT * FROM why(format('resplit_target(%s, amount => 400)', :r));
+SELECT * FROM plan_check;
+DROP TABLE orders;
+
+DROP FUNCTION new_plan(text, numeric), shown(text), tree_of(text), last_call(), why(text);
+DROP TABLE potential;
+RESET search_path;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
