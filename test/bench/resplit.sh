@@ -14,25 +14,9 @@ set -eu
 leaves=${1:-1000000}
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 
-sql <<-SQL >/dev/null
-	SET client_min_messages = warning;
-	CREATE EXTENSION target_split;
-	SET search_path = public, target_split;
-	CREATE TABLE week AS SELECT * FROM periods('[2024-01-01,2025-01-01)', 'week') ORDER BY period_start LIMIT 50;
-	SELECT add_metric('sales', unit => 'EUR'), add_dimension('product'), add_dimension('account');
-	INSERT INTO member (dimension_id, depth, code, path, slice_value)
-	SELECT d.dimension_id, 1, c, ARRAY[c], to_jsonb(c)
-	FROM (SELECT 'product' AS name, 'P' || to_char(n, 'FM00000') AS c FROM generate_series(1, $((leaves / 10000))) n
-		  UNION ALL SELECT 'account', 'A' || to_char(n, 'FM00000') FROM generate_series(1, 200) n) m JOIN dimension d USING (name);
-	CREATE TABLE w AS
-	SELECT 'P' || to_char(p, 'FM00000') AS product, 'A' || to_char(a, 'FM00000') AS account, period_start AS week,
-		   ((p * 7919 + a * 104729 + (period_start - '2024-01-01'::date) * 31) % 9973 + 1)::numeric / 100 AS weight
-	FROM generate_series(1, $((leaves / 10000))) p, generate_series(1, 200) a, week;
-	CREATE TABLE w2 AS SELECT product, account, week, round(weight * (1 + (hashtext(product || account) & 7) / 10.0), 3) AS weight FROM w;
-	SELECT create_plan('bench', period => (SELECT daterange(min(period_start), max(period_end), '[]') FROM week));
-	SELECT set_target('bench', 'sales', amount => 123456789.01);
-	SELECT count(*) FROM split_target(root_target('bench', 'sales'), '{product,account,week}', method => 'weights', weights_from => 'w');
-SQL
+sql -v products=$((leaves / 10000)) -v accounts=200 -f test/bench/weeks.sql >/dev/null
+sql -c "CREATE TABLE w2 AS SELECT product, account, week,
+		round(weight * (1 + (hashtext(product || account) & 7) / 10.0), 3) AS weight FROM w" >/dev/null
 rest() { sql -c 'VACUUM (FREEZE, ANALYZE)' -c CHECKPOINT; }
 ms() { sql -c 'SET jit = off' -c '\timing on' -c "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -n 1; }
 row() { printf 'resplit | %s | %s leaves | %.0f | %.0f | %s | %s\n' "$1" "$leaves" "$2" "$3" "$(awk "BEGIN { printf \"%.2f\", $2 / $3 }")" '<= 3'; }

@@ -16,29 +16,9 @@
 #include <string.h>
 
 #include "engine/apportion.h"
+#include "input.h"
 
 #define MAX_NODES	512
-
-int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct fuzz_input
-{
-	const uint8_t *data;
-	size_t		size;
-} fuzz_input;
-
-static uint64_t
-take(fuzz_input *input, size_t bytes)
-{
-	uint64_t	value = 0;
-
-	while (bytes-- > 0 && input->size > 0)
-	{
-		value = (value << 8) | *input->data++;
-		input->size--;
-	}
-	return value;
-}
 
 /*
  * share is floor or ceiling of total * weight / whole: the rest of total *

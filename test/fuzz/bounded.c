@@ -18,29 +18,9 @@
 #include <string.h>
 
 #include "engine/bounded.h"
+#include "input.h"
 
 #define MAX_NODES	256
-
-int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct fuzz_input
-{
-	const uint8_t *data;
-	size_t		size;
-} fuzz_input;
-
-static ts_int128
-take(fuzz_input *input, size_t bytes)
-{
-	ts_uint128	value = 0;
-
-	while (bytes-- > 0 && input->size > 0)
-	{
-		value = (value << 8) | *input->data++;
-		input->size--;
-	}
-	return (ts_int128) value;
-}
 
 /* a bound of as many bytes, negative where the top bit of its first is set */
 static ts_int128

@@ -19,27 +19,7 @@
 
 #include "engine/residual.h"
 #include "../unit/residual_reference.h"
-
-int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct fuzz_input
-{
-	const uint8_t *data;
-	size_t		size;
-} fuzz_input;
-
-static ts_int128
-take(fuzz_input *input, size_t bytes)
-{
-	ts_uint128	value = 0;
-
-	while (bytes-- > 0 && input->size > 0)
-	{
-		value = (value << 8) | *input->data++;
-		input->size--;
-	}
-	return (ts_int128) value;
-}
+#include "input.h"
 
 /* sums on every level, and bounds where there are any */
 static void

@@ -19,31 +19,11 @@
 #include <string.h>
 
 #include "engine/shrink.h"
+#include "input.h"
 
 #define MAX_CELLS	128
 #define MAX_AXES	6
 #define MAX_YEARS	5
-
-int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct fuzz_input
-{
-	const uint8_t *data;
-	size_t		size;
-} fuzz_input;
-
-static uint64_t
-take(fuzz_input *input, size_t bytes)
-{
-	uint64_t	value = 0;
-
-	while (bytes-- > 0 && input->size > 0)
-	{
-		value = (value << 8) | *input->data++;
-		input->size--;
-	}
-	return value;
-}
 
 static bool
 same_candidate(const ts_shrink_candidate *a, const ts_shrink_candidate *b)

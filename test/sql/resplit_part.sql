@@ -122,6 +122,30 @@ SELECT count(*) > 0 AS renamed FROM rename_member('market', 'East', 'Far East');
 SELECT undo_split(max(split_id)) > 0 AS undone FROM split_log WHERE plan = 'A' AND in_force;
 SELECT * FROM plan_check;
 
+-- ------------------------------------------------------- what cannot be
+SELECT new_plan('C', 1000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market,type}', method => 'equal', quantum => 10);
+SELECT target_id AS east FROM target_tree WHERE plan = 'C' AND slice = '{"market": "Far East"}' \gset
+SELECT * FROM why(format('resplit_target(%s)', :east));
+SELECT count(*) FROM resplit_target(:r, quantum => 1, residual => 'last');
+SELECT * FROM why(format('resplit_target(%s, residual => ''largest'', members => ''{"market": ["West", "North"], "type": ["key"]}'')', :east));
+-- a role that does not see all of it
+CREATE ROLE regress_ts_resplit;
+GRANT USAGE ON SCHEMA target_split TO regress_ts_resplit;
+GRANT SELECT ON ALL TABLES IN SCHEMA target_split TO regress_ts_resplit;
+GRANT UPDATE ON target TO regress_ts_resplit;
+GRANT EXECUTE ON FUNCTION resplit_target TO regress_ts_resplit;
+CREATE POLICY not_north ON target USING (COALESCE(slice ->> 'market', '') <> 'North');
+ALTER TABLE target ENABLE ROW LEVEL SECURITY;
+SET ROLE regress_ts_resplit;
+SELECT count(*) FROM resplit_target(:r, residual => 'largest');
+SELECT count(*) FROM preview_resplit(:r, residual => 'largest');
+RESET ROLE;
+ALTER TABLE target DISABLE ROW LEVEL SECURITY;
+DROP POLICY not_north ON target;
+DROP OWNED BY regress_ts_resplit;
+DROP ROLE regress_ts_resplit;
+
 DROP FUNCTION new_plan(text, numeric), shown(text), tree_of(text), last_call(), why(text);
 DROP TABLE potential;
 RESET search_path;
