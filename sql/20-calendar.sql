@@ -17,6 +17,24 @@ CREATE TABLE @extschema@.calendar (
     week_start smallint NOT NULL DEFAULT 1
         CONSTRAINT calendar_week_start_check
         CHECK (week_start OPERATOR(pg_catalog.>=) 1 AND week_start OPERATOR(pg_catalog.<=) 7),
+    pattern text NOT NULL DEFAULT 'months'
+        CONSTRAINT calendar_pattern_check
+        CHECK (pattern OPERATOR(pg_catalog.=) ANY ('{months,4-4-5,4-5-4,5-4-4,13x4,custom}')),
+    year_end text NOT NULL DEFAULT 'nearest'
+        CONSTRAINT calendar_year_end_check
+        CHECK (year_end OPERATOR(pg_catalog.=) 'nearest' OR year_end OPERATOR(pg_catalog.=) 'last'),
+    week_53 smallint
+        CONSTRAINT calendar_week_53_check
+        CHECK (week_53 OPERATOR(pg_catalog.>=) 1
+               AND week_53 OPERATOR(pg_catalog.<=) CASE WHEN pattern OPERATOR(pg_catalog.=) '13x4' THEN 13 ELSE 12 END),
+    country text
+        CONSTRAINT calendar_country_check CHECK (country OPERATOR(pg_catalog.<>) ''),
+    day_weights numeric[] NOT NULL DEFAULT '{1,1,1,1,1,0,0}'
+        CONSTRAINT calendar_day_weights_check
+        CHECK (pg_catalog.array_length(day_weights, 1) OPERATOR(pg_catalog.=) 7
+               AND pg_catalog.array_position(day_weights, NULL) IS NULL
+               AND 0 OPERATOR(pg_catalog.<=) ALL (day_weights) AND 100 OPERATOR(pg_catalog.>=) ALL (day_weights)
+               AND 0 OPERATOR(pg_catalog.<) ANY (day_weights)),
     -- No dump holds the row that this script inserts: it must be the same in
     -- every database.
     CONSTRAINT calendar_gregorian_check
@@ -24,7 +42,10 @@ CREATE TABLE @extschema@.calendar (
                AND (calendar_id OPERATOR(pg_catalog.<>) 1
                     OR first_month OPERATOR(pg_catalog.=) 1
                        AND label_by OPERATOR(pg_catalog.=) 'end'
-                       AND week_start OPERATOR(pg_catalog.=) 1))
+                       AND week_start OPERATOR(pg_catalog.=) 1
+                       AND pattern OPERATOR(pg_catalog.=) 'months' AND year_end OPERATOR(pg_catalog.=) 'nearest'
+                       AND week_53 IS NULL AND country IS NULL
+                       AND day_weights OPERATOR(pg_catalog.=) '{1,1,1,1,1,0,0}'))
 );
 
 ALTER TABLE @extschema@.calendar OWNER TO @extowner@;
@@ -46,13 +67,25 @@ COMMENT ON COLUMN @extschema@.calendar.label_by IS
 'Calendar year that a fiscal year is named by: the one it starts in (start) or ends in (end)';
 COMMENT ON COLUMN @extschema@.calendar.week_start IS
 'Day on which weeks start, 1 for Monday to 7 for Sunday; week 1 of a year is the first one with at least four days in it, which with Monday is the ISO week';
+COMMENT ON COLUMN @extschema@.calendar.pattern IS
+'What a fiscal year is made of: months (calendar months), whole weeks (4-4-5, 4-5-4 or 5-4-4 weeks a month, or 13x4: thirteen periods of four weeks), or custom: the periods in calendar_period';
+COMMENT ON COLUMN @extschema@.calendar.year_end IS
+'Where a year of whole weeks ends: with the week whose last day is nearest to the end of the month before first_month (nearest), or the last one that ends in it (last)';
+COMMENT ON COLUMN @extschema@.calendar.week_53 IS
+'Month (1 to 12, or period 1 to 13) of a year of 53 weeks that has a week more; NULL for the last one';
+COMMENT ON COLUMN @extschema@.calendar.country IS
+'Country whose public holidays are days off, as in the table holiday; NULL for none';
+COMMENT ON COLUMN @extschema@.calendar.day_weights IS
+'What a day counts as a working day, Monday to Sunday, 1 for a whole one';
 
-CREATE FUNCTION @extschema@.add_calendar(name text, first_month integer DEFAULT 1, label_by text DEFAULT 'end', week_start integer DEFAULT 1)
+CREATE FUNCTION @extschema@.add_calendar(name text, first_month integer DEFAULT 1, label_by text DEFAULT 'end', week_start integer DEFAULT 1,
+    pattern text DEFAULT 'months', year_end text DEFAULT 'nearest', week_53 integer DEFAULT NULL,
+    periods_from regclass DEFAULT NULL, country text DEFAULT NULL, day_weights numeric[] DEFAULT '{1,1,1,1,1,0,0}')
     RETURNS integer
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'target_split_add_calendar';
 
-COMMENT ON FUNCTION @extschema@.add_calendar(text, integer, text, integer) IS
+COMMENT ON FUNCTION @extschema@.add_calendar(text, integer, text, integer, text, text, integer, regclass, text, numeric[]) IS
 'Makes a calendar with a fiscal year from any month and weeks from any day, and returns its key';
 
 CREATE FUNCTION @extschema@.periods_support(internal)

@@ -420,27 +420,20 @@ target_split_periods_support(PG_FUNCTION_ARGS)
  * or in another session.
  */
 static bool
-calendar_insert(const char *name, int32 first_month, const char *label_by,
-				int32 week_start, int32 *calendar_id)
+calendar_insert(Datum *values, char *nulls, int32 *calendar_id)
 {
-	Oid			argtypes[4] = {TEXTOID, INT2OID, TEXTOID, INT2OID};
-	Datum		values[4];
+	Oid			argtypes[9] = {TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID, TEXTOID, NUMERICARRAYOID};
 	bool		inserted;
-
-	values[0] = CStringGetTextDatum(name);
-	values[1] = Int16GetDatum((int16) first_month);
-	values[2] = CStringGetTextDatum(label_by);
-	values[3] = Int16GetDatum((int16) week_start);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute_with_args("INSERT INTO " TS_SCHEMA ".calendar"
-							  " (name, first_month, label_by, week_start)"
-							  " VALUES ($1, $2, $3, $4)"
+							  " (name, first_month, label_by, week_start, pattern, year_end, week_53, country, day_weights)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 							  " ON CONFLICT (name) DO NOTHING"
 							  " RETURNING calendar_id",
-							  4, argtypes, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING)
-		elog(ERROR, "could not insert calendar \"%s\"", name);
+							  lengthof(argtypes), argtypes, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "could not insert a calendar");
 
 	inserted = SPI_processed == 1;
 	if (inserted)
@@ -471,6 +464,8 @@ target_split_add_calendar(PG_FUNCTION_ARGS)
 	int32		week_start;
 	int32		calendar_id;
 	ts_calendar_rule rule;
+	Datum		values[9];
+	char		nulls[9];
 
 	require_argument(fcinfo, 0, "name",
 					 "Give the calendar a name, for example 'fiscal'.");
@@ -509,8 +504,16 @@ target_split_add_calendar(PG_FUNCTION_ARGS)
 				 errdetail("The week start is %d; days are 1 for Monday to 7 for Sunday.", week_start),
 				 errhint("For weeks from Sunday write week_start => 7.")));
 
+	/* periods_from, argument 7, is no column */
+	for (int i = 0; i < 9; i++)
+	{
+		int			argument = i < 7 ? i : i + 1;
+
+		values[i] = PG_GETARG_DATUM(argument);
+		nulls[i] = PG_ARGISNULL(argument) ? 'n' : ' ';
+	}
 	if (calendar_find(name, &rule, &calendar_id) ||
-		!calendar_insert(name, first_month, label_by, week_start, &calendar_id))
+		!calendar_insert(values, nulls, &calendar_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("calendar \"%s\" already exists", name),

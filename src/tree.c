@@ -52,7 +52,6 @@ static void
 load_start(ts_tree *tree, int64 target_id, MemoryContext context)
 {
 	ts_args		args = {0};
-	int32		calendar_id;
 
 	/*
 	 * target_id is the second column of the primary key; the plans are few
@@ -77,9 +76,9 @@ load_start(ts_tree *tree, int64 target_id, MemoryContext context)
 	tree->metric = ts_text(0, 5, context);
 	tree->additive = DatumGetBool(ts_datum(0, 6));
 	ts_quantum_from_numeric(ts_datum(0, 7), &tree->quantum);
-	calendar_id = ts_int4(0, 8);
+	tree->calendar_id = ts_int4(0, 8);
 	tree->depth = ts_int4(0, 9);
-	ts_calendar_load_by_id(calendar_id, &tree->calendar);
+	ts_calendar_load_by_id(tree->calendar_id, &tree->calendar);
 }
 
 /* Streams the targets at and under one, or that one alone, parents first, into nodes */

@@ -51,6 +51,7 @@ typedef struct ts_tree
 	char	   *metric;
 	bool		additive;
 	ts_quantum	quantum;
+	int32		calendar_id;
 	ts_calendar_rule calendar;
 	int			depth;			/* of nodes[0] in the plan's tree */
 	int32		n;
