@@ -19,7 +19,8 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   h.change_order,
 	   CASE WHEN h.event IS NOT NULL THEN h.event
 			WHEN h.old_row IS NULL THEN 'changed'
-			ELSE pg_catalog.concat_ws(', ',
+			-- of another split now, and that is all: a re-split left the number as it was
+			ELSE COALESCE(NULLIF(pg_catalog.concat_ws(', ',
 					CASE WHEN h.amount_after <> h.amount_before THEN 'changed' END,
 					CASE WHEN h.old_row -> 'parent_id' <> n.new_row -> 'parent_id' THEN 'moved' END,
 					CASE WHEN h.old_row -> 'slice' <> n.new_row -> 'slice' OR h.old_row -> 'member_id' <> n.new_row -> 'member_id' THEN 'renamed' END,
@@ -32,7 +33,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 					CASE WHEN h.old_row -> 'adjusted' <> n.new_row -> 'adjusted'
 						 THEN CASE WHEN (n.new_row -> 'adjusted')::boolean THEN 'adjusted' ELSE 'adjustment dropped' END END,
 					CASE WHEN h.old_row -> 'locked' <> n.new_row -> 'locked'
-						 THEN CASE WHEN (n.new_row -> 'locked')::boolean THEN 'locked' ELSE 'unlocked' END END) END AS event,
+						 THEN CASE WHEN (n.new_row -> 'locked')::boolean THEN 'locked' ELSE 'unlocked' END END), ''), 'split again') END AS event,
 	   h.amount_before, h.amount_after,
 	   COALESCE(h.amount_after, 0) - COALESCE(h.amount_before, 0) AS difference,
 	   CASE WHEN n.new_row IS NOT NULL
@@ -114,7 +115,7 @@ COMMENT ON COLUMN @extschema@.target_history.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.target_history.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.target_history.period_end IS 'Last day, inclusive';
 COMMENT ON COLUMN @extschema@.target_history.change_order IS 'Order of the changes of one target, with gaps';
-COMMENT ON COLUMN @extschema@.target_history.event IS 'What happened: set (an overall target), made (any other), changed (the amount), moved (to another parent), renamed (its slice), period changed, bounds changed, over-assigned, weight changed, adjusted (set by hand: resplit_target keeps it), adjustment dropped, locked, unlocked, removed or restored (what had been removed); several at once with commas';
+COMMENT ON COLUMN @extschema@.target_history.event IS 'What happened: set (an overall target), made (any other), changed (the amount), moved (to another parent), renamed (its slice), period changed, bounds changed, over-assigned, weight changed, adjusted (set by hand: resplit_target keeps it), adjustment dropped, locked, unlocked, split again (a re-split left it as it was), removed or restored (what had been removed); several at once with commas';
 COMMENT ON COLUMN @extschema@.target_history.amount_before IS 'Amount before, in the unit; NULL where it was made';
 COMMENT ON COLUMN @extschema@.target_history.amount_after IS 'Amount after, in the unit; NULL where it was removed';
 COMMENT ON COLUMN @extschema@.target_history.difference IS 'After less before, in the unit, where no amount counts as 0: all of a target add up to what it is';
