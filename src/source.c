@@ -59,26 +59,10 @@
 #include "query.h"
 #include "engine/calendar.h"
 #include "source.h"
+#include "calendar.h"
 #include "target_split.h"
 
 /* -------------------------------------------------------------- dates */
-
-char *
-ts_date_text(DateADT day)
-{
-	int			year,
-				month,
-				mday;
-
-	if (DATE_IS_NOBEGIN(day))
-		return pstrdup("-infinity");
-	if (DATE_IS_NOEND(day))
-		return pstrdup("infinity");
-	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
-	if (year <= 0)
-		return psprintf("%04d-%02d-%02d BC", 1 - year, month, mday);
-	return psprintf("%04d-%02d-%02d", year, month, mday);
-}
 
 char *
 ts_window_text(DateADT from, DateADT upto)

@@ -57,18 +57,22 @@ make_labels(const ts_split *split, const ts_axis *axis)
 						 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	for (DateADT day = start->from; day < start->upto;)
 	{
-		char		label[TS_PERIOD_LABEL_SIZE];
+		char		names[TS_PERIOD_NAMES][TS_PERIOD_LABEL_SIZE];
 		DateADT		from = start->from;
 		DateADT		upto = start->upto;
-		label_entry *entry;
-		bool		found;
+		int			n;
 
 		CHECK_FOR_INTERRUPTS();
 		ts_axis_bucket(split->tree, axis, day, &from, &upto);
-		ts_period_label(&split->tree->calendar, axis->grain, from, label, sizeof(label));
-		entry = hash_search(labels, label, HASH_ENTER, &found);
-		if (!found)
-			entry->start = from;
+		n = ts_period_names(&split->tree->calendar, axis->grain, from, names);
+		for (int i = 0; i < n; i++)
+		{
+			bool		found;
+			label_entry *entry = hash_search(labels, names[i], HASH_ENTER, &found);
+
+			if (!found)
+				entry->start = from;
+		}
 		day = upto;
 	}
 	return labels;
