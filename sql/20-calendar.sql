@@ -34,7 +34,9 @@ CREATE TABLE @extschema@.calendar (
         CHECK (pg_catalog.array_length(day_weights, 1) OPERATOR(pg_catalog.=) 7
                AND pg_catalog.array_position(day_weights, NULL) IS NULL
                AND 0 OPERATOR(pg_catalog.<=) ALL (day_weights) AND 100 OPERATOR(pg_catalog.>=) ALL (day_weights)
-               AND 0 OPERATOR(pg_catalog.<) ANY (day_weights)),
+               AND 0 OPERATOR(pg_catalog.<) ANY (day_weights)
+               -- at most 4 decimals
+               AND day_weights OPERATOR(pg_catalog.=) day_weights::pg_catalog.numeric(7,4)[]),
     -- No dump holds the row that this script inserts: it must be the same in
     -- every database.
     CONSTRAINT calendar_gregorian_check
@@ -129,14 +131,14 @@ COMMENT ON FUNCTION @extschema@.periods_support(internal) IS
 'Tells the planner how many rows periods() returns';
 
 CREATE FUNCTION @extschema@.periods(span daterange, grain text, calendar text DEFAULT 'gregorian')
-    RETURNS TABLE (period daterange, label text, parent_label text, period_start date, period_end date, days integer, week text)
+    RETURNS TABLE (period daterange, label text, parent_label text, period_start date, period_end date, days integer, week text, workdays numeric)
     LANGUAGE c STABLE PARALLEL SAFE
     ROWS 12
     SUPPORT @extschema@.periods_support
     AS 'MODULE_PATHNAME', 'target_split_periods';
 
 COMMENT ON FUNCTION @extschema@.periods(daterange, text, text) IS
-'The periods (year, half, quarter, month, week, day) that a span of days is made of, in order, the first and last clipped to the span; parent_label is the next coarser period they are in, period_end the last day, week the whole week of a week or a day; a week that crosses a month end comes as two';
+'The periods (year, half, quarter, month, week, day) that a span of days is made of, in order, the first and last clipped to the span; parent_label is the next coarser period they are in, period_end the last day, week the whole week of a week or a day, workdays its working days (NULL where the calendar does not know the year''s holidays); a week that crosses a month end comes as two';
 
 CREATE FUNCTION @extschema@.period_label(grain text, day date, calendar_id integer)
 RETURNS text

@@ -75,11 +75,11 @@ COMMENT ON FUNCTION @extschema@.find_plan(text) IS
 
 -- The plan says which days and which calendar.
 CREATE FUNCTION @extschema@.plan_periods(plan text, grain text)
-RETURNS TABLE (period daterange, label text, parent_label text, period_start date, period_end date, days integer, week text)
+RETURNS TABLE (period daterange, label text, parent_label text, period_start date, period_end date, days integer, week text, workdays numeric)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT s.period, s.label, s.parent_label, s.period_start, s.period_end, s.days, s.week
+	SELECT s.period, s.label, s.parent_label, s.period_start, s.period_end, s.days, s.week, s.workdays
 	FROM @extschema@.find_plan(plan_periods.plan) f
 	CROSS JOIN LATERAL @extschema@.periods(f.period, plan_periods.grain, f.calendar) s
 $$;

@@ -43,11 +43,12 @@
 
 #include "calendar.h"
 #include "target_split.h"
+#include "workdays.h"
 
 #define CUSTOM_PATTERN	"custom"
 
 #define PERIODS_NARGS	3
-#define PERIODS_NCOLS	7
+#define PERIODS_NCOLS	8
 
 /*
  * A daterange [lower, upper) as it is stored.  All periods have the same
@@ -549,6 +550,9 @@ typedef struct periods_state
 	text	   *above_label;
 	DateADT		week_upto;		/* the same of whole weeks */
 	text	   *week_label;
+	ts_workdays *workdays;
+	Datum		numbers[8];		/* numeric 0 to 7, the working days of a day or a
+								 * week */
 } periods_state;
 
 /* Writes a label into a text of TS_PERIOD_LABEL_SIZE */
@@ -556,6 +560,18 @@ static void
 set_label(text *label, int size)
 {
 	SET_VARSIZE(label, VARHDRSZ + size);
+}
+
+/* The working days in [start, end) as a numeric */
+static Datum
+workdays_value(const periods_state *state, DateADT start, DateADT end)
+{
+	int64		units = ts_workdays_between(state->workdays, start, end);
+	int64		days = units / TS_WORKDAY_UNITS;
+
+	if (days < (int64) lengthof(state->numbers) && units == days * TS_WORKDAY_UNITS)
+		return state->numbers[days];
+	return ts_workdays_to_numeric(units);
 }
 
 /*
@@ -606,6 +622,9 @@ periods_start(FunctionCallInfo fcinfo)
 	ts_calendar_load_by_name(text_to_cstring(PG_GETARG_TEXT_PP(2)), &state->rule, &calendar_id);
 
 	ts_calendar_check(&state->rule, state->grain, state->lower, state->upper);
+	state->workdays = ts_workdays_load(calendar_id, state->lower, state->upper, CurrentMemoryContext);
+	for (int i = 0; i < (int) lengthof(state->numbers); i++)
+		state->numbers[i] = ts_workdays_to_numeric((int64) i * TS_WORKDAY_UNITS);
 
 	state->day = state->lower;
 	state->above = state->grain - 1;
@@ -624,7 +643,7 @@ periods_start(FunctionCallInfo fcinfo)
  * periods(span daterange, grain text, calendar text)
  *	  RETURNS TABLE (period daterange, label text, parent_label text,
  *					 period_start date, period_end date, days integer,
- *					 week text)
+ *					 week text, workdays numeric)
  *
  * The periods of a grain that a span is made of, in order of time.  The first
  * and the last are clipped to the span; labels are those of whole periods.
@@ -636,6 +655,7 @@ target_split_periods(PG_FUNCTION_ARGS)
 	periods_state *state;
 	int32_t		start;
 	int32_t		end;
+	DateADT		unknown;
 	Datum		values[PERIODS_NCOLS];
 	bool		nulls[PERIODS_NCOLS] = {false};
 
@@ -691,6 +711,9 @@ target_split_periods(PG_FUNCTION_ARGS)
 	values[5] = Int32GetDatum(end - start);
 	values[6] = PointerGetDatum(state->week_label);
 	nulls[6] = state->grain < TS_GRAIN_WEEK;
+	nulls[7] = ts_workdays_unknown(state->workdays, start, end, &unknown);
+	if (!nulls[7])
+		values[7] = workdays_value(state, start, end);
 	state->day = end;
 	SRF_RETURN_NEXT(funcctx, HeapTupleGetDatum(heap_form_tuple(funcctx->tuple_desc, values, nulls)));
 }
@@ -915,6 +938,8 @@ target_split_add_calendar(PG_FUNCTION_ARGS)
 				 errdetail("Only years of whole weeks have a week 53 that is put into one of their months.") :
 				 errdetail("With pattern %s months are 1 to %d.", pattern, rule.n_months),
 				 errhint("Leave week_53 out for the last month, or give pattern => '4-4-5', week_53 => 12.")));
+	ts_workdays_check_calendar(name, PG_ARGISNULL(8) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(8)),
+							   PG_ARGISNULL(9) ? NULL : PG_GETARG_ARRAYTYPE_P(9));
 
 	/* periods_from, argument 7, is no column */
 	for (int i = 0; i < 9; i++)

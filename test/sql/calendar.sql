@@ -183,6 +183,14 @@ SELECT period_label('quarter', '2024-02-01', :ours) IS NULL AS no_quarter, perio
 SELECT period_within('week', p.period, 1), period_within('month', p.period, 1), period_label('week', p.period_start, 1) = p.label AS same
 FROM periods('[2024-01-22,2024-02-12)', 'week') AS p;
 
+-- working days; NULL where a calendar does not know the year's holidays
+SELECT add_calendar('china', country => 'CN') > 1 AS added;
+SELECT label, days, workdays FROM periods('[2026-01-01,2027-01-01)', 'month', 'china');
+SELECT label, days, workdays FROM periods('[2026-07-01,2028-01-01)', 'half', 'china');
+SELECT label, parent_label, week, workdays FROM periods('[2026-09-28,2026-10-12)', 'week', 'china');
+SELECT label, workdays FROM periods('[2024-02-01,2024-02-19)', 'day', 'china');
+SELECT count(*) FILTER (WHERE workdays IS DISTINCT FROM workdays(period, 'china')) AS differ FROM periods('[2000-01-01,2027-01-01)', 'week', 'china');
+
 -- the range is built by hand: it must be the very bytes of a daterange
 CREATE TEMP TABLE stored AS
 SELECT period, daterange(period_start, period_end + 1) AS made FROM periods('[1990-01-01,2030-01-01)', 'week');
@@ -364,7 +372,7 @@ REVOKE ALL ON target_split.calendar FROM PUBLIC;
 SET ROLE regress_calendar_reader;
 SELECT count(*) FROM periods('[2024-01-01,2025-01-01)', 'month');
 RESET ROLE;
-GRANT SELECT ON target_split.calendar TO regress_calendar_reader;
+GRANT SELECT ON target_split.calendar, target_split.calendar_day, target_split.holiday TO regress_calendar_reader;
 SET ROLE regress_calendar_reader;
 SELECT count(*) FROM periods('[2024-01-01,2025-01-01)', 'month');
 SELECT add_calendar('mine');
