@@ -41,6 +41,16 @@ typedef enum ts_fallback
 
 extern const char *const ts_fallback_names[];
 
+/* Which day of the period is a day of the basis like?  See split_history.c */
+typedef enum ts_align
+{
+	TS_ALIGN_DATE,
+	TS_ALIGN_WEEK,
+	TS_ALIGN_WEEKDAY
+} ts_align;
+
+extern const char *const ts_align_names[];
+
 /* Days, upto exclusive; unbounded: DATEVAL_NOBEGIN, DATEVAL_NOEND */
 typedef struct ts_days
 {
@@ -220,6 +230,7 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
+	ts_align   *align;			/* NULL: by the calendar */
 	bool		keep_increase;	/* new cells get an increase */
 	Jsonb	   *bounds;			/* NULL if not given */
 	Oid			bounds_from;	/* InvalidOid if not given */

@@ -604,6 +604,53 @@ ts_week_label(const ts_calendar_rule *rule, int32_t day, char *buf, size_t size)
 	return hand_out(label, (size_t) (put_week(label, rule, day) - label), buf, size);
 }
 
+/* First day of the year of weeks, or of the one that weeks are numbered in. */
+static int32_t
+week_year_start(const ts_calendar_rule *rule, int64_t year)
+{
+	if (rule->n_months > 0)
+		return weeks_year_start(rule, year);
+	return week_start_of(rule, saturate(days_from_ymd(year, 1, 4)));
+}
+
+/*
+ * The days that are in the week of the same number, on the same weekday, so
+ * many years later: one or two, whose number is returned.  Where only one of
+ * the years has a week 53, it goes with the week 52 of the other: so the
+ * relation is the same both ways, and no week is without one.
+ */
+int
+ts_same_week(const ts_calendar_rule *rule, int32_t day, int years, int32_t *days)
+{
+	int			y;
+	int			week;
+	int64_t		year;
+	int32_t		first;
+	int32_t		other;
+	int			n;
+	int			n_other;
+
+	if (rule->n_months > 0)
+		year = weeks_year_of(rule, day);
+	else
+	{
+		ts_week_number(rule, day, &y, &week);
+		year = y;
+	}
+	first = week_year_start(rule, year);
+	other = week_year_start(rule, year + years);
+	n = (week_year_start(rule, year + 1) - first) / 7;
+	n_other = (week_year_start(rule, year + years + 1) - other) / 7;
+	week = (day - first) / 7;
+	if (week >= n_other)
+		week = n_other - 1;
+	days[0] = other + 7 * week + (day - first) % 7;
+	if (week < n - 1 || week == n_other - 1)
+		return 1;
+	days[1] = days[0] + 7;
+	return 2;
+}
+
 /*
  * The number, from 1, of the period of a grain that holds a day in its fiscal
  * year, or since the list of periods begins if that has no years; 0 for what is

@@ -81,6 +81,7 @@ extern int	ts_period_names(const ts_calendar_rule *rule, ts_grain grain, int32_t
 							char names[TS_PERIOD_NAMES][TS_PERIOD_LABEL_SIZE]);
 extern void ts_whole_week(const ts_calendar_rule *rule, int32_t day,
 						  int32_t *start, int32_t *end);
+extern int	ts_same_week(const ts_calendar_rule *rule, int32_t day, int years, int32_t *days);
 extern int	ts_week_label(const ts_calendar_rule *rule, int32_t day,
 						  char *buf, size_t size);
 extern void ts_week_number(const ts_calendar_rule *rule, int32_t day,

@@ -581,6 +581,50 @@ test_listed(void)
 	report("listed periods");
 }
 
+/* The same week in another year: both ways the same, and none is left out. */
+static void
+test_same_week(void)
+{
+	ts_calendar_rule rules[] = {
+		{.first_month = 1, .label_by_end = true, .week_start = 1},
+		{.first_month = 2, .week_start = 7, .n_months = 12,
+		.month_weeks = {4, 5, 4, 4, 5, 4, 4, 5, 4, 4, 5, 4}, .month_53 = 11}
+	};
+
+	for (int r = 0; r < 2; r++)
+		for (int32_t day = ts_ymd_to_day(1998, 1, 1); day < ts_ymd_to_day(2030, 1, 1); day++)
+			for (int years = -6; years <= 6; years++)
+			{
+				int32_t		days[2];
+				int			n = ts_same_week(&rules[r], day, years, days);
+				int			week = libc_day(day).tm_wday;
+
+				for (int i = 0; i < n; i++)
+				{
+					int32_t		back[2];
+					int			n_back = ts_same_week(&rules[r], days[i], -years, back);
+					int32_t		away = days[i] - day - years * 365;
+
+					check(libc_day(days[i]).tm_wday == week, "weekday", day);
+					check(back[0] == day || (n_back == 2 && back[1] == day), "back again", day);
+					check(away > -15 && away < 15, "about the same date", day);
+					check(years != 0 || (n == 1 && days[0] == day), "itself", day);
+				}
+			}
+	/* ISO: 2020 has a week 53, which 2021 has not */
+	{
+		int32_t		days[2];
+
+		check(ts_same_week(&rules[0], ts_ymd_to_day(2020, 12, 31), 1, days) == 1 &&
+			  days[0] == ts_ymd_to_day(2021, 12, 30), "week 53", 2020);
+		check(ts_same_week(&rules[0], ts_ymd_to_day(2021, 12, 30), -1, days) == 2 &&
+			  days[0] == ts_ymd_to_day(2020, 12, 24) && days[1] == ts_ymd_to_day(2020, 12, 31), "week 52", 2021);
+		check(ts_same_week(&rules[0], ts_ymd_to_day(2024, 1, 1), -1, days) == 1 &&
+			  days[0] == ts_ymd_to_day(2023, 1, 2), "week 1", 2024);
+	}
+	report("the same week in other years");
+}
+
 /* The ways to write a period */
 static void
 test_written(void)
@@ -605,7 +649,7 @@ main(void)
 	int32_t		last = libc_make_day(LAST_YEAR + 1, 0, 1);
 	int			i;
 
-	printf("1..37\n");
+	printf("1..38\n");
 	test_days(first, last);
 	test_far_days();
 	for (i = 1; i <= 12; i++)
@@ -634,5 +678,6 @@ main(void)
 	test_retail_years();
 	test_listed();
 	test_written();
-	return nfailed > 0 || ntests != 37;
+	test_same_week();
+	return nfailed > 0 || ntests != 38;
 }
