@@ -54,10 +54,14 @@
  *	  rounds that did not make them fewer one at a time (J. J. Judice and F. M.
  *	  Pires, "A block principal pivoting algorithm for large-scale strictly
  *	  monotone linear complementarity problems", Computers & Operations
- *	  Research 21 (1994)).  After MAX_EXCHANGES rounds, no period is let go any
- *	  more, so the end is reached after n further ones; the report says that
- *	  the result may then be not the very best.  A bucket whose total is not 0
- *	  never has all periods held: some value has the sign of the total.
+ *	  Research 21 (1994)).  Where that has not come to an end after
+ *	  MAX_EXCHANGES systems, no period is let go any more until all signs are
+ *	  kept, and from there on the sum of squares only falls: a primal active
+ *	  set, which ends since no set of held periods comes twice.  It may take
+ *	  long, so after MAX_SOLVES systems the values are taken as they are: signs
+ *	  and totals are right, and the report says that they are not the best.
+ *	  A bucket whose total is not 0 never has all its periods held, for some
+ *	  value has the sign of the total.
  *
  *	  Units.  Values of a bucket become whole weights, and the total is shared
  *	  by these as apportion does: each period gets the floor or the ceiling of
@@ -66,8 +70,8 @@
  * Limits
  *	  Doubles, in a fixed order and without fused operations (the file must be
  *	  compiled with -ffp-contract=off), so that results are the same everywhere.
- *	  Values are good to about 15 digits, with second differences to fewer: 10
- *	  digits in buckets of a month's days, 7 in those of a year's.
+ *	  Values are good to about 14 digits; with second differences to 12 in
+ *	  buckets of a year's days, and to fewer in longer ones.
  *
  *-------------------------------------------------------------------------
  */
@@ -79,8 +83,9 @@
 /* periods between two calls of the caller's check function, less one */
 #define CHECK_MASK		((size_t) 0x1fff)
 
-/* rounds in which held periods may be let go */
-#define MAX_EXCHANGES	100
+/* systems solved at most while periods are exchanged, and in all */
+#define MAX_EXCHANGES	60
+#define MAX_SOLVES		1000
 
 /* rounds that may pass without fewer exchanges before they come one by one */
 #define PATIENCE		3
@@ -112,6 +117,7 @@ typedef struct problem
 	double	   *weight;			/* by live period */
 	double	   *ratio;
 	double	   *bound;			/* ratio at which the value is 0; NULL: 0 */
+	double	   *good;			/* ratios that keep all signs, see improve */
 	uint8_t    *state;			/* period_state */
 	size_t		n_buckets;
 	size_t	   *end;			/* by bucket, in live periods */
@@ -430,7 +436,6 @@ solve_first(problem *p)
 		p->step[t] /= p->diagonal[t];
 	}
 
-	last = 0;
 	out = 0;
 	t = 0;						/* place behind the last such bucket */
 	for (bucket = 0; bucket < p->n_buckets; bucket++)
@@ -542,14 +547,14 @@ solve_four(double matrix[4][4], double right[4])
 static void
 eliminate(double front[4][4], double right[4], int pivot, eliminated *note)
 {
-	int			others[3];
+	int			others[3] = {0};
 	int			n = 0;
 	int			i;
 	int			j;
 
 	for (i = 0; i < 4; i++)
 	{
-		if (i != pivot)
+		if (i != pivot && n < 3)
 			others[n++] = i;
 	}
 	note->rest = right[pivot] / front[pivot][pivot];
@@ -794,6 +799,89 @@ solve(problem *p, ts_denton_report *report)
 		solve_first(p);
 }
 
+/*
+ * From ratios that keep all signs to the best ones: a primal active set
+ *
+ * One held period at a time is let go, the one that pulls most.  On the way
+ * from the ratios that are good to those that the system gives then, the first
+ * one that would leave its side is held, and so on until none does.  The sum of
+ * squares falls with each that is let go, so no set of held ones comes
+ * twice.
+ */
+static void
+improve(problem *p, double tolerance, ts_denton_report *report)
+{
+	for (;;)
+	{
+		size_t		most = p->n;
+		double		pull = tolerance;
+		size_t		bucket = 0;
+		size_t		t;
+
+		memcpy(p->good, p->ratio, p->n * sizeof(double));
+		for (t = 0; t < p->n; t++)
+		{
+			double		own;
+
+			check_now(p, t);
+			while (t >= p->end[bucket])
+				bucket++;
+			if (p->state[t] != LIVE_HELD || p->sign[bucket] == 0)
+				continue;
+			own = -p->sign[bucket] * (gradient(p, t) -
+									  p->multiplier[bucket] * p->weight[t]);
+			if (own > pull)
+			{
+				pull = own;
+				most = t;
+			}
+		}
+		report->optimal = most == p->n;
+		if (most == p->n)
+			return;
+		p->state[most] = LIVE_OPEN;
+
+		do
+		{
+			double		way = 1;
+
+			if (report->solves >= MAX_SOLVES)
+			{
+				memcpy(p->ratio, p->good, p->n * sizeof(double));
+				return;
+			}
+			solve(p, report);
+			most = p->n;
+			bucket = 0;
+			for (t = 0; t < p->n; t++)
+			{
+				double		from = p->good[t] - bound_of(p, t);
+				double		to = p->ratio[t] - bound_of(p, t);
+
+				check_now(p, t);
+				while (t >= p->end[bucket])
+					bucket++;
+				if (p->state[t] != LIVE_OPEN ||
+					p->sign[bucket] * to >= -tolerance)
+					continue;
+				if (p->sign[bucket] * from <= 0)
+					from = 0;
+				if (from / (from - to) < way)
+				{
+					way = from / (from - to);
+					most = t;
+				}
+			}
+			if (most == p->n)
+				break;
+			for (t = 0; t < p->n; t++)
+				p->good[t] += way * (p->ratio[t] - p->good[t]);
+			p->state[most] = LIVE_HELD;
+			p->good[most] = bound_of(p, most);
+		} while (true);
+	}
+}
+
 static void
 solve_with_signs(problem *p, double tolerance, ts_denton_report *report)
 {
@@ -810,25 +898,21 @@ solve_with_signs(problem *p, double tolerance, ts_denton_report *report)
 		report->optimal = wrong == 0;
 		if (wrong == 0)
 			return;
-		if (report->solves >= MAX_EXCHANGES)
-		{
-			if (exchange(p, tolerance, 0, true) == 0)
-				return;
-			continue;
-		}
 		if (wrong < fewest)
 		{
 			fewest = wrong;
 			patience = PATIENCE;
 		}
-		else if (patience > 0)
-			patience--;
 		else
+			patience--;
+		if (report->solves >= MAX_EXCHANGES)
 		{
-			exchange(p, tolerance, last, false);
-			continue;
+			if (exchange(p, tolerance, 0, true) > 0)
+				continue;
+			improve(p, tolerance, report);
+			return;
 		}
-		exchange(p, tolerance, 0, false);
+		exchange(p, tolerance, patience < 0 ? last : 0, false);
 	}
 }
 
@@ -846,7 +930,7 @@ is_live(const ts_denton_input *input, size_t t)
 size_t
 ts_denton_work(const ts_denton_input *input)
 {
-	size_t		by_period = 3 * sizeof(double) + sizeof(uint8_t);
+	size_t		by_period = 4 * sizeof(double) + sizeof(uint8_t);
 	size_t		by_bucket = 5 * sizeof(double) + sizeof(size_t) + sizeof(int8_t);
 
 	if (input->second)
@@ -886,6 +970,7 @@ set_up(problem *p, const ts_denton_input *input, char *work,
 	p->n_buckets = input->n_buckets;
 	p->weight = take(&work, input->n, sizeof(double));
 	p->ratio = take(&work, input->n, sizeof(double));
+	p->good = take(&work, input->n, sizeof(double));
 	if (input->additive)
 		p->bound = take(&work, input->n, sizeof(double));
 	p->sum = take(&work, input->n_buckets + 1, sizeof(double));
@@ -1062,6 +1147,9 @@ round_bucket(size_t n, const double *value, ts_int128 total, ts_int128 *share,
 		if (fabs(value[i]) > largest)
 			largest = fabs(value[i]);
 	}
+	/* an indicator so large that a value is lost in its last digit */
+	if (largest == 0 && total != 0)
+		return TS_TOO_LARGE;
 	/* the sum of the weights must fit 64 bits */
 	for (i = 1; narrow && i < n; i *= 2)
 		bits--;
