@@ -361,6 +361,7 @@ extern void ts_weigh_given(ts_split *split);
 extern void ts_weigh_blend(ts_split *split);
 extern void ts_weigh_increment(ts_split *split);
 extern void ts_weigh_growth(ts_split *split);
+extern void ts_weigh_linked(ts_split *split);
 extern void ts_weigh_shrunk(ts_split *split);
 extern void ts_settle_copy(ts_split *split);
 extern void ts_refuse_gaps(ts_split *split);

@@ -15,6 +15,7 @@
  *	  blend		several of these with factors (split_term.c)
  *	  increment	everybody keeps the basis, what is more is shared (split_term.c)
  *	  growth	everybody's basis grows by a rate of its own (split_term.c)
+ *	  linked	like a history, without a step between targets (split_linked.c)
  *	  shrunk	history, pulled towards the product of its margins (split_shrunk.c)
  *	  profile	like other targets or actuals, with a lag (split_history.c)
  *	  copy		the same, and their amounts times a factor must be the target
@@ -201,6 +202,7 @@ static const ts_split_method methods[] = {
 	{"blend", TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, false, ts_weigh_blend, NULL},
 	{"increment", TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, false, ts_weigh_increment, NULL},
 	{"growth", TS_MAY_TAKE, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, ts_weigh_growth, NULL},
+	{"linked", TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, false, ts_weigh_linked, NULL},
 	{"shrunk", TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, false, ts_weigh_shrunk, NULL},
 	{"profile", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, ts_weigh_history, NULL},
 	{"copy", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, ts_weigh_history, ts_settle_copy},
@@ -220,7 +222,8 @@ ts_split_method_find(const char *name)
 static bool
 reads_amounts(const ts_term *term)
 {
-	return term->method->weigh == ts_weigh_increment || term->method->settle == ts_settle_copy;
+	return term->method->weigh == ts_weigh_increment || term->method->weigh == ts_weigh_linked ||
+		term->method->settle == ts_settle_copy;
 }
 
 /* Do the weights follow from the amounts of the targets that are split? */
