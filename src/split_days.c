@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "split.h"
 
@@ -77,11 +78,13 @@ narrow_to_members(const ts_split *split, const int32 *keys, const int32 *leaf_me
 	}
 }
 
-/* Calls visit for each cell; those of a leaf stand together */
+/* Calls visit for each cell; those of a leaf stand together, and what visit allocates goes soon */
 void
 ts_split_visit_cells(ts_split *split, ts_cell_visit visit, void *state)
 {
 	int32	   *leaf_member = palloc(sizeof(int32) * (split->tree->n_dims + 1));
+	MemoryContext visits = AllocSetContextCreate(split->context, "target_split cells", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(visits);
 	ts_days		leaf_days = {0};
 	int32		leaf = -1;
 
@@ -110,7 +113,11 @@ ts_split_visit_cells(ts_split *split, ts_cell_visit visit, void *state)
 		if (open.from < open.upto)
 			narrow_to_members(split, keys, leaf_member, &open);
 		visit(split, cell, period, open, leaf_member, state);
+		if ((cell & 255) == 255)
+			MemoryContextReset(visits);
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(visits);
 	pfree(leaf_member);
 }
 

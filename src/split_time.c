@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "query.h"
@@ -597,7 +598,8 @@ ts_split_prorate(ts_split *split)
 	ts_cells   *cells = &split->cells;
 	ts_workdays *workdays = NULL;
 	int			n_leading = 0;
-	Datum	   *before;
+	ts_int128  *before;
+	MemoryContext periods;
 	ts_name_list without = {0};
 
 	if (strcmp(split->prorate, "workdays") == 0)
@@ -608,23 +610,29 @@ ts_split_prorate(ts_split *split)
 		n_leading = 0;
 
 	/* per first cell of a period above */
-	before = MemoryContextAllocHuge(split->context, sizeof(Datum) * (cells->n + 1));
-	for (int64 i = 0; i < cells->n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		cells->scale[i] = split->scale;
-	}
+	before = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (cells->n + 1));
 	for (int64 first = 0, last; n_leading > 0 && first < cells->n; first = last)
 	{
 		last = end_of_period(split, n_leading, first);
-		before[first] = sum_of_cells(split, first, last);
+		before[first] = 0;
+		for (int64 i = first; i < last; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			before[first] += cells->weight[i];
+		}
 	}
 	ts_split_visit_cells(split, visit_prorate, workdays);
+	periods = AllocSetContextCreate(split->context, "target_split periods", ALLOCSET_DEFAULT_SIZES);
 	for (int64 first = 0, last; n_leading > 0 && first < cells->n; first = last)
 	{
+		MemoryContext old = MemoryContextSwitchTo(periods);
+
 		last = end_of_period(split, n_leading, first);
-		keep_period(split, workdays, n_leading, first, last, before[first]);
+		keep_period(split, workdays, n_leading, first, last, ts_scaled_to_numeric(before[first], split->scale));
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(periods);
 	}
+	MemoryContextDelete(periods);
 	pfree(before);
 
 	for (int64 first = 0, last; first < cells->n; first = last)

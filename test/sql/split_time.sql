@@ -98,10 +98,8 @@ SELECT * FROM unfair(new_parts('{half,month}', 'pattern', '"4, 4, 5.5"'), (SELEC
 -- under each target that is split
 SELECT slice ->> 'market' AS market, level, amount FROM preview_split(root_target('Y', 'sales'), '{market,half}', method => 'equal', levels => '{"half": {"method": "pattern", "weights": "1 3"}}')
 WHERE slice ->> 'market' IN ('East', 'South');
-\set VERBOSITY verbose
 SELECT * FROM preview_split(root_target('Y', 'sales'), '{month}', method => 'pattern', weights => '"1 2 3 4 5"');
 SELECT * FROM preview_split(root_target('Y', 'sales'), '{quarter}', method => 'pattern', weights => '"1 2 3 4 5"');
-\set VERBOSITY default
 SELECT * FROM preview_split(root_target('Y', 'sales'), '{market}', method => 'pattern', weights => '"1 2"');
 SELECT * FROM preview_split(root_target('Y', 'sales'), '{month}', method => 'pattern', weights => '"4 -4 x"');
 SELECT * FROM preview_split(root_target('Y', 'sales'), '{month}', method => 'pattern', weights => '""');
