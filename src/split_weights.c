@@ -79,8 +79,8 @@ make_labels(const ts_split *split, const ts_axis *axis)
 }
 
 /* YYYY-MM-DD as a day; false if it is not one */
-static bool
-parse_day(const char *text, DateADT *day)
+bool
+ts_day_from_text(const char *text, DateADT *day)
 {
 	int			part[3] = {0};	/* year, month, day */
 	int			n = 0;
@@ -130,7 +130,7 @@ ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key)
 			entry = hash_search(split->labels[axis_no], texts[axis_no], HASH_FIND, NULL);
 		if (entry)
 			*key = entry->start;
-		else if (parse_day(texts[axis_no], &day) && day >= start->from && day < start->upto)
+		else if (ts_day_from_text(texts[axis_no], &day) && day >= start->from && day < start->upto)
 		{
 			DateADT		from = start->from;
 			DateADT		upto = start->upto;
