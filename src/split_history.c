@@ -83,8 +83,9 @@ typedef struct history
 	ts_tree    *targets;		/* or targets */
 	int32		next_target;
 	bool		with_day;		/* does the day of a fact matter */
-	int			shift;			/* months from the basis to the period, 0: by
-								 * the year */
+	bool		in_order;		/* the basis is as long as the period, and its
+								 * days stand for those */
+	int			shift;			/* so many months later */
 	DateADT		first_fact;		/* of the source */
 	/* per day of the period, if the day matters */
 	int		   *factor;			/* what a fact that stands for it counts; 0 if
@@ -172,7 +173,12 @@ prepare_basis(history *h)
 		months_between(start->from, start->upto, &period_months) &&
 		basis_months == period_months &&
 		months_between(split->term->basis_from, start->from, &shift) && (shift - h->lag) % 12 == 0)
+	{
+		h->in_order = true;
 		h->shift = shift;
+	}
+	else if (h->lag == 0 && split->term->basis_from == start->from && split->term->basis_upto == start->upto)
+		h->in_order = true;
 }
 
 static int
@@ -195,7 +201,7 @@ corresponding_day(const history *h, DateADT day, int years, DateADT *plan_day)
 {
 	const ts_node *start = &h->split->tree->nodes[0];
 
-	*plan_day = ts_add_months(day, h->shift != 0 ? h->shift : 12 * years + h->lag);
+	*plan_day = ts_add_months(day, h->in_order ? h->shift : 12 * years + h->lag);
 	return *plan_day >= start->from && *plan_day < start->upto;
 }
 
@@ -212,13 +218,13 @@ count_corresponding(const history *h, DateADT plan_day, DateADT basis_from, Date
 	/* a lag may bring a day into another year */
 	for (int y = year_of(basis_from) - 1; y <= year_of(basis_upto) + 1; y++)
 	{
-		int			months = h->shift != 0 ? h->shift : (year - y) * 12 + h->lag;
+		int			months = h->in_order ? h->shift : (year - y) * 12 + h->lag;
 		DateADT		day = ts_add_months(plan_day, -months);
 
 		if (day >= basis_from && day < basis_upto && day >= h->first_fact &&
 			ts_add_months(day, months) == plan_day)
 			n++;
-		if (h->shift != 0)
+		if (h->in_order)
 			break;
 	}
 	return n;
@@ -383,6 +389,32 @@ find_leaf(history *h, const ts_fact *fact, DateADT day)
 	return h->split->leaf_of_node[at];
 }
 
+/* The same by members alone, where all facts of a slice are the basis of each of its periods */
+static int
+follow_members(const ts_split *split, int32 leaf)
+{
+	const ts_node *nodes = split->tree->nodes;
+	const ts_watch *watch = split->watch;
+	int			n = 0;
+
+	for (int depth = 0; n < watch->n_steps; n++)
+	{
+		int			above = 0;
+		int32		at = leaf;
+
+		if (watch->steps[n].member_id == 0)
+			continue;
+		for (int32 up = leaf; up > 0; up = nodes[up].parent)
+			above++;
+		/* the leaf's ancestor that is one deeper than the last one that was met */
+		for (int i = above; i > depth + 1; i--)
+			at = nodes[at].parent;
+		if (depth++ >= above || nodes[at].member_id != watch->steps[n].member_id)
+			break;
+	}
+	return n;
+}
+
 /*
  * How many steps from the tree's first target does a cell follow those that
  * are watched?
@@ -395,6 +427,8 @@ follow_steps(const ts_split *split, const int32 *key)
 	int			depth = 0;
 	int			n = 0;
 
+	if (watch->whole_upto > 0)
+		return follow_members(split, split->leaves[key[0]]);
 	for (int32 at = split->leaves[key[0]]; at > 0; at = tree->nodes[at].parent)
 		depth++;
 	for (int32 at = split->leaves[key[0]]; at > 0; at = tree->nodes[at].parent)
@@ -442,6 +476,8 @@ watch_term(const history *h)
 	{
 		/* with a method for each level, it is for the steps of its own levels */
 		term->facts[i] = i >= depth && i < depth + h->split->n_axes ? 0 : -1;
+		if (watch->whole_upto > 0)
+			term->facts[i] = i >= watch->whole_from && i < watch->whole_upto ? 0 : -1;
 		term->amount[i] = zero_numeric();
 	}
 	MemoryContextSwitchTo(old);
@@ -593,7 +629,7 @@ add_fact(history *h, const ts_fact *fact)
 	{
 		if (corresponding_day(h, fact->day, y - year, &day))
 			add_fact_on(h, fact, day);
-		if (h->shift != 0)
+		if (h->in_order)
 			break;
 	}
 }

@@ -29,4 +29,7 @@ extern int64 ts_workdays_between(const ts_workdays *workdays, DateADT from, Date
  */
 extern bool ts_workdays_unknown(const ts_workdays *workdays, DateADT from, DateADT upto, DateADT *day);
 
+/* An error if there is */
+extern void ts_workdays_require(const ts_workdays *workdays, DateADT from, DateADT upto);
+
 #endif							/* TS_WORKDAYS_H */
