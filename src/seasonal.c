@@ -126,21 +126,32 @@ month_start(const ts_calendar_rule *calendar, DateADT day)
 }
 
 /*
- * The whole years before a day that the source has, the last five of them; false
- * if it has none.  They end with a month, not necessarily with a year.
+ * The last whole years that the source has, five at most, up to a day (DATEVAL_NOEND:
+ * any) or to the last month that it fills; false if it has none.  They end with a
+ * month, not necessarily with a year.
  */
 bool
 ts_seasons_default_basis(const ts_calendar_rule *calendar, const ts_source *source, DateADT before,
 						 DateADT *from, DateADT *upto)
 {
+	ts_window_state state = {0};
 	DateADT		first;
 	DateADT		at;
+	int32		start;
+	int32		end;
 	int			seasons;
 
-	*from = *upto = at = month_start(calendar, before);
 	if (!ts_source_first_day(source, &first))
 		return false;
+	/* the last day, then whether its month is filled */
+	ts_source_check_window(source, first, first + 1, false, "accept", &state);
+	ts_period_bounds(calendar, TS_GRAIN_MONTH, state.last, &start, &end);
+	ts_source_check_window(source, first, end, false, "accept", &state);
+	at = state.complete ? end : start;
+	if (!DATE_NOT_FINITE(before))
+		at = Min(at, month_start(calendar, before));
 	first = month_start(calendar, first);
+	*from = *upto = at;
 	(void) ts_season_of(calendar, at - 1, &seasons);
 	for (int year = 0; year < TS_SEASON_MAX_YEARS; year++)
 	{
@@ -465,31 +476,6 @@ load_members(index_call *call, ArrayType *by, Jsonb *slice)
 	split->axes[split->n_axes++] = ts_season_axis();
 }
 
-/* The days that are read where the caller does not say */
-static void
-find_basis(index_call *call, DateADT *from, DateADT *upto)
-{
-	ts_window_state state = {0};
-	DateADT		first;
-	DateADT		last;
-	int32		start;
-	int32		end;
-
-	/* up to the last month that the source fills */
-	if (ts_source_first_day(&call->source, &first))
-	{
-		ts_source_check_window(&call->source, first, first + 1, false, "accept", &state);
-		last = state.last;
-		ts_period_bounds(&call->tree.calendar, TS_GRAIN_MONTH, last, &start, &end);
-		ts_source_check_window(&call->source, first, end, false, "accept", &state);
-		if (ts_seasons_default_basis(&call->tree.calendar, &call->source, state.complete ? end : start, from, upto))
-			return;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_NO_DATA_FOUND),
-			 errmsg("source of metric \"%s\" has no whole year of facts", call->tree.metric)));
-}
-
 static void
 refuse_short(const index_call *call)
 {
@@ -660,7 +646,13 @@ target_split_seasonal_index(PG_FUNCTION_ARGS)
 	ts_calendar_load_by_name(calendar, &call->tree.calendar, &call->tree.calendar_id);
 	(void) ts_source_load(metric.metric_id, &call->source, false, context);
 	if (PG_ARGISNULL(ARG_BASIS))
-		find_basis(call, &from, &upto);
+	{
+		if (!ts_seasons_default_basis(&call->tree.calendar, &call->source, DATEVAL_NOEND, &from, &upto))
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("source of metric \"%s\" has no whole year of facts", call->tree.metric),
+					 errdetail("Seasonal indices need two.")));
+	}
 	else
 	{
 		bool		empty;

@@ -73,17 +73,19 @@ typedef struct day_table
 /* --------------------------------------------------------------- arguments */
 
 static void
-check_axes(const ts_split *split)
+check_arguments(const ts_split *split)
 {
-	bool		only = true;
+	bool		any_period = false;
 
 	for (int i = 0; i < split->n_axes; i++)
-		only &= split->axes[i].is_time;
-	if (!only)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("method \"seasonal\" weighs periods, and \"by\" has none here"),
-				 errhint("Name a grain in \"by\", '{month}', or another method: method => 'history'.")));
+		any_period |= split->axes[i].is_time;
+	for (int i = 0; i < split->n_axes; i++)
+		if (!split->axes[i].is_time)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("method \"seasonal\" weighs periods, and \"%s\" has none", split->axes[i].name),
+					 any_period ? errhint("Split by it in another call, or name its method in \"levels\".") :
+					 errhint("by => '{%s,month}', or method => 'history'", split->axes[i].name)));
 	if (OidIsValid(split->term->weights_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -131,8 +133,8 @@ read_options(Jsonb *json, ts_seasons *seasons)
 }
 
 /*
- * What the basis is: the caller's, or the last whole years before the plan, five
- * at most.  It is none where the source has no whole year.
+ * What the basis is: the caller's, or the last whole years before the plan that the
+ * source has, five at most.  It is none where there is no whole year.
  */
 void
 ts_seasonal_find_basis(ts_split *split)
@@ -446,7 +448,7 @@ ts_weigh_seasonal(ts_split *split)
 	slice_tree	slices;
 	ts_source	source;
 
-	check_axes(split);
+	check_arguments(split);
 	read_options(split->term->weights, &seasons);
 	ts_seasonal_find_basis(split);
 	if (!split->term->has_basis)
