@@ -34,7 +34,9 @@ CREATE TABLE @extschema@.calendar (
         CHECK (pg_catalog.array_length(day_weights, 1) OPERATOR(pg_catalog.=) 7
                AND pg_catalog.array_position(day_weights, NULL) IS NULL
                AND 0 OPERATOR(pg_catalog.<=) ALL (day_weights) AND 100 OPERATOR(pg_catalog.>=) ALL (day_weights)
-               AND 0 OPERATOR(pg_catalog.<) ANY (day_weights)),
+               AND 0 OPERATOR(pg_catalog.<) ANY (day_weights)
+               -- at most 4 decimals
+               AND day_weights OPERATOR(pg_catalog.=) day_weights::pg_catalog.numeric(7,4)[]),
     -- No dump holds the row that this script inserts: it must be the same in
     -- every database.
     CONSTRAINT calendar_gregorian_check

@@ -39,6 +39,7 @@ ALTER VIEW @extschema@.proposal_gap OWNER TO @extowner@;
 ALTER VIEW @extschema@.plan_check OWNER TO @extowner@;
 
 ALTER FUNCTION @extschema@.add_calendar OWNER TO @extowner@;
+ALTER FUNCTION @extschema@.load_calendar_days OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.add_metric OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.add_dimension OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.add_member OWNER TO @extowner@;
@@ -68,6 +69,7 @@ ALTER FUNCTION @extschema@.target_guard OWNER TO @extowner@;
 
 REVOKE ALL ON FUNCTION
 	@extschema@.add_calendar,
+	@extschema@.load_calendar_days,
 	@extschema@.add_metric,
 	@extschema@.add_dimension,
 	@extschema@.add_member,

@@ -42,6 +42,7 @@
 
 #include "calendar.h"
 #include "target_split.h"
+#include "workdays.h"
 
 #define PERIODS_NARGS	3
 #define PERIODS_NCOLS	5
@@ -503,6 +504,8 @@ target_split_add_calendar(PG_FUNCTION_ARGS)
 				 errmsg("week start of calendar \"%s\" is out of range", name),
 				 errdetail("The week start is %d; days are 1 for Monday to 7 for Sunday.", week_start),
 				 errhint("For weeks from Sunday write week_start => 7.")));
+	ts_workdays_check_calendar(name, PG_ARGISNULL(8) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(8)),
+							   PG_ARGISNULL(9) ? NULL : PG_GETARG_ARRAYTYPE_P(9));
 
 	/* periods_from, argument 7, is no column */
 	for (int i = 0; i < 9; i++)

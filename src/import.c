@@ -1807,21 +1807,6 @@ read_slice(ts_import *im, Jsonb *slice)
 	}
 }
 
-static void
-find_relation(ts_import *im)
-{
-	ts_args		args = {0};
-
-	ts_arg(&args, OIDOID, ObjectIdGetDatum(im->relid), false);
-	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
-			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("argument \"relation\" must be a table or a view")));
-	im->relation = ts_text(0, 1, im->context);
-}
-
 /*
  * Loads the plan, reads the sheet, and finds out what would become of the
  * targets.  Everything is allocated in im->context.
@@ -1836,7 +1821,7 @@ work_out(FunctionCallInfo fcinfo, ts_import *im)
 
 	ts_plan_find(text_to_cstring(PG_GETARG_TEXT_PP(ARG_PLAN)), &plan, im->context);
 	ts_metric_find(text_to_cstring(PG_GETARG_TEXT_PP(ARG_METRIC)), &metric, im->context);
-	find_relation(im);
+	im->relation = ts_relation_name(im->relid, "relation", im->context);
 	read_slice(im, PG_GETARG_JSONB_P(ARG_SLICE));
 	if (im->by)
 		n_dims = ts_axes_parse(im->by, im->axes, &im->n_axes, dimension_ids, im->context);

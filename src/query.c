@@ -249,6 +249,22 @@ ts_require(FunctionCallInfo fcinfo, int argument, const char *name)
 				 errmsg("argument \"%s\" must not be null", name)));
 }
 
+/* The name of the table or view that an argument gives, with its schema and quoted */
+char *
+ts_relation_name(Oid relid, const char *argument, MemoryContext context)
+{
+	ts_args		args = {0};
+
+	ts_arg(&args, OIDOID, ObjectIdGetDatum(relid), false);
+	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
+			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("argument \"%s\" must be a table or a view", argument)));
+	return ts_text(0, 1, context);
+}
+
 /* The value of a text argument that must not be NULL */
 char *
 ts_text_argument(FunctionCallInfo fcinfo, int argument, const char *name)

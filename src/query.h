@@ -75,6 +75,8 @@ extern void ts_require(FunctionCallInfo fcinfo, int argument, const char *name);
 extern char *ts_text_argument(FunctionCallInfo fcinfo, int argument,
 							  const char *name);
 
+extern char *ts_relation_name(Oid relid, const char *argument, MemoryContext context);
+
 /* An argument that must be one of a list of words, which ends with NULL */
 extern char *ts_word_argument(FunctionCallInfo fcinfo, int argument, const char *name,
 							  const char *const *words);

@@ -37,19 +37,10 @@
 void
 ts_relation_open(ts_split_relation *relation, ts_split *split, Oid oid, const char *argument)
 {
-	ts_args		args = {0};
-
 	memset(relation, 0, sizeof(*relation));
 	relation->split = split;
 	relation->oid = oid;
-	ts_arg(&args, OIDOID, ObjectIdGetDatum(oid), false);
-	if (ts_run("SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
-			   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-			   " WHERE c.oid = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p')", &args, true) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" must be a table or a view", argument)));
-	relation->name = ts_text(0, 1, split->context);
+	relation->name = ts_relation_name(oid, argument, split->context);
 	initStringInfo(&relation->columns);
 }
 

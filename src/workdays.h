@@ -10,10 +10,12 @@
 
 #include "postgres.h"
 
+#include "utils/array.h"
 #include "utils/date.h"
 
 /* Weights of days are counted in 1/10000 of a working day */
 #define TS_WORKDAY_UNITS 10000
+#define TS_WORKDAY_SCALE 4
 
 typedef struct ts_workdays ts_workdays;
 
@@ -31,5 +33,8 @@ extern bool ts_workdays_unknown(const ts_workdays *workdays, DateADT from, DateA
 
 /* An error if there is */
 extern void ts_workdays_require(const ts_workdays *workdays, DateADT from, DateADT upto);
+
+/* Errors for a country (NULL for none) without holidays, and for weights that cannot be those of a week */
+extern void ts_workdays_check_calendar(const char *calendar, const char *country, ArrayType *day_weights);
 
 #endif							/* TS_WORKDAYS_H */

@@ -39,6 +39,9 @@ sql_ok('and CREATE EXTENSION once more', 'ts_dump_from', 'CREATE EXTENSION targe
 sql_ok('the role sets up and plans', 'ts_dump_from', company() . plan_sql() . <<'SQL', @user);
 SET target_split.reason = 'the board''s plan';
 SELECT add_calendar('fiscal', first_month => 4, label_by => 'start', week_start => 7) > 0;
+CREATE TABLE days AS SELECT date '2024-12-24' AS day, 0.5 AS weight, 'Christmas Eve' AS name;
+SELECT load_calendar_days('fiscal', 'days') = 1;
+INSERT INTO holiday (country, day, name) VALUES ('DE', '2024-12-25', 'Christmas');
 SELECT add_dimension('seller', persons => true) > 0;
 SELECT add_person('Bob', login => 'ts_reader') > 0, add_person('Eve "E" O''Hara', manager => 'Bob') > 0;
 SELECT add_member('seller', 'Eve') > 0;

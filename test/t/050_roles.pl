@@ -24,7 +24,7 @@ SQL
 
 # ---------------------------------------------------------------- EXECUTE
 my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source adjust_target assign create_flat_view
-	create_plan evaluate_plan import_members import_targets lock_target merge_member move_member over_assign rename_member resplit_target retire_member
+	create_plan evaluate_plan import_members import_targets load_calendar_days lock_target merge_member move_member over_assign rename_member resplit_target retire_member
 	set_target split_target target_guard undo_split unlock_target unsplit_target);
 is(sql($database, <<'SQL'), $writers, 'functions that write are not for everybody, all others are');
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname COLLATE "C") FROM pg_proc p
@@ -299,7 +299,7 @@ my @calls = (
 	q{assign('H1', '{"market": "East"}', 'Bob', from_day => '2024-02-01')},
 	q{evaluate_plan('H1', as_of => '2024-05-31')}, q{kpi_cut('H1', 'sales', '{month,market}', as_of => '2024-05-31')},
 	q{unsplit_target(target_split.find_target('H1', 'sales', '{"product_line": "line A", "market": "East"}'))},
-	q{periods('[2024-01-01,2025-01-01)', 'week', 'h1')}, q{create_flat_view('H1', 'h1')},
+	q{periods('[2024-01-01,2025-01-01)', 'week', 'h1')}, q{workdays('[2024-01-01,2025-01-01)', 'h1')}, q{add_workdays('2024-01-01', 3, 'h1')}, q{create_flat_view('H1', 'h1')},
 	q{apportion_array(100, '{1,1,1}')},
 );
 my $views = join('', map { "SELECT * FROM target_split.$_;\n" } qw(target_tree target_wide responsibility_matrix slice_responsibility kpi_variance split_log proposal_gap plan_check))

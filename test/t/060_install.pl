@@ -54,6 +54,12 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
   AND (pg_identify_object(d.classid, d.objid, 0)).schema IS DISTINCT FROM 'target_split'
 SQL
 
+# ---------------------------------------------------------------- encodings
+make_database('ts_latin1', q{TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'});
+sql_ok('it can be created where there are no Chinese characters', 'ts_latin1', 'CREATE EXTENSION target_split');
+is(sql('ts_latin1', q{SELECT count(*) > 700, count(name_local), max(name) FROM target_split.holiday WHERE country = 'CN' AND weight = 0}),
+	't|0|Victory Day', 'with the holidays of China in English');
+
 # -------------------------------------------------------------- dump and rights
 is(sql($database, <<"SQL"), '', 'every table and sequence is dumped');
 $member
@@ -70,7 +76,7 @@ SQL
 # C functions that run no SQL, and functions whose body was parsed when they were made, need none;
 # three set or need no path for reasons of their own.
 my %pathless = map { $_ => 1 } qw(apportion apportion_array apportion_tree period_label periods periods_support
-	add_calendar attainment create_flat_view slice_rules slice_terms target_guard);
+	add_calendar workdays add_workdays attainment create_flat_view slice_rules slice_terms target_guard);
 is(join(' ', grep { !$pathless{$_} } rows($database, <<"SQL")), '', 'every function that runs SQL has a search path of its own');
 $member
 SELECT p.proname FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
