@@ -95,13 +95,13 @@ check_interrupts(void)
 int
 ts_season_of(const ts_calendar_rule *calendar, DateADT day, int *seasons)
 {
-	int32		year_start;
+	int32		at;
 	int32		year_end;
 	int			season = 0;
 
-	ts_period_bounds(calendar, TS_GRAIN_YEAR, day, &year_start, &year_end);
+	ts_period_bounds(calendar, TS_GRAIN_YEAR, day, &at, &year_end);
 	*seasons = 0;
-	for (DateADT at = year_start; at < year_end;)
+	do
 	{
 		int32		start;
 		int32		end;
@@ -111,7 +111,7 @@ ts_season_of(const ts_calendar_rule *calendar, DateADT day, int *seasons)
 			season = *seasons;
 		(*seasons)++;
 		at = end;
-	}
+	} while (at < year_end);
 	return season;
 }
 

@@ -62,7 +62,8 @@
  * Limits
  *	  2 to 60 seasons, 1200 periods.  Two whole years at least; with fewer there are
  *	  no own indices.  With two years every season has one ratio, and no outlier
- *	  can be told.  A part of the year that moves (Easter) is in no index; the
+ *	  can be told.  Growth in one step is taken for growth over the year around
+ *	  it.  A part of the year that moves (Easter) is in no index; the
  *	  working days have to know it.  Ratios beyond +- 2 s, which only
  *	  negative amounts can make, are cut to that.
  *
