@@ -484,8 +484,9 @@ refuse_short(const index_call *call)
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 errmsg("history of metric \"%s\" is too short for seasonal indices", call->tree.metric),
-			 errdetail("They need two whole years; %s has %d months.",
-					   ts_window_text(months->from[0], months->from[months->n]), months->n)));
+			 errdetail("They need two whole years of facts; %s has %d months%s.",
+					   ts_window_text(months->from[0], months->from[months->n]), months->n,
+					   ts_seasons_long_enough(&call->seasons) ? ", with too few facts in them" : "")));
 }
 
 /*
@@ -651,7 +652,7 @@ target_split_seasonal_index(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_NO_DATA_FOUND),
 					 errmsg("source of metric \"%s\" has no whole year of facts", call->tree.metric),
-					 errdetail("Seasonal indices need two.")));
+					 errdetail("Seasonal indices need two whole years.")));
 	}
 	else
 	{

@@ -422,10 +422,10 @@ no_indices(ts_split *split, const ts_seasons *seasons)
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("history of metric \"%s\" is too short for method \"seasonal\"", split->tree->metric),
 				 seasons ?
-				 errdetail("It needs two whole years; %s has %d months%s.",
+				 errdetail("It needs two whole years of facts; %s has %d months%s.",
 						   ts_window_text(seasons->months.from[0], seasons->months.from[seasons->months.n]),
 						   seasons->months.n,
-						   ts_seasons_long_enough(seasons) ? ", but not facts enough in all of them" : "") :
+						   ts_seasons_long_enough(seasons) ? ", with too few facts in them" : "") :
 				 errdetail("It needs two whole years before the plan, and the source has none."),
 				 errhint("method => 'history' takes the shares of one year; on_missing => 'equal' gives all periods the same.")));
 	ts_split_frame(split);

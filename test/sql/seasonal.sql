@@ -113,6 +113,22 @@ SELECT level, count(*), sum(amount) FROM preview_split(root_target('A', 'sales')
 SELECT count(*) FROM split_target(root_target('A', 'sales'), '{market,month}', method => 'seasonal');
 SELECT basis, arguments FROM split_log ORDER BY split_id DESC LIMIT 1;
 SELECT count(*) AS changed FROM preview_resplit(root_target('A', 'sales')) r WHERE r.amount_after IS DISTINCT FROM r.amount_before;
+SELECT count(unsplit_target(root_target('A', 'sales'))) AS removed;
+
+-- one base among several, and members that are active, or the rest
+SELECT bool_and(abs(b.amount - (s.amount + e.amount) / 2) < 0.0101) AS mixed
+FROM preview_split(root_target('A', 'sales'), '{month}', method => 'blend', bases => '[{"method": "seasonal"}, {"method": "equal"}]') b
+JOIN preview_split(root_target('A', 'sales'), '{month}', method => 'seasonal') s USING (period)
+JOIN preview_split(root_target('A', 'sales'), '{month}', method => 'equal') e USING (period);
+SELECT add_member('market', 'North') > 0 AS added, add_member('market', 'Others', is_rest => true) > 0 AS added;
+SELECT slice ->> 'market' AS market, count(*) AS months, sum(amount) AS amount
+FROM preview_split(root_target('A', 'sales'), '{market,month}', method => 'seasonal', members => '"active"') WHERE level = 'month' GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM split_target(root_target('A', 'sales'), '{market,month}', method => 'seasonal', members => '1', rest => 'Others');
+SELECT bool_and(abs(s.amount - o.amount * i.weight / i.total) < 0.0101) AS the_rest_is_like_the_west
+FROM target s JOIN target o ON o.target_id = s.parent_id AND o.slice = '{"market": "Others"}'
+JOIN (SELECT period, index * weekdays(lower(period), upper(period)) AS weight, sum(index * weekdays(lower(period), upper(period))) OVER () AS total
+	  FROM seasonal_index('sales', '{market}') JOIN periods('[2024-01-01,2025-01-01)', 'month') ON extract(month FROM lower(period)) = season
+	  WHERE index_slice = '{"market": "West"}') i ON i.period = s.period;
 
 -- ------------------------------------------------- a holiday that moves
 -- 100 a working day, whenever the Spring Festival is: in January of 2020 and 2023, in
@@ -211,6 +227,7 @@ SELECT * FROM seasonal_index('sales', '{shop}');
 SELECT * FROM seasonal_index('sale');
 SELECT * FROM seasonal_index('sales', calendar => 'martian');
 SELECT * FROM seasonal_index('sales', outliers => 'cut');
+SELECT * FROM seasonal_index('sales', slice => '{"market": "Nowhere"}');
 SELECT * FROM seasonal_index('sales', slice => '{"market": "North"}');
 SELECT * FROM seasonal_index('sales', basis => '(,2024-01-01)');
 SELECT * FROM seasonal_index('sales', basis => '[2023-01-01,2025-01-01)');
