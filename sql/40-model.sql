@@ -234,7 +234,7 @@ COMMENT ON COLUMN @extschema@.split.method IS 'Method: history, equal, weights, 
 COMMENT ON COLUMN @extschema@.split.arguments IS 'All other arguments of the call';
 COMMENT ON COLUMN @extschema@.split.basis IS 'Days whose actuals were the basis, where the method reads any';
 COMMENT ON COLUMN @extschema@.split.fallbacks IS 'Fallbacks taken, each with the number of targets it was taken for';
-COMMENT ON COLUMN @extschema@.split.findings IS 'What the method found out: factors and errors of shrunk, history of members that have moved away, for at most 20 targets; NULL for nothing';
+COMMENT ON COLUMN @extschema@.split.findings IS 'What the method found out: factors and errors of shrunk, indices of seasonal, history of members that have moved away, for at most 20 targets; NULL for nothing';
 COMMENT ON COLUMN @extschema@.split.n_split IS 'Number of targets that were split';
 COMMENT ON COLUMN @extschema@.split.n_created IS 'Number of targets that were made';
 COMMENT ON COLUMN @extschema@.split.called_by IS 'Role that called';

@@ -178,7 +178,8 @@ AS $$
 			   s.called_by, s.called_at, s.target_id AS call_target,
 			   -- what the method found out for the target that it started from
 			   (SELECT jsonb_agg(e.finding) FROM jsonb_array_elements(s.findings) AS e (finding)
-				WHERE (e.finding ->> 'target_id')::bigint IN (SELECT a.target_id FROM way a)) AS findings,
+				WHERE (e.finding ->> 'target_id')::bigint IN (SELECT a.target_id FROM way a)
+				  AND w.slice @> COALESCE(e.finding -> 'slice', '{}')) AS findings,
 			   -- the target that the split started from: the deepest above that another split made
 			   (SELECT a.target_id FROM way a
 				WHERE a.depth < w.depth AND a.split_id IS DISTINCT FROM w.split_id

@@ -208,7 +208,7 @@ COMMENT ON COLUMN @extschema@.split_log.basis_start IS 'First day of the basis';
 COMMENT ON COLUMN @extschema@.split_log.basis_end IS 'Last day of the basis, inclusive';
 COMMENT ON COLUMN @extschema@.split_log.arguments IS 'All other arguments of the call';
 COMMENT ON COLUMN @extschema@.split_log.fallbacks IS 'Fallbacks taken, each with the number of targets (for unassigned: of facts)';
-COMMENT ON COLUMN @extschema@.split_log.findings IS 'What the method found out: factors and errors of shrunk, for at most 20 targets; whose history was shared because they had moved, for at most 20 members';
+COMMENT ON COLUMN @extschema@.split_log.findings IS 'What the method found out: factors and errors of shrunk, indices of seasonal, for at most 20 targets; whose history was shared because they had moved, for at most 20 members';
 COMMENT ON COLUMN @extschema@.split_log.n_split IS 'Number of targets that were split';
 COMMENT ON COLUMN @extschema@.split_log.n_created IS 'Number of targets that were made';
 COMMENT ON COLUMN @extschema@.split_log.in_force IS 'Does a target of it still exist?';

@@ -2056,7 +2056,7 @@ ts_split_weigh(ts_split *split, ts_split_nodes *nodes)
 				 errmsg("argument \"rest\" needs \"members\", which says who is kept by name"),
 				 errhint("members => '80', rest => 'Others'")));
 
-	if (split->levels)
+	if (ts_levels_differ(split))
 		ts_levels_weigh(split);
 	else
 		ts_term_weigh(split, &split->main);

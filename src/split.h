@@ -202,6 +202,8 @@ typedef struct ts_watch
 {
 	int			n_steps;
 	ts_watch_step *steps;
+	int			whole_from;		/* all facts of the slice are the basis of the steps */
+	int			whole_upto;		/* from ... upto - 1, whatever their period; 0: of none */
 	int			n_terms;
 	ts_watch_term terms[TS_WATCH_TERMS];
 } ts_watch;
@@ -356,6 +358,7 @@ extern void ts_bounds_refuse(const ts_split *split, const ts_split_nodes *nodes,
 
 /* levels */
 extern void ts_levels_parse(ts_split *split);
+extern bool ts_levels_differ(ts_split *split);
 extern void ts_levels_weigh(ts_split *split);
 
 /* methods */
@@ -372,6 +375,8 @@ extern void ts_weigh_days(ts_split *split);
 extern void ts_weigh_workdays(ts_split *split);
 extern void ts_weigh_pattern(ts_split *split);
 extern void ts_weigh_ramp(ts_split *split);
+extern void ts_seasonal_find_basis(ts_split *split);
+extern void ts_weigh_seasonal(ts_split *split);
 extern void ts_settle_copy(ts_split *split);
 extern void ts_refuse_gaps(ts_split *split);
 extern void ts_settle_amounts(ts_split *split);

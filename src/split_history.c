@@ -261,16 +261,20 @@ prepare_basis(history *h)
 		h->in_order = months_between(split->term->basis_from, split->term->basis_upto, &basis_months) &&
 			months_between(start->from, start->upto, &period_months) &&
 			basis_months == period_months &&
-			months_between(split->term->basis_from, start->from, &shift) && (shift - h->lag) % 12 == 0 &&
-			shift != 0;
+			months_between(split->term->basis_from, start->from, &shift) && (shift - h->lag) % 12 == 0;
 		h->years = h->in_order ? (shift - h->lag) / 12 : 0;
 	}
 	else
 	{
 		h->years = year_of(start->from + 7) - year_of(split->term->basis_from + 7);
-		h->in_order = h->years != 0 &&
-			days_for(h, start->from, h->years, days)[0] == split->term->basis_from &&
+		h->in_order = days_for(h, start->from, h->years, days)[0] == split->term->basis_from &&
 			days_for(h, start->upto - 1, h->years, days)[0] == split->term->basis_upto - 1;
+	}
+	/* and so does one that is the period itself, whatever its days */
+	if (h->lag == 0 && split->term->basis_from == start->from && split->term->basis_upto == start->upto)
+	{
+		h->in_order = true;
+		h->years = 0;
 	}
 }
 
@@ -458,6 +462,32 @@ find_leaf(history *h, const ts_fact *fact, DateADT day)
 	return h->split->leaf_of_node[at];
 }
 
+/* The same by members alone, where all facts of a slice are the basis of each of its periods */
+static int
+follow_members(const ts_split *split, int32 leaf)
+{
+	const ts_node *nodes = split->tree->nodes;
+	const ts_watch *watch = split->watch;
+	int			n = 0;
+
+	for (int depth = 0; n < watch->n_steps; n++)
+	{
+		int			above = 0;
+		int32		at = leaf;
+
+		if (watch->steps[n].member_id == 0)
+			continue;
+		for (int32 up = leaf; up > 0; up = nodes[up].parent)
+			above++;
+		/* the leaf's ancestor that is one deeper than the last one that was met */
+		for (int i = above; i > depth + 1; i--)
+			at = nodes[at].parent;
+		if (depth++ >= above || nodes[at].member_id != watch->steps[n].member_id)
+			break;
+	}
+	return n;
+}
+
 /*
  * How many steps from the tree's first target does a cell follow those that
  * are watched?
@@ -470,6 +500,8 @@ follow_steps(const ts_split *split, const int32 *key)
 	int			depth = 0;
 	int			n = 0;
 
+	if (watch->whole_upto > 0)
+		return follow_members(split, split->leaves[key[0]]);
 	for (int32 at = split->leaves[key[0]]; at > 0; at = tree->nodes[at].parent)
 		depth++;
 	for (int32 at = split->leaves[key[0]]; at > 0; at = tree->nodes[at].parent)
@@ -517,6 +549,8 @@ watch_term(const history *h)
 	{
 		/* with a method for each level, it is for the steps of its own levels */
 		term->facts[i] = i >= depth && i < depth + h->split->n_axes ? 0 : -1;
+		if (watch->whole_upto > 0)
+			term->facts[i] = i >= watch->whole_from && i < watch->whole_upto ? 0 : -1;
 		term->amount[i] = zero_numeric();
 	}
 	MemoryContextSwitchTo(old);

@@ -95,6 +95,34 @@ ts_levels_parse(ts_split *split)
 	}
 }
 
+/*
+ * Do levels have methods of their own?  Method "seasonal" is for periods: members
+ * beside them are weighed by their history in its basis, unless "levels" says
+ * otherwise.
+ */
+bool
+ts_levels_differ(ts_split *split)
+{
+	bool		differ = false;
+	bool		any_period = false;
+
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		differ |= split->level_term[i] != NULL;
+		any_period |= split->axes[i].is_time && !split->level_term[i];
+	}
+	for (int i = 0; i < split->n_axes && any_period && split->main.method->weigh == ts_weigh_seasonal; i++)
+	{
+		if (split->axes[i].is_time || split->level_term[i])
+			continue;
+		ts_seasonal_find_basis(split);
+		split->level_term[i] = MemoryContextAlloc(split->context, sizeof(ts_term));
+		*split->level_term[i] = ts_term_history(&split->main);
+		differ = true;
+	}
+	return differ;
+}
+
 static void
 alloc_parts(const ts_split *split, level_parts *parts, int64 n)
 {

@@ -17,6 +17,7 @@
  *	  growth	everybody's basis grows by a rate of its own (split_term.c)
  *	  linked	like a history, without a step between targets (split_linked.c)
  *	  shrunk	history, pulled towards the product of its margins (split_shrunk.c)
+ *	  seasonal	periods by the season's index and their working days (split_seasonal.c)
  *	  profile	like other targets or actuals, with a lag (split_history.c)
  *	  copy		the same, and their amounts times a factor must be the target
  *	  straight_line, growth_curve
@@ -93,6 +94,7 @@ static const ts_split_method methods[] = {
 	{"growth", TS_MAY_TAKE, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_growth, NULL},
 	{"linked", TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_linked, NULL},
 	{"shrunk", TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_shrunk, NULL},
+	{"seasonal", TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_seasonal, NULL},
 	{"profile", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, TS_MAY_TAKE, ts_weigh_history, NULL},
 	{"copy", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, TS_TAKES_NOT, ts_weigh_history, ts_settle_copy},
 	{"straight_line", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_straight_line, NULL},

@@ -1,0 +1,250 @@
+-- Method seasonal and seasonal_index: indices by ratio to the moving average, on
+-- sales per working day; each against plain SQL.
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
+CREATE SCHEMA seasonal_test;
+SET search_path = seasonal_test, target_split;
+SET datestyle = ISO;
+
+-- ------------------------------------------------- a small table, in plain SQL
+-- an order a month; two markets with seasons of their own, and growth
+CREATE TABLE orders AS
+SELECT (make_date(y, m, 1) + 9) AS day, market,
+	   ((100 + 10 * (y - 2020)) * CASE market WHEN 'East' THEN 2 ELSE 1 END * (8 + (m * 5 + ascii(market)) % 12 + (y * y * m * 7 + ascii(market)) % 5))::numeric / 4 AS amount
+FROM generate_series(2020, 2023) y, generate_series(1, 12) m, (VALUES ('East'), ('West')) v (market);
+SELECT add_metric('sales', unit => 'EUR') > 0 AS added;
+SELECT count(*) AS levels FROM add_source('sales', 'orders', occurred_on => 'day', amount => 'amount', dimensions => '{"market": "market"}');
+SELECT create_plan('A', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('A', 'sales', amount => 100000.01) > 0 AS set;
+
+-- Monday to Friday
+CREATE FUNCTION weekdays(first date, after date) RETURNS numeric LANGUAGE sql AS $$
+	SELECT count(*) FROM generate_series(weekdays.first, weekdays.after - 1, '1 day') d WHERE extract(isodow FROM d) < 6 $$;
+-- What the engine must make of a series of months: the index, the number of
+-- ratios and their mean deviation, without cuts.
+CREATE FUNCTION indices(of_market text) RETURNS TABLE (season int, index numeric, n bigint, spread numeric) LANGUAGE sql AS $$
+	WITH rate AS (
+		SELECT date_trunc('month', day)::date AS month,
+			   sum(amount) / weekdays(date_trunc('month', day)::date, (date_trunc('month', day) + interval '1 month')::date) AS rate
+		FROM orders WHERE market = indices.of_market OR indices.of_market IS NULL GROUP BY 1, date_trunc('month', day)
+	), trend AS (
+		SELECT month, rate, count(*) OVER around AS months,
+			   (sum(rate) OVER (ORDER BY month ROWS BETWEEN 6 PRECEDING AND 5 FOLLOWING)
+				+ sum(rate) OVER (ORDER BY month ROWS BETWEEN 5 PRECEDING AND 6 FOLLOWING)) / 24 AS trend
+		FROM rate WINDOW around AS (ORDER BY month ROWS BETWEEN 6 PRECEDING AND 6 FOLLOWING)
+	), ratio AS (
+		SELECT extract(month FROM month)::int AS season, rate / trend AS ratio FROM trend WHERE months = 13
+	), season AS (
+		SELECT season, avg(ratio) AS mean, count(*) AS n, array_agg(ratio) AS ratios FROM ratio GROUP BY 1
+	)
+	SELECT s.season, s.mean / avg(s.mean) OVER (), s.n,
+		   (SELECT avg(abs(r - s.mean)) FROM unnest(s.ratios) r) / avg(s.mean) OVER ()
+	FROM season s
+$$;
+SELECT i.season, i.label, i.index, i.n, i.spread, i.years, i.index_basis,
+	   abs(i.index - p.index) < 0.000001 AND i.n = p.n AND abs(i.spread - p.spread) < 0.000001 AS as_by_hand
+FROM seasonal_index('sales', outliers => 'keep') i JOIN indices(NULL) p USING (season) ORDER BY season;
+-- with parts, before and after they are pulled
+SELECT i.index_slice, i.level, count(*) AS seasons, bool_and(abs(i.own_index - p.index) < 0.000001) AS own_as_by_hand,
+	   bool_and(abs(i.index - (i.parents_share * w.index + (1 - i.parents_share) * p.index)) < 0.0001) AS mixed_as_it_says,
+	   max(i.parents_share) AS parents_share, round(avg(i.index), 6) AS mean
+FROM seasonal_index('sales', '{market}', outliers => 'keep') i
+JOIN indices(NULL) w USING (season), LATERAL indices(i.index_slice ->> 'market') p
+WHERE p.season = i.season AND i.level = 'market' GROUP BY 1, 2 ORDER BY 1;
+SELECT count(*) FILTER (WHERE i.index IS DISTINCT FROM i.own_index) AS not_their_own, count(DISTINCT i.parents_share) AS shares
+FROM seasonal_index('sales', '{market}', pulled => false) i;
+-- one slice alone is its own parent
+SELECT count(*) AS different FROM (
+	SELECT season, own_index, n, spread FROM seasonal_index('sales', '{market}') WHERE index_slice = '{"market": "West"}' EXCEPT
+	SELECT season, index, n, spread FROM seasonal_index('sales', slice => '{"market": "West"}')) d;
+-- the split: index times working days of the plan's own months
+SELECT count(*) AS months, bool_and(abs(s.amount - 100000.01 * e.weight / e.total) < 0.0101) AS as_by_hand
+FROM preview_split(root_target('A', 'sales'), '{month}', method => 'seasonal', weights => '{"outliers": "keep"}') s
+JOIN (SELECT p.period, i.index * weekdays(lower(p.period), upper(p.period)) AS weight, sum(i.index * weekdays(lower(p.period), upper(p.period))) OVER () AS total
+	  FROM periods('[2024-01-01,2025-01-01)', 'month') p JOIN indices(NULL) i ON i.season = extract(month FROM lower(p.period))) e ON e.period = s.period;
+-- finer ones by working days within the month, coarser ones are sums of months
+SELECT level, count(*) AS targets, bool_and(abs(s.amount - 100000.01 * e.weight / t.total) < 0.0101) AS as_by_hand
+FROM preview_split(root_target('A', 'sales'), '{half,quarter,month,week,day}', method => 'seasonal', weights => '{"outliers": "keep"}') s,
+LATERAL (SELECT sum(i.index) AS weight FROM generate_series(lower(s.period), upper(s.period) - 1, '1 day') d JOIN indices(NULL) i ON i.season = extract(month FROM d)
+		 WHERE extract(isodow FROM d) < 6) w,
+LATERAL (SELECT COALESCE(w.weight, 0) AS weight) e,
+(SELECT sum(i.index) AS total FROM generate_series('2024-01-01'::date, '2024-12-31', '1 day') d JOIN indices(NULL) i ON i.season = extract(month FROM d)
+ WHERE extract(isodow FROM d) < 6) t
+GROUP BY level ORDER BY min(depth);
+
+-- ------------------------------------------------------------- by slice
+-- targets of markets are there: each has its own index, pulled towards the other's
+SELECT count(*) AS markets FROM split_target(root_target('A', 'sales'), '{market}');
+SELECT count(*) AS months, bool_and(abs(s.amount - m.amount * i.weight / i.total) < 0.0101) AS as_by_hand
+FROM split_target(root_target('A', 'sales'), '{quarter,month}', method => 'seasonal') s
+JOIN target m ON m.slice = s.slice AND m.level = 'market'
+JOIN (SELECT index_slice, period, index * weekdays(lower(period), upper(period)) AS weight,
+			 sum(index * weekdays(lower(period), upper(period))) OVER (PARTITION BY index_slice) AS total
+	  FROM seasonal_index('sales', '{market}') JOIN periods('[2024-01-01,2025-01-01)', 'month') ON extract(month FROM lower(period)) = season) i
+ON i.index_slice = s.slice AND i.period = s.period
+WHERE s.level = 'month';
+SELECT basis, jsonb_array_length(findings) AS findings, findings -> 0 AS call, findings #> '{1,slice}' AS slice, findings #> '{1,years}' AS years,
+	   (findings #>> '{1,parents_share}')::numeric = (SELECT DISTINCT parents_share FROM seasonal_index('sales', '{market}') WHERE index_slice = findings #> '{1,slice}') AS share_as_shown
+FROM split_log WHERE method = 'seasonal';
+-- why a month is what it is
+SELECT step, level, step_slice, basis, basis_rows, jsonb_path_query_array(bases, '$[*] ? (exists (@.index)).slice') AS index_of
+FROM explain_target(find_target('A', 'sales', '{"market": "West"}', '[2024-05-01,2024-06-01)')) ORDER BY step;
+SELECT * FROM plan_check;
+-- periods above the markets: one index a market, whatever the quarter
+SELECT count(unsplit_target(root_target('A', 'sales'))) AS removed;
+SELECT count(*) FROM split_target(root_target('A', 'sales'), '{quarter,market}');
+SELECT bool_and(abs(s.amount - q.amount * i.weight / i.total) < 0.0101) AS as_by_hand, count(*) AS months
+FROM preview_split(root_target('A', 'sales'), '{month}', method => 'seasonal') s
+JOIN target q ON q.level = 'market' AND q.slice = s.slice AND q.period @> s.period
+JOIN (SELECT index_slice, period, index * weekdays(lower(period), upper(period)) AS weight,
+			 sum(index * weekdays(lower(period), upper(period))) OVER (PARTITION BY index_slice, extract(quarter FROM lower(period))) AS total
+	  FROM seasonal_index('sales', '{market}') JOIN periods('[2024-01-01,2025-01-01)', 'month') ON extract(month FROM lower(period)) = season) i
+ON i.index_slice = s.slice AND i.period = s.period;
+SELECT count(unsplit_target(root_target('A', 'sales'))) AS removed;
+-- members and periods in one call: members by history over the same basis
+SELECT slice ->> 'market' AS market, amount, (SELECT round(100000.01 * sum(amount) FILTER (WHERE market = s.slice ->> 'market') / sum(amount), 2) FROM orders) AS by_hand
+FROM preview_split(root_target('A', 'sales'), '{market,month}', method => 'seasonal') s WHERE level = 'market';
+SELECT count(*) AS different FROM (
+	SELECT slice, period, amount FROM preview_split(root_target('A', 'sales'), '{market,month}', method => 'seasonal') EXCEPT
+	SELECT slice, period, amount FROM preview_split(root_target('A', 'sales'), '{market,month}', basis => '[2020-01-01,2024-01-01)', levels => '{"month": {"method": "seasonal"}}')) d;
+SELECT level, count(*), sum(amount) FROM preview_split(root_target('A', 'sales'), '{quarter,market,month}', method => 'seasonal') GROUP BY 1 ORDER BY 1;
+-- the call is kept with its basis, and means the same again
+SELECT count(*) FROM split_target(root_target('A', 'sales'), '{market,month}', method => 'seasonal');
+SELECT basis, arguments FROM split_log ORDER BY split_id DESC LIMIT 1;
+SELECT count(*) AS changed FROM preview_resplit(root_target('A', 'sales')) r WHERE r.amount_after IS DISTINCT FROM r.amount_before;
+SELECT count(unsplit_target(root_target('A', 'sales'))) AS removed;
+
+-- one base among several, and members that are active, or the rest
+SELECT bool_and(abs(b.amount - (s.amount + e.amount) / 2) < 0.0101) AS mixed
+FROM preview_split(root_target('A', 'sales'), '{month}', method => 'blend', bases => '[{"method": "seasonal"}, {"method": "equal"}]') b
+JOIN preview_split(root_target('A', 'sales'), '{month}', method => 'seasonal') s USING (period)
+JOIN preview_split(root_target('A', 'sales'), '{month}', method => 'equal') e USING (period);
+SELECT add_member('market', 'North') > 0 AS added, add_member('market', 'Others', is_rest => true) > 0 AS added;
+SELECT slice ->> 'market' AS market, count(*) AS months, sum(amount) AS amount
+FROM preview_split(root_target('A', 'sales'), '{market,month}', method => 'seasonal', members => '"active"') WHERE level = 'month' GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM split_target(root_target('A', 'sales'), '{market,month}', method => 'seasonal', members => '1', rest => 'Others');
+SELECT bool_and(abs(s.amount - o.amount * i.weight / i.total) < 0.0101) AS the_rest_is_like_the_west
+FROM target s JOIN target o ON o.target_id = s.parent_id AND o.slice = '{"market": "Others"}'
+JOIN (SELECT period, index * weekdays(lower(period), upper(period)) AS weight, sum(index * weekdays(lower(period), upper(period))) OVER () AS total
+	  FROM seasonal_index('sales', '{market}') JOIN periods('[2024-01-01,2025-01-01)', 'month') ON extract(month FROM lower(period)) = season
+	  WHERE index_slice = '{"market": "West"}') i ON i.period = s.period;
+
+-- ------------------------------------------------- a holiday that moves
+-- 100 a working day, whenever the Spring Festival is: in January of 2020 and 2023, in
+-- February of 2021, in both of 2022 -- and in February of 2024, in both of 2025
+SELECT add_calendar('china', country => 'CN') > 0 AS added;
+CREATE TABLE shop AS
+SELECT d::date AS day, 100 * workdays(daterange(d::date, d::date + 1), 'china') AS amount
+FROM generate_series('2020-01-01'::date, '2023-12-31', '1 day') d;
+SELECT add_metric('cash', unit => 'CNY') > 0 AS added;
+SELECT count(*) FROM add_source('cash', 'shop', occurred_on => 'day', amount => 'amount', dimensions => '{}');
+SELECT min(index) AS least, max(index) AS most, max(spread) AS spread, min(n) AS n FROM seasonal_index('cash', calendar => 'china');
+SELECT create_plan(plan, period => daterange(make_date(year, 1, 1), make_date(year + 1, 1, 1)), calendar => 'china') > 0 AS created,
+	   set_target(plan, 'cash', amount => 24000) > 0 AS set
+FROM (VALUES ('C24', 2024), ('C25', 2025)) p (plan, year);
+SELECT period, amount, workdays(period, 'china') AS workdays,
+	   abs(amount - 24000 * workdays(period, 'china') / workdays('[2024-01-01,2025-01-01)', 'china')) < 0.01 AS by_workdays
+FROM preview_split(root_target('C24', 'cash'), '{month}', method => 'seasonal') WHERE upper(period) <= '2024-04-01';
+SELECT period, amount, workdays(period, 'china') AS workdays,
+	   abs(amount - 24000 * workdays(period, 'china') / workdays('[2025-01-01,2026-01-01)', 'china')) < 0.01 AS by_workdays
+FROM preview_split(root_target('C25', 'cash'), '{month}', method => 'seasonal') WHERE upper(period) <= '2025-04-01';
+-- weeks of the festival have nothing, and so have their days
+SELECT level, count(*) FILTER (WHERE amount = 0) AS zero, count(*),
+	   bool_and(abs(amount - 24000 * workdays(period, 'china') / workdays('[2025-01-01,2026-01-01)', 'china')) < 0.01) AS by_workdays
+FROM preview_split(root_target('C25', 'cash'), '{month,week,day}', method => 'seasonal') GROUP BY level ORDER BY min(depth);
+-- what history makes of it
+SELECT period, amount FROM preview_split(root_target('C24', 'cash'), '{month}') WHERE upper(period) <= '2024-04-01';
+-- years whose holidays nobody knows: the plan's, and one of the basis
+SELECT create_plan('C30', period => '[2030-01-01,2031-01-01)', calendar => 'china') > 0 AS created, set_target('C30', 'cash', amount => 24000) > 0 AS set;
+SELECT * FROM preview_split(root_target('C30', 'cash'), '{month}', method => 'seasonal');
+CREATE VIEW long_ago AS SELECT (day - interval '22 years')::date AS day, amount FROM shop;
+SELECT add_metric('coins', unit => 'CNY') > 0 AS added;
+SELECT count(*) FROM add_source('coins', 'long_ago', occurred_on => 'day', amount => 'amount', dimensions => '{}');
+SELECT * FROM seasonal_index('coins', calendar => 'china');
+-- a fiscal year from July on: its first season is July
+SELECT add_calendar('fiscal', first_month => 7) > 0 AS added;
+SELECT f.season, f.label, f.index = g.index AND f.n = g.n AS same
+FROM seasonal_index('sales', '{}', on_unassigned => 'spread', calendar => 'fiscal') f JOIN seasonal_index('sales', on_unassigned => 'spread') g USING (label) ORDER BY 1 LIMIT 2;
+
+-- ------------------------------------------------- thin, short and new slices
+CREATE TABLE thin AS
+SELECT d::date AS day, product, (CASE WHEN extract(month FROM d) = 12 THEN 300 ELSE 100 END)::numeric AS amount
+FROM generate_series('2020-01-01'::date, '2023-12-31', '1 day') d, unnest('{Big,Large,Wide}'::text[]) product WHERE extract(isodow FROM d) < 6
+UNION ALL SELECT '2020-01-01'::date + (n * 7919) % 1461, 'Erratic', 50 + n % 7 * 100 FROM generate_series(1, 60) n
+UNION ALL SELECT d::date, 'New', 70 FROM generate_series('2022-09-01'::date, '2023-12-31', '1 day') d WHERE extract(isodow FROM d) < 6;
+SELECT add_metric('pieces', unit => 'piece', quantum => 1) > 0 AS added;
+SELECT count(*) AS levels FROM add_source('pieces', 'thin', occurred_on => 'day', amount => 'amount', dimensions => '{"product": "product"}');
+SELECT add_member('product', 'Unsold') > 0 AS added;
+-- those that are regular keep their own; what is erratic takes much of the parent's,
+-- and what has not two years, or nothing, all of it
+SELECT DISTINCT index_slice ->> 'product' AS product, years, n > 0 AS has_own, round(parents_share, 1) AS parents_share,
+	   max(index) OVER (PARTITION BY index_slice) AS december
+FROM seasonal_index('pieces', '{product}') WHERE level IS NOT NULL ORDER BY 1;
+SELECT create_plan('T', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('T', 'pieces', amount => 100000) > 0 AS set;
+SELECT count(*) FROM split_target(root_target('T', 'pieces'), '{product,month}', method => 'seasonal');
+SELECT slice ->> 'product' AS product, fallback, count(*) FROM target WHERE plan_id = (SELECT plan_id FROM plan WHERE family = 'T') AND level = 'month' GROUP BY 1, 2 ORDER BY 1;
+SELECT fallbacks, findings -> 0 AS call FROM split_log ORDER BY split_id DESC LIMIT 1;
+SELECT * FROM plan_check;
+
+-- --------------------------------------------- a year, two years, no history
+SELECT n, count(*) AS seasons, max(spread) AS spread FROM seasonal_index('sales', basis => '[2022-01-01,2024-01-01)') GROUP BY 1;
+SELECT create_plan('B', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('B', 'sales', amount => 100000.01) > 0 AS set;
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', basis => '[2023-01-01,2024-01-01)');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', basis => '[2023-01-01,2024-01-01)', on_missing => 'parent');
+SELECT amount, fallback, count(*) FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', basis => '[2023-01-01,2024-01-01)', on_missing => 'equal') GROUP BY 1, 2 ORDER BY 1;
+SELECT * FROM seasonal_index('sales', basis => '[2023-01-01,2024-01-01)');
+SELECT create_plan('Early', period => '[2020-06-01,2020-09-01)') > 0 AS created, set_target('Early', 'sales', amount => 100) > 0 AS set;
+SELECT * FROM preview_split(root_target('Early', 'sales'), '{month}', method => 'seasonal');
+SELECT count(*) FROM split_target(root_target('Early', 'sales'), '{month}', method => 'seasonal', on_missing => 'equal');
+SELECT basis, fallbacks, findings FROM split_log ORDER BY split_id DESC LIMIT 1;
+-- a basis that begins before the source: from its first month on
+SELECT DISTINCT years, index_basis FROM seasonal_index('sales', basis => '[2015-01-01,2024-01-01)');
+-- a part of a year is split by its own months
+SELECT create_plan('Part', period => '[2024-03-01,2024-06-01)') > 0 AS created, set_target('Part', 'sales', amount => 1000) > 0 AS set;
+SELECT period, amount FROM preview_split(root_target('Part', 'sales'), '{month}', method => 'seasonal');
+SELECT period, amount FROM preview_split(root_target('Part', 'sales'), '{month}', method => 'seasonal', basis => '[2020-03-01,2024-03-01)', on_incomplete => 'accept');
+
+-- ------------------------------------------------ negative amounts and zeros
+CREATE VIEW returns AS SELECT day, market, CASE WHEN extract(month FROM day) = 2 THEN -amount ELSE amount END AS amount FROM orders;
+SELECT add_metric('net', unit => 'EUR') > 0 AS added;
+SELECT count(*) AS levels FROM add_source('net', 'returns', occurred_on => 'day', amount => 'amount', dimensions => '{"market": "market"}');
+SELECT set_target('B', 'net', amount => 1000) > 0 AS set;
+SELECT * FROM preview_split(root_target('B', 'net'), '{month}', method => 'seasonal');
+SELECT period, amount, fallback FROM preview_split(root_target('B', 'net'), '{month}', method => 'seasonal', on_negative => 'zero') WHERE fallback IS NOT NULL;
+
+-- -------------------------------------------------------------------- errors
+SELECT * FROM preview_split(root_target('B', 'sales'), '{market}', method => 'seasonal');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', weights_from => 'orders');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', weights => '{"outliers": "cut"}');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', weights => '[1]');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', basis => '[2021-01-15,2024-01-01)');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', basis => '[2023-01-01,2025-01-01)');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{market,month}', method => 'blend', bases => '[{"method": "seasonal"}, {"factor": 2}]');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', profile => '{"lag": 1}');
+SELECT * FROM seasonal_index('sales', '{month}');
+SELECT * FROM seasonal_index('sales', '{shop}');
+SELECT * FROM seasonal_index('sale');
+SELECT * FROM seasonal_index('sales', calendar => 'martian');
+SELECT * FROM seasonal_index('sales', outliers => 'cut');
+SELECT * FROM seasonal_index('sales', slice => '{"market": "Nowhere"}');
+SELECT * FROM seasonal_index('sales', slice => '{"market": "North"}');
+SELECT * FROM seasonal_index('sales', basis => '(,2024-01-01)');
+SELECT * FROM seasonal_index('sales', basis => '[2023-01-01,2025-01-01)');
+SELECT * FROM seasonal_index('sales', by => NULL);
+-- facts of no member
+INSERT INTO orders VALUES ('2023-05-05', 'Moon', 1), ('2022-05-05', NULL, 2);
+SELECT * FROM seasonal_index('sales', '{market}');
+SELECT count(*) FROM seasonal_index('sales', '{market}', on_unassigned => 'spread');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{market,month}', method => 'seasonal');
+-- quarters that are split by different levels have no series in common
+SELECT count(*) FROM split_target(root_target('B', 'sales'), '{quarter}', on_unassigned => 'spread');
+SELECT count(*) FROM add_dimension('shop');
+SELECT add_member('shop', 'One') > 0 AS added;
+SELECT count(*) FROM split_target(find_target('B', 'sales', '{}', '[2024-01-01,2024-04-01)'), '{market}', method => 'equal');
+SELECT count(*) FROM split_target(find_target('B', 'sales', '{}', '[2024-04-01,2024-07-01)'), '{shop}', method => 'equal');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', on_unassigned => 'spread');
+
+DROP SCHEMA seasonal_test CASCADE;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
