@@ -173,6 +173,7 @@ enum
 	TS_SPLIT_BOUNDS,
 	TS_SPLIT_BOUNDS_FROM,
 	TS_SPLIT_PRORATE,
+	TS_SPLIT_ALIGN,
 	TS_SPLIT_N_ARGUMENTS
 };
 
@@ -234,7 +235,8 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
-	ts_align   *align;			/* NULL: by the calendar */
+	bool		has_align;		/* else by the calendar */
+	ts_align	align;
 	bool		keep_increase;	/* new cells get an increase */
 	Jsonb	   *bounds;			/* NULL if not given */
 	Oid			bounds_from;	/* InvalidOid if not given */

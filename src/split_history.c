@@ -50,7 +50,7 @@
 #define ELSEWHERE(member) (-2 - (member))
 
 const char *const ts_align_names[] = {
-	[TS_ALIGN_DATE] = "date",[TS_ALIGN_WEEK] = "week",[TS_ALIGN_WEEKDAY] = "weekday"
+	[TS_ALIGN_DATE] = "date",[TS_ALIGN_WEEK] = "week",[TS_ALIGN_WEEKDAY] = "weekday", NULL
 };
 
 typedef struct cell_sum
@@ -1293,7 +1293,7 @@ ts_weigh_history(ts_split *split)
 	h.profile = split->term->profile;
 	h.metric = h.profile ? h.profile->metric : tree->metric;
 	h.lag = h.profile ? h.profile->lag : 0;
-	h.align = split->align ? *split->align :
+	h.align = split->has_align ? split->align :
 		split->tree->calendar.n_months > 0 && h.lag == 0 ? TS_ALIGN_WEEK : TS_ALIGN_DATE;
 	if (h.lag != 0 && h.align != TS_ALIGN_DATE)
 		ereport(ERROR,

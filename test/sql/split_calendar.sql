@@ -73,6 +73,54 @@ FROM (SELECT (lower(period) - date '2024-02-04') / 7 + 1 AS week, weight FROM pr
 FULL JOIN (SELECT LEAST((day - date '2023-01-29') / 7 + 1, 52) AS week, sum(CASE WHEN day >= '2024-01-21' THEN amount / 2 ELSE amount END) AS amount FROM orders
 	WHERE day >= '2023-01-29' AND day < '2024-02-04' GROUP BY 1) f USING (week);
 
+-- ------------------------------------------------- which day is like which
+SELECT create_plan('A', period => '[2024-01-01,2025-01-01)') > 0 AS plan, set_target('A', 'sales', amount => 366000) > 0 AS target;
+-- by date: the same day of last year; 29 February has none
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = (p.period_start - interval '1 year')::date AND to_char(o.day, 'MMDD') = to_char(p.period_start, 'MMDD'))
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM COALESCE(l.amount, 0)) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', on_missing => 'zero') s JOIN like_it l ON l.day = lower(s.period);
+-- by week: number and weekday of the ISO week, 2024-12-30 and 31 are in week 1 of 2025, and are like the first days of 2024
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o
+		ON (extract(isoyear FROM o.day), extract(week FROM o.day), extract(isodow FROM o.day))
+		 = (extract(isoyear FROM p.period_start) - 1, extract(week FROM p.period_start), extract(isodow FROM p.period_start)))
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'week') s JOIN like_it l ON l.day = lower(s.period);
+-- by weekday: 52 weeks before
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = p.period_start - 364)
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'weekday') s JOIN like_it l ON l.day = lower(s.period);
+-- two years before 2024, in whole weeks: 104 of them
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = p.period_start - 728)
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'weekday', basis => '[2022-01-03,2023-01-04)') s JOIN like_it l ON l.day = lower(s.period);
+-- it is recorded, made again, and explained
+SELECT count(*) FROM split_target(root_target('A', 'sales'), '{month}', align => 'weekday');
+SELECT method, arguments FROM split_log WHERE plan = 'A';
+SELECT count(*) FROM preview_resplit(root_target('A', 'sales'));
+SELECT count(*) > 0 AS others FROM preview_resplit(root_target('A', 'sales'), align => 'date');
+SELECT substring(split_call FROM 'method.*align[^)]*') AS split_call FROM explain_target(find_target('A', 'sales', period => '[2024-02-01,2024-03-01)')) WHERE level = 'month';
+-- what cannot be
+SELECT create_plan('B', period => '[2024-01-01,2025-01-01)') > 0 AS plan, set_target('B', 'sales', amount => 1) > 0 AS target;
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', align => 'month');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'equal', align => 'week');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', align => 'week');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'profile', profile => '{"metric": "sales", "lag": 2}', align => 'week');
+-- a calendar without quarters
+CREATE TABLE listed AS SELECT 'month' AS grain, period_start, period_end, 'P' || row_number() OVER (ORDER BY period_start) AS label
+FROM periods('[2024-01-01,2025-01-01)', 'month');
+SELECT add_calendar('listed', periods_from => 'listed') > 0 AS listed;
+SELECT create_plan('C', period => '[2024-01-01,2024-07-01)', calendar => 'listed') > 0 AS plan, set_target('C', 'sales', amount => 60) > 0 AS target;
+SELECT * FROM preview_split(root_target('C', 'sales'), '{quarter}', method => 'equal');
+SELECT count(*) FROM split_target(root_target('C', 'sales'), '{month,week}', method => 'equal');
+SELECT label, fiscal_year, month, week, amount FROM target_tree WHERE plan = 'C' AND period_start < '2024-02-12' AND depth > 0 ORDER BY period_start, depth;
+SELECT m01, m02, m06, q1, total FROM target_wide WHERE plan = 'C';
+DELETE FROM calendar_period WHERE label = 'P6';
+SELECT * FROM preview_split(root_target('C', 'sales'), '{market}', method => 'equal');
+
 -- ------------------------------------------- thirteen periods, a year from July
 SELECT create_plan('T', period => '[2024-01-01,2024-12-30)', calendar => 'periods') > 0 AS plan, set_target('T', 'sales', amount => 13000) > 0 AS target;
 SELECT count(*) FROM split_target(root_target('T', 'sales'), '{quarter,month}', method => 'equal');
