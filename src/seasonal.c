@@ -248,13 +248,17 @@ ts_season_axis(void)
 void
 ts_seasons_read(ts_seasons *seasons, ts_split *series)
 {
+	ts_stretches stretches = {seasons->months.n, seasons->months.from};
 	ts_term		history = {0};
 
+	/* grouped by month a fact table has a small part of the groups */
+	series->stretches = &stretches;
 	history.method = ts_split_method_find("history");
 	history.has_basis = true;
 	history.basis_from = seasons->months.from[0];
 	history.basis_upto = seasons->months.from[seasons->months.n];
 	ts_term_read(series, &history);
+	series->stretches = NULL;
 }
 
 void
