@@ -16,8 +16,8 @@
  *	  The series are read like a history: by the split method of that name, in a
  *	  call that is made up for it, whose period is the basis itself and which is
  *	  split by month.  So facts find their slice by the same rules as in any split,
- *	  and the options on_unassigned and on_incomplete mean the same.  A slice that
- *	  has parts is the sum of them.
+ *	  and the options on_unassigned and on_incomplete mean the same.  The server
+ *	  groups the facts by month.  A slice that has parts is the sum of them.
  *
  *	  Amounts are divided by the working days of their month in their year, so that
  *	  a month does not look weak because its holidays fell into it.  Indices

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures method "seasonal" on the server that PGHOST, PGPORT, PGUSER name: 20,000
 # targets into weeks, each with indices of its own from three years of facts,
-# against the same split by "days", which reads none.
+# against the same split by another method (BENCH_PEER, "equal" unless given), which
+# reads none.
 #
 #   test/bench/seasonal.sh [TARGETS]
 #
@@ -13,7 +14,7 @@ set -eu
 
 targets=${1:-20000}
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
-peer=${BENCH_PEER:-days}
+peer=${BENCH_PEER:-equal}
 
 sql >/dev/null <<SQL
 SET client_min_messages = warning;
