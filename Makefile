@@ -11,6 +11,8 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" target_split.
 MODULE_big = target_split
 OBJS       = $(patsubst %.c,%.o,$(wildcard src/*.c) $(wildcard src/engine/*.c))
 PG_CPPFLAGS = -I$(srcdir)/src
+# Doubles must give the same everywhere: no fused multiplication and addition.
+PG_CFLAGS  = -ffp-contract=off
 
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA       = $(wildcard sql/*--*--*.sql)

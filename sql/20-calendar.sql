@@ -80,6 +80,38 @@ COMMENT ON COLUMN @extschema@.calendar.country IS
 COMMENT ON COLUMN @extschema@.calendar.day_weights IS
 'What a day counts as a working day, Monday to Sunday, 1 for a whole one';
 
+CREATE TABLE @extschema@.calendar_period (
+    calendar_id integer NOT NULL REFERENCES @extschema@.calendar ON DELETE CASCADE,
+    grain text NOT NULL
+        CONSTRAINT calendar_period_grain_check
+        CHECK (grain OPERATOR(pg_catalog.=) ANY ('{year,half,quarter,month,week}')),
+    period daterange NOT NULL
+        CONSTRAINT calendar_period_period_check
+        CHECK (NOT pg_catalog.isempty(period) AND NOT pg_catalog.lower_inf(period) AND NOT pg_catalog.upper_inf(period)),
+    label text NOT NULL
+        CONSTRAINT calendar_period_label_check
+        CHECK (label OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(label) OPERATOR(pg_catalog.<=) 63),
+    CONSTRAINT calendar_period_pkey PRIMARY KEY (calendar_id, grain, label),
+    -- ranges of one number, so that no operator class of an extension is needed
+    CONSTRAINT calendar_period_overlap EXCLUDE USING gist (
+        pg_catalog.int4range(calendar_id, calendar_id, '[]') WITH OPERATOR(pg_catalog.&&),
+        pg_catalog.int4range(pg_catalog.array_position('{year,half,quarter,month,week}'::text[], grain),
+                             pg_catalog.array_position('{year,half,quarter,month,week}'::text[], grain), '[]') WITH OPERATOR(pg_catalog.&&),
+        period WITH OPERATOR(pg_catalog.&&))
+);
+
+ALTER TABLE @extschema@.calendar_period OWNER TO @extowner@;
+
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.calendar_period', '');
+
+COMMENT ON TABLE @extschema@.calendar_period IS
+'Periods of calendars of pattern custom; within a grain they follow each other without a gap, and a coarser one is made of whole finer ones';
+COMMENT ON COLUMN @extschema@.calendar_period.calendar_id IS 'Calendar';
+COMMENT ON COLUMN @extschema@.calendar_period.grain IS
+'Year, half, quarter, month or week; weeks that are not listed are cut at the ends of the finest grain that is';
+COMMENT ON COLUMN @extschema@.calendar_period.period IS 'Its days';
+COMMENT ON COLUMN @extschema@.calendar_period.label IS 'Label, at most 63 bytes';
+
 CREATE FUNCTION @extschema@.add_calendar(name text, first_month integer DEFAULT 1, label_by text DEFAULT 'end', week_start integer DEFAULT 1,
     pattern text DEFAULT 'months', year_end text DEFAULT 'nearest', week_53 integer DEFAULT NULL,
     periods_from regclass DEFAULT NULL, country text DEFAULT NULL, day_weights numeric[] DEFAULT '{1,1,1,1,1,0,0}')
@@ -88,7 +120,7 @@ CREATE FUNCTION @extschema@.add_calendar(name text, first_month integer DEFAULT 
     AS 'MODULE_PATHNAME', 'target_split_add_calendar';
 
 COMMENT ON FUNCTION @extschema@.add_calendar(text, integer, text, integer, text, text, integer, regclass, text, numeric[]) IS
-'Makes a calendar with a fiscal year from any month and weeks from any day, and returns its key';
+'Makes a calendar and returns its key: a fiscal year from any month and weeks from any day; years of 52 or 53 whole weeks (pattern 4-4-5, 4-5-4, 5-4-4 or 13x4) or periods of your own (periods_from: a relation of grain, period_start, period_end, label); working days by country and day_weights';
 
 CREATE FUNCTION @extschema@.periods_support(internal)
     RETURNS internal
@@ -99,18 +131,39 @@ COMMENT ON FUNCTION @extschema@.periods_support(internal) IS
 'Tells the planner how many rows periods() returns';
 
 CREATE FUNCTION @extschema@.periods(span daterange, grain text, calendar text DEFAULT 'gregorian')
-    RETURNS TABLE (period daterange, label text, period_start date, period_end date, days integer)
+    RETURNS TABLE (period daterange, label text, parent_label text, period_start date, period_end date, days integer, week text, workdays numeric)
     LANGUAGE c STABLE PARALLEL SAFE
     ROWS 12
     SUPPORT @extschema@.periods_support
     AS 'MODULE_PATHNAME', 'target_split_periods';
 
 COMMENT ON FUNCTION @extschema@.periods(daterange, text, text) IS
-'The periods (year, half, quarter, month, week, day) that a span of days is made of, in order, the first and last clipped to the span; a week that crosses a month end comes as two; period_end is the last day';
+'The periods (year, half, quarter, month, week, day) that a span of days is made of, in order, the first and last clipped to the span; parent_label is the next coarser period they are in, period_end the last day, week the whole week of a week or a day, workdays its working days (NULL where the calendar does not know the year''s holidays); a week that crosses a month end comes as two';
 
-CREATE FUNCTION @extschema@.period_label(grain text, day date, first_month smallint, label_by text, week_start smallint)
+CREATE FUNCTION @extschema@.period_label(grain text, day date, calendar_id integer)
 RETURNS text
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'target_split_period_label';
-COMMENT ON FUNCTION @extschema@.period_label(text, date, smallint, text, smallint) IS
-'Label of the period of a grain that holds a day, by the columns of a calendar; NULL for what is not a grain';
+COMMENT ON FUNCTION @extschema@.period_label(text, date, integer) IS
+'Label of the period of a grain that holds a day, in a calendar; NULL for what is no period of it';
+
+CREATE FUNCTION @extschema@.period_number(grain text, day date, calendar_id integer)
+RETURNS integer
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'target_split_period_number';
+COMMENT ON FUNCTION @extschema@.period_number(text, date, integer) IS
+'Number of the period of a grain that holds a day in its fiscal year, from 1; NULL for what is no period of the calendar';
+
+CREATE FUNCTION @extschema@.period_within(grain text, days daterange, calendar_id integer)
+RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'target_split_period_within';
+COMMENT ON FUNCTION @extschema@.period_within(text, daterange, integer) IS
+'Label of the period of a grain that all of the days lie in, of weeks the whole week; NULL where they lie in several';
+
+CREATE FUNCTION @extschema@.period_of(grain text, day date, calendar_id integer)
+RETURNS daterange
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'target_split_period_of';
+COMMENT ON FUNCTION @extschema@.period_of(text, date, integer) IS
+'Days of the period of a grain that holds a day, in a calendar; NULL for what is no period of it';

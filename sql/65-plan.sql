@@ -60,3 +60,28 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_existing_target';
 COMMENT ON FUNCTION @extschema@.existing_target(bigint, text, text, jsonb, daterange) IS
 'The id of the one target that is named by its id, or by plan, metric, slice and period; an error if there is none';
+
+CREATE FUNCTION @extschema@.find_plan(
+	plan text,
+	OUT plan_id integer,
+	OUT period daterange,
+	OUT calendar text
+)
+LANGUAGE c STABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'target_split_find_plan';
+COMMENT ON FUNCTION @extschema@.find_plan(text) IS
+'The key, the days and the calendar of a plan; PLAN is its current version, PLAN#2 version 2';
+
+-- The plan says which days and which calendar.
+CREATE FUNCTION @extschema@.plan_periods(plan text, grain text)
+RETURNS TABLE (period daterange, label text, parent_label text, period_start date, period_end date, days integer, week text, workdays numeric)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT s.period, s.label, s.parent_label, s.period_start, s.period_end, s.days, s.week, s.workdays
+	FROM @extschema@.find_plan(plan_periods.plan) f
+	CROSS JOIN LATERAL @extschema@.periods(f.period, plan_periods.grain, f.calendar) s
+$$;
+COMMENT ON FUNCTION @extschema@.plan_periods(text, text) IS
+'The periods of a grain that a plan is made of, by its own calendar: periods() for its days';

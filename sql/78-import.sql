@@ -129,6 +129,10 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, m.unit, t.target_id, t.parent_id, t.depth::integer AS depth, t.level, t.slice, t.period,
 	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
+	   @extschema@.period_within('year', t.period, p.calendar_id) AS fiscal_year,
+	   @extschema@.period_within('quarter', t.period, p.calendar_id) AS fiscal_quarter,
+	   @extschema@.period_within('month', t.period, p.calendar_id) AS month,
+	   @extschema@.period_within('week', t.period, p.calendar_id) AS week,
 	   t.amount, l.amount AS proposed, l.amount - t.amount AS gap,
 	   CASE WHEN t.amount <> 0 THEN pg_catalog.round((l.amount - t.amount) / pg_catalog.abs(t.amount), 6) END AS gap_share,
 	   b.n AS n_below, b.amount AS amount_below, b.proposed AS proposed_below, b.proposed - b.amount AS gap_below,
@@ -154,6 +158,10 @@ COMMENT ON COLUMN @extschema@.proposal_gap.slice IS 'What it is for: dimension -
 COMMENT ON COLUMN @extschema@.proposal_gap.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.proposal_gap.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.proposal_gap.period_end IS 'Last day, inclusive';
+COMMENT ON COLUMN @extschema@.proposal_gap.fiscal_year IS 'Fiscal year by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.proposal_gap.fiscal_quarter IS 'Quarter by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.proposal_gap.month IS 'Month by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.proposal_gap.week IS 'Whole week that it is in, which a month end may cut in two targets; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.proposal_gap.amount IS 'The target, in the unit';
 COMMENT ON COLUMN @extschema@.proposal_gap.proposed IS 'Latest proposal for it, in the unit; NULL for none';
 COMMENT ON COLUMN @extschema@.proposal_gap.gap IS 'Proposed minus amount, in the unit';

@@ -69,7 +69,7 @@ AS $$
 	FROM @extschema@.kpi_cut_figures(kpi_cut.plan, kpi_cut.metric, kpi_cut.by, kpi_cut.slice, kpi_cut.as_of) f
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_cut(text, text, text[], jsonb, date) IS
-'Amount, actual up to as_of (today or the plan''s last day, whichever is earlier, unless given), variance and attainment for any cut, whether the tree has such nodes or not: the May of the company, a region across all product lines';
+'Amount, actual up to as_of (today or the plan''s last day, whichever is earlier, unless given), variance and attainment for any cut, whether the tree has such nodes or not: the May of the company, a region across all product lines; by week alone it has whole weeks, with months or quarters their segments';
 
 CREATE VIEW @extschema@.kpi_variance WITH (security_invoker = true) AS
 WITH latest AS (
@@ -84,6 +84,10 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   m.name AS metric, m.unit,
 	   t.target_id, t.parent_id, t.depth, t.level, t.slice, t.period,
 	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
+	   @extschema@.period_within('year', t.period, p.calendar_id) AS fiscal_year,
+	   @extschema@.period_within('quarter', t.period, p.calendar_id) AS fiscal_quarter,
+	   @extschema@.period_within('month', t.period, p.calendar_id) AS month,
+	   @extschema@.period_within('week', t.period, p.calendar_id) AS week,
 	   e.as_of, l.evaluated_at, e.amount, e.actual,
 	   e.actual - e.amount AS variance,
 	   @extschema@.attainment(e.actual, e.amount) AS attainment,
@@ -110,6 +114,10 @@ COMMENT ON COLUMN @extschema@.kpi_variance.slice IS 'What it is for: dimension -
 COMMENT ON COLUMN @extschema@.kpi_variance.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.kpi_variance.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.kpi_variance.period_end IS 'Last day, inclusive';
+COMMENT ON COLUMN @extschema@.kpi_variance.fiscal_year IS 'Fiscal year by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.kpi_variance.fiscal_quarter IS 'Quarter by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.kpi_variance.month IS 'Month by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.kpi_variance.week IS 'Whole week that it is in, which a month end may cut in two targets; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.kpi_variance.as_of IS 'Last day whose actuals count: the day that the run was for';
 COMMENT ON COLUMN @extschema@.kpi_variance.evaluated_at IS 'When the run was made';
 COMMENT ON COLUMN @extschema@.kpi_variance.amount IS 'Target when it was evaluated, in the unit';
@@ -119,3 +127,40 @@ COMMENT ON COLUMN @extschema@.kpi_variance.attainment IS 'actual / amount, 1 = 1
 COMMENT ON COLUMN @extschema@.kpi_variance.expected IS 'Part of the amount that was due by as_of, in the unit';
 COMMENT ON COLUMN @extschema@.kpi_variance.variance_to_date IS 'actual - expected, in the unit';
 COMMENT ON COLUMN @extschema@.kpi_variance.attainment_to_date IS 'actual / expected, 1 = 100 %; NULL where nothing was due';
+
+-- A week that a month end cuts is two targets; here it is one row.
+CREATE VIEW @extschema@.kpi_week WITH (security_invoker = true) AS
+SELECT k.plan, k.plan_family, k.plan_version, k.is_current, k.metric, k.unit, k.slice, k.week,
+	   pg_catalog.min(k.period_start) AS period_start, pg_catalog.max(k.period_end) AS period_end,
+	   pg_catalog.count(*)::integer AS n_segments,
+	   k.as_of, k.evaluated_at,
+	   pg_catalog.sum(k.amount) AS amount, pg_catalog.sum(k.actual) AS actual,
+	   pg_catalog.sum(k.actual) - pg_catalog.sum(k.amount) AS variance,
+	   @extschema@.attainment(pg_catalog.sum(k.actual), pg_catalog.sum(k.amount)) AS attainment,
+	   pg_catalog.sum(k.expected) AS expected,
+	   pg_catalog.sum(k.actual) - pg_catalog.sum(k.expected) AS variance_to_date,
+	   @extschema@.attainment(pg_catalog.sum(k.actual), pg_catalog.sum(k.expected)) AS attainment_to_date
+FROM @extschema@.kpi_variance k
+WHERE k.level = 'week'
+GROUP BY k.plan, k.plan_family, k.plan_version, k.is_current, k.metric, k.unit, k.slice, k.week, k.as_of, k.evaluated_at;
+COMMENT ON VIEW @extschema@.kpi_week IS 'The weeks of kpi_variance: one row for each whole week of each slice that is split by weeks, the sum of the segments into which a month end cuts it; other cuts by week: kpi_cut';
+COMMENT ON COLUMN @extschema@.kpi_week.plan IS 'Plan as calls name it';
+COMMENT ON COLUMN @extschema@.kpi_week.plan_family IS 'Plan family';
+COMMENT ON COLUMN @extschema@.kpi_week.plan_version IS 'Version within the family';
+COMMENT ON COLUMN @extschema@.kpi_week.is_current IS 'Is this the current version?';
+COMMENT ON COLUMN @extschema@.kpi_week.metric IS 'Metric';
+COMMENT ON COLUMN @extschema@.kpi_week.unit IS 'Unit of the amounts';
+COMMENT ON COLUMN @extschema@.kpi_week.slice IS 'What it is for: dimension -> member';
+COMMENT ON COLUMN @extschema@.kpi_week.week IS 'Label of the week';
+COMMENT ON COLUMN @extschema@.kpi_week.period_start IS 'First day of it in the plan';
+COMMENT ON COLUMN @extschema@.kpi_week.period_end IS 'Last day of it in the plan, inclusive';
+COMMENT ON COLUMN @extschema@.kpi_week.n_segments IS 'Number of targets that it is made of';
+COMMENT ON COLUMN @extschema@.kpi_week.as_of IS 'Last day whose actuals count: the day that the run was for';
+COMMENT ON COLUMN @extschema@.kpi_week.evaluated_at IS 'When the run was made';
+COMMENT ON COLUMN @extschema@.kpi_week.amount IS 'Target when it was evaluated, in the unit';
+COMMENT ON COLUMN @extschema@.kpi_week.actual IS 'Reached so far, in the unit; NULL: not measurable, or no facts since it began';
+COMMENT ON COLUMN @extschema@.kpi_week.variance IS 'actual - amount, in the unit';
+COMMENT ON COLUMN @extschema@.kpi_week.attainment IS 'actual / amount, 1 = 100 %; NULL where the amount is 0';
+COMMENT ON COLUMN @extschema@.kpi_week.expected IS 'Part of the amount that was due by as_of, in the unit';
+COMMENT ON COLUMN @extschema@.kpi_week.variance_to_date IS 'actual - expected, in the unit';
+COMMENT ON COLUMN @extschema@.kpi_week.attainment_to_date IS 'actual / expected, 1 = 100 %; NULL where nothing was due';

@@ -6,7 +6,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   m.name AS metric, m.unit,
 	   t.target_id, t.parent_id, t.depth, t.level,
 	   CASE WHEN t.depth = 0 THEN p.family
-			WHEN t.member_id = 0 THEN COALESCE(@extschema@.period_label(t.level, pg_catalog.lower(t.period), c.first_month, c.label_by, c.week_start), t.period::text)
+			WHEN t.member_id = 0 THEN COALESCE(@extschema@.period_label(t.level, pg_catalog.lower(t.period), p.calendar_id), t.period::text)
 			ELSE mb.code END AS label,
 	   (WITH RECURSIVE way AS (
 			SELECT w.plan_id, w.parent_id, w.depth, w.member_id, w.level, w.period
@@ -16,11 +16,15 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 			FROM way JOIN @extschema@.target w ON w.plan_id = way.plan_id AND w.target_id = way.parent_id)
 		SELECT pg_catalog.string_agg(
 				CASE WHEN way.depth = 0 THEN p.family
-					 WHEN way.member_id = 0 THEN COALESCE(@extschema@.period_label(way.level, pg_catalog.lower(way.period), c.first_month, c.label_by, c.week_start), way.period::text)
+					 WHEN way.member_id = 0 THEN COALESCE(@extschema@.period_label(way.level, pg_catalog.lower(way.period), p.calendar_id), way.period::text)
 					 ELSE wm.code END, ' > ' ORDER BY way.depth)
 		FROM way LEFT JOIN @extschema@.member wm ON wm.member_id = way.member_id) AS path,
 	   t.slice, t.period,
 	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
+	   @extschema@.period_within('year', t.period, p.calendar_id) AS fiscal_year,
+	   @extschema@.period_within('quarter', t.period, p.calendar_id) AS fiscal_quarter,
+	   @extschema@.period_within('month', t.period, p.calendar_id) AS month,
+	   @extschema@.period_within('week', t.period, p.calendar_id) AS week,
 	   t.amount,
 	   CASE WHEN pt.amount <> 0 THEN pg_catalog.round(t.amount / pt.amount, 6) END AS share_of_parent,
 	   CASE WHEN rt.amount <> 0 THEN pg_catalog.round(t.amount / rt.amount, 6) END AS share_of_root,
@@ -44,7 +48,6 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   t.fallback, t.split_id, t.lineage_id
 FROM @extschema@.target t
 JOIN @extschema@.plan p ON p.plan_id = t.plan_id
-JOIN @extschema@.calendar c ON c.calendar_id = p.calendar_id
 JOIN @extschema@.metric m ON m.metric_id = t.metric_id
 LEFT JOIN @extschema@.plan_metric pm ON pm.plan_id = t.plan_id AND pm.metric_id = t.metric_id
 LEFT JOIN @extschema@.member mb ON mb.member_id = t.member_id
@@ -71,6 +74,10 @@ COMMENT ON COLUMN @extschema@.target_tree.slice IS 'What it is for: dimension ->
 COMMENT ON COLUMN @extschema@.target_tree.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.target_tree.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.target_tree.period_end IS 'Last day, inclusive';
+COMMENT ON COLUMN @extschema@.target_tree.fiscal_year IS 'Fiscal year by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.target_tree.fiscal_quarter IS 'Quarter by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.target_tree.month IS 'Month by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.target_tree.week IS 'Whole week that it is in, which a month end may cut in two targets; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.target_tree.amount IS 'The target, in the unit';
 COMMENT ON COLUMN @extschema@.target_tree.share_of_parent IS 'Part of the parent''s amount, 1 = 100 %';
 COMMENT ON COLUMN @extschema@.target_tree.share_of_root IS 'Part of the overall target, 1 = 100 %';
@@ -87,31 +94,42 @@ COMMENT ON COLUMN @extschema@.target_tree.fallback IS 'Fallback its weight was t
 COMMENT ON COLUMN @extschema@.target_tree.split_id IS 'Split that made it';
 COMMENT ON COLUMN @extschema@.target_tree.lineage_id IS 'Stays the same across the versions of a plan';
 
--- A row per slice of leaves and year of the plan, time across.  Month 1 is the
--- plan's first; a year is twelve months from there.
+-- A row per slice of leaves and year, time across.  Where months are calendar
+-- months a year is twelve of them from the plan's first; else it is the
+-- calendar's, and its months are the calendar's.
 CREATE VIEW @extschema@.target_wide WITH (security_invoker = true) AS
 WITH leaf AS (
-	SELECT t.plan_id, t.metric_id, t.slice, t.amount,
+	SELECT t.plan_id, t.metric_id, t.slice, t.amount, t.period, p.period AS plan_period, p.calendar_id, c.pattern = 'months' AS by_month,
 		   (pg_catalog.date_part('year', pg_catalog.lower(t.period)) * 12 + pg_catalog.date_part('month', pg_catalog.lower(t.period))
 			- pg_catalog.date_part('year', pg_catalog.lower(p.period)) * 12 - pg_catalog.date_part('month', pg_catalog.lower(p.period)))::integer AS first_month,
 		   (pg_catalog.date_part('year', pg_catalog.upper(t.period) - 1) * 12 + pg_catalog.date_part('month', pg_catalog.upper(t.period) - 1)
 			- pg_catalog.date_part('year', pg_catalog.lower(p.period)) * 12 - pg_catalog.date_part('month', pg_catalog.lower(p.period)))::integer AS last_month
 	FROM @extschema@.target t
 	JOIN @extschema@.plan p ON p.plan_id = t.plan_id
+	JOIN @extschema@.calendar c ON c.calendar_id = p.calendar_id
 	WHERE t.n_children = 0
 ), placed AS (
 	-- counted from 0, and within the year from 1
 	SELECT l.plan_id, l.metric_id, l.slice, l.amount,
-		   CASE WHEN l.first_month / 12 = l.last_month / 12 THEN l.first_month / 12 END AS year,
-		   CASE WHEN l.first_month = l.last_month THEN l.first_month % 12 + 1 END AS month,
-		   CASE WHEN l.first_month / 3 = l.last_month / 3 THEN l.first_month % 12 / 3 + 1 END AS quarter
+		   CASE WHEN l.by_month THEN
+				CASE WHEN l.first_month / 12 = l.last_month / 12
+					 THEN pg_catalog.daterange((pg_catalog.date_trunc('month', pg_catalog.lower(l.plan_period)::timestamp) + l.first_month / 12 * interval '1 year')::date,
+											   (pg_catalog.date_trunc('month', pg_catalog.lower(l.plan_period)::timestamp) + (l.first_month / 12 + 1) * interval '1 year')::date) END
+				WHEN @extschema@.period_within('year', l.period, l.calendar_id) IS NOT NULL
+				THEN @extschema@.period_of('year', pg_catalog.lower(l.period), l.calendar_id) END AS year,
+		   CASE WHEN l.by_month THEN CASE WHEN l.first_month = l.last_month THEN l.first_month % 12 + 1 END
+				WHEN @extschema@.period_within('month', l.period, l.calendar_id) IS NOT NULL
+				THEN @extschema@.period_number('month', pg_catalog.lower(l.period), l.calendar_id) END AS month,
+		   CASE WHEN l.by_month THEN CASE WHEN l.first_month / 3 = l.last_month / 3 THEN l.first_month % 12 / 3 + 1 END
+				WHEN @extschema@.period_within('quarter', l.period, l.calendar_id) IS NOT NULL
+				THEN @extschema@.period_number('quarter', pg_catalog.lower(l.period), l.calendar_id) END AS quarter
 	FROM leaf l
 )
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,
 	   m.name AS metric, m.unit, l.slice,
-	   CASE WHEN y.first_day IS NOT NULL THEN GREATEST(pg_catalog.lower(p.period), y.first_day) END AS year_start,
-	   CASE WHEN y.first_day IS NOT NULL THEN LEAST(pg_catalog.upper(p.period), (y.first_day + interval '1 year')::date) - 1 END AS year_end,
+	   pg_catalog.lower(l.year * p.period) AS year_start, pg_catalog.upper(l.year * p.period) - 1 AS year_end,
+	   @extschema@.period_within('year', l.year * p.period, p.calendar_id) AS fiscal_year,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 1) AS m01,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 2) AS m02,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 3) AS m03,
@@ -124,6 +142,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 10) AS m10,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 11) AS m11,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 12) AS m12,
+	   pg_catalog.sum(l.amount) FILTER (WHERE l.month = 13) AS m13,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.quarter = 1) AS q1,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.quarter = 2) AS q2,
 	   pg_catalog.sum(l.amount) FILTER (WHERE l.quarter = 3) AS q3,
@@ -132,8 +151,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 FROM placed l
 JOIN @extschema@.plan p ON p.plan_id = l.plan_id
 JOIN @extschema@.metric m ON m.metric_id = l.metric_id
-CROSS JOIN LATERAL (SELECT (pg_catalog.date_trunc('month', pg_catalog.lower(p.period)::timestamp) + l.year * interval '1 year')::date AS first_day) y
-GROUP BY p.plan_id, m.metric_id, l.slice, y.first_day;
+GROUP BY p.plan_id, m.metric_id, l.slice, l.year;
 COMMENT ON VIEW @extschema@.target_wide IS 'A row per slice of the targets without children and year of the plan, time across; a target that a column does not hold whole is NULL there and counted in the total, one of several years has a row of its own';
 COMMENT ON COLUMN @extschema@.target_wide.plan IS 'Plan as calls name it';
 COMMENT ON COLUMN @extschema@.target_wide.plan_family IS 'Plan family';
@@ -142,8 +160,9 @@ COMMENT ON COLUMN @extschema@.target_wide.is_current IS 'Is this the current ver
 COMMENT ON COLUMN @extschema@.target_wide.metric IS 'Metric';
 COMMENT ON COLUMN @extschema@.target_wide.unit IS 'Unit of the amounts';
 COMMENT ON COLUMN @extschema@.target_wide.slice IS 'What the row is for: dimension -> member';
-COMMENT ON COLUMN @extschema@.target_wide.year_start IS 'First day of the plan year, twelve months from the month in which the plan starts; NULL: targets of several plan years';
+COMMENT ON COLUMN @extschema@.target_wide.year_start IS 'First day of the plan year, twelve months from the month in which the plan starts, or the calendar''s year where its months are not calendar months; NULL: targets of several plan years';
 COMMENT ON COLUMN @extschema@.target_wide.year_end IS 'Last day of the plan year, inclusive; NULL: targets of several plan years';
+COMMENT ON COLUMN @extschema@.target_wide.fiscal_year IS 'Fiscal year by the plan''s calendar; NULL where the row is for more than one';
 COMMENT ON COLUMN @extschema@.target_wide.m01 IS 'Month 1 of the plan year, in the unit';
 COMMENT ON COLUMN @extschema@.target_wide.m02 IS 'Month 2 of the plan year, in the unit';
 COMMENT ON COLUMN @extschema@.target_wide.m03 IS 'Month 3 of the plan year, in the unit';
@@ -156,6 +175,7 @@ COMMENT ON COLUMN @extschema@.target_wide.m09 IS 'Month 9 of the plan year, in t
 COMMENT ON COLUMN @extschema@.target_wide.m10 IS 'Month 10 of the plan year, in the unit';
 COMMENT ON COLUMN @extschema@.target_wide.m11 IS 'Month 11 of the plan year, in the unit';
 COMMENT ON COLUMN @extschema@.target_wide.m12 IS 'Month 12 of the plan year, in the unit';
+COMMENT ON COLUMN @extschema@.target_wide.m13 IS 'Period 13 of the plan year, in the unit; NULL in calendars of twelve months';
 COMMENT ON COLUMN @extschema@.target_wide.q1 IS 'Months 1 to 3 of the plan year, in the unit';
 COMMENT ON COLUMN @extschema@.target_wide.q2 IS 'Months 4 to 6 of the plan year, in the unit';
 COMMENT ON COLUMN @extschema@.target_wide.q3 IS 'Months 7 to 9 of the plan year, in the unit';

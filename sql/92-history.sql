@@ -16,10 +16,15 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   m.name AS metric, m.unit,
 	   h.target_id, w.level, w.slice, w.period,
 	   pg_catalog.lower(w.period) AS period_start, pg_catalog.upper(w.period) - 1 AS period_end,
+	   @extschema@.period_within('year', w.period, p.calendar_id) AS fiscal_year,
+	   @extschema@.period_within('quarter', w.period, p.calendar_id) AS fiscal_quarter,
+	   @extschema@.period_within('month', w.period, p.calendar_id) AS month,
+	   @extschema@.period_within('week', w.period, p.calendar_id) AS week,
 	   h.change_order,
 	   CASE WHEN h.event IS NOT NULL THEN h.event
 			WHEN h.old_row IS NULL THEN 'changed'
-			ELSE pg_catalog.concat_ws(', ',
+			-- of another split now, and that is all: a re-split left the number as it was
+			ELSE COALESCE(NULLIF(pg_catalog.concat_ws(', ',
 					CASE WHEN h.amount_after <> h.amount_before THEN 'changed' END,
 					CASE WHEN h.old_row -> 'parent_id' <> n.new_row -> 'parent_id' THEN 'moved' END,
 					CASE WHEN h.old_row -> 'slice' <> n.new_row -> 'slice' OR h.old_row -> 'member_id' <> n.new_row -> 'member_id' THEN 'renamed' END,
@@ -32,7 +37,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 					CASE WHEN h.old_row -> 'adjusted' <> n.new_row -> 'adjusted'
 						 THEN CASE WHEN (n.new_row -> 'adjusted')::boolean THEN 'adjusted' ELSE 'adjustment dropped' END END,
 					CASE WHEN h.old_row -> 'locked' <> n.new_row -> 'locked'
-						 THEN CASE WHEN (n.new_row -> 'locked')::boolean THEN 'locked' ELSE 'unlocked' END END) END AS event,
+						 THEN CASE WHEN (n.new_row -> 'locked')::boolean THEN 'locked' ELSE 'unlocked' END END), ''), 'split again') END AS event,
 	   h.amount_before, h.amount_after,
 	   COALESCE(h.amount_after, 0) - COALESCE(h.amount_before, 0) AS difference,
 	   CASE WHEN n.new_row IS NOT NULL
@@ -113,8 +118,12 @@ COMMENT ON COLUMN @extschema@.target_history.slice IS 'What it is for: dimension
 COMMENT ON COLUMN @extschema@.target_history.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.target_history.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.target_history.period_end IS 'Last day, inclusive';
+COMMENT ON COLUMN @extschema@.target_history.fiscal_year IS 'Fiscal year by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.target_history.fiscal_quarter IS 'Quarter by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.target_history.month IS 'Month by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.target_history.week IS 'Whole week that it is in, which a month end may cut in two targets; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.target_history.change_order IS 'Order of the changes of one target, with gaps';
-COMMENT ON COLUMN @extschema@.target_history.event IS 'What happened: set (an overall target), made (any other), changed (the amount), moved (to another parent), renamed (its slice), period changed, bounds changed, over-assigned, weight changed, adjusted (set by hand: resplit_target keeps it), adjustment dropped, locked, unlocked, removed or restored (what had been removed); several at once with commas';
+COMMENT ON COLUMN @extschema@.target_history.event IS 'What happened: set (an overall target), made (any other), changed (the amount), moved (to another parent), renamed (its slice), period changed, bounds changed, over-assigned, weight changed, adjusted (set by hand: resplit_target keeps it), adjustment dropped, locked, unlocked, split again (a re-split left it as it was), removed or restored (what had been removed); several at once with commas';
 COMMENT ON COLUMN @extschema@.target_history.amount_before IS 'Amount before, in the unit; NULL where it was made';
 COMMENT ON COLUMN @extschema@.target_history.amount_after IS 'Amount after, in the unit; NULL where it was removed';
 COMMENT ON COLUMN @extschema@.target_history.difference IS 'After less before, in the unit, where no amount counts as 0: all of a target add up to what it is';

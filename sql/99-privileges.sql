@@ -31,6 +31,7 @@ ALTER VIEW @extschema@.moved_path OWNER TO @extowner@;
 ALTER VIEW @extschema@.slice_responsibility OWNER TO @extowner@;
 ALTER VIEW @extschema@.responsibility_matrix OWNER TO @extowner@;
 ALTER VIEW @extschema@.kpi_variance OWNER TO @extowner@;
+ALTER VIEW @extschema@.kpi_week OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_tree OWNER TO @extowner@;
 ALTER VIEW @extschema@.target_wide OWNER TO @extowner@;
 ALTER VIEW @extschema@.split_log OWNER TO @extowner@;

@@ -19,11 +19,6 @@
  *	  compared when the row is handed out, which costs no access to the
  *	  tuplestore.
  *
- *	  Weights are first kept in 64 bits, at the largest scale that any row so
- *	  far has needed (at most 18 times all of them are multiplied, usually once
- *	  and at the first row).  Once one does not fit, those read so far are widened to 128 bits, by the rule for weights in
- *	  numeric_units.h.  Where both are possible they give the same result.
- *
  * Memory, outside work_mem
  *	  apportion: 16 bytes a row at the peak and 8 afterwards; where weights do
  *	  not fit 64 bits 24 and 8; where shares do not 32 and 16.  With bounds 53
@@ -42,34 +37,20 @@
  */
 #include "postgres.h"
 
-#include "compat.h"
-
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
-#include "miscadmin.h"
-#include "nodes/primnodes.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/memutils.h"
-#include "utils/numeric.h"
 #include "utils/typcache.h"
-#include "windowapi.h"
 
 #include "engine/apportion.h"
 #include "engine/bounded.h"
-#include "numeric_units.h"
+#include "partition.h"
 
 PG_FUNCTION_INFO_V1(target_split_apportion);
 PG_FUNCTION_INFO_V1(target_split_apportion_tree);
 PG_FUNCTION_INFO_V1(target_split_apportion_array);
-
-/* rows between two resets of the context that arguments are evaluated in */
-#define RESET_ROWS		256
-
-/* rows of one argument that are read before the next one; see read_bounded_rows */
-#define BLOCK_ROWS		16
 
 /* argument numbers */
 #define ARG_AMOUNT		0
@@ -87,10 +68,8 @@ typedef struct partition_amount
 {
 	bool		amount_isnull;
 	bool		amount_varies;	/* not a constant: compare in each row */
-	bool		quantum_varies;
-	int			quantum_arg;
 	Datum		amount;
-	Datum		quantum_value;
+	ts_quantum_argument quantum_arg;
 	ts_int128	units;
 	ts_quantum	quantum;
 } partition_amount;
@@ -146,66 +125,6 @@ typedef struct tree_path
 	bool	   *isnull;
 } tree_path;
 
-/* the engine calls this every few thousand rows */
-static void
-check_for_interrupts(void)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
-static char *
-numeric_text(Datum value)
-{
-	return DatumGetCString(DirectFunctionCall1(numeric_out, value));
-}
-
-static void *
-alloc_rows(MemoryContext context, size_t n, size_t size)
-{
-	return MemoryContextAllocHuge(context, Max(n, 1) * size);
-}
-
-/*
- * Can the argument differ from row to row?
- */
-static bool
-argument_varies(FunctionCallInfo fcinfo, int argno)
-{
-	Node	   *call = fcinfo->flinfo->fn_expr;
-	Node	   *argument;
-
-	if (call == NULL || !IsA(call, WindowFunc) ||
-		argno >= list_length(((WindowFunc *) call)->args))
-		return true;
-	argument = list_nth(((WindowFunc *) call)->args, argno);
-	if (IsA(argument, Const))
-		return false;
-	if (IsA(argument, Param))
-		return ((Param *) argument)->paramkind != PARAM_EXTERN;
-	return true;
-}
-
-/*
- * Are two numerics equal?  Nearly always they are the same bytes.
- */
-static bool
-same_numeric(Datum a, Datum b)
-{
-	struct varlena *x = (struct varlena *) DatumGetPointer(a);
-	struct varlena *y = (struct varlena *) DatumGetPointer(b);
-
-	if (x == y)
-		return true;
-	if (!VARATT_IS_EXTENDED(x) || VARATT_IS_SHORT(x))
-	{
-		/* b is our own copy, which is neither compressed nor external */
-		if (VARSIZE_ANY_EXHDR(x) == VARSIZE_ANY_EXHDR(y) &&
-			memcmp(VARDATA_ANY(x), VARDATA_ANY(y), VARSIZE_ANY_EXHDR(x)) == 0)
-			return true;
-	}
-	return DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
-}
-
 /*
  * Read amount and quantum from the partition's first row, which is current
  *
@@ -218,20 +137,12 @@ load_amount(FunctionCallInfo fcinfo, WindowObject winobj,
 {
 	MemoryContext old;
 	Datum		amount;
-	Datum		quantum;
 	bool		isnull;
 
-	common->quantum_arg = quantum_arg;
-	common->amount_varies = argument_varies(fcinfo, ARG_AMOUNT);
-	common->quantum_varies = argument_varies(fcinfo, quantum_arg);
-
-	quantum = WinGetFuncArgCurrent(winobj, quantum_arg, &isnull);
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("quantum must not be null"),
-				 errhint("Use the smallest amount to give out, for example quantum => 0.01.")));
-	ts_quantum_from_numeric(quantum, &common->quantum);
+	common->amount_varies = ts_argument_varies(fcinfo, ARG_AMOUNT);
+	common->quantum_arg.argno = quantum_arg;
+	ts_read_quantum(fcinfo, winobj, context, &common->quantum_arg,
+					&common->quantum);
 
 	amount = WinGetFuncArgCurrent(winobj, ARG_AMOUNT, &isnull);
 	common->amount_isnull = isnull;
@@ -240,23 +151,9 @@ load_amount(FunctionCallInfo fcinfo, WindowObject winobj,
 											  "amount");
 
 	old = MemoryContextSwitchTo(context);
-	if (common->quantum_varies)
-		common->quantum_value = PointerGetDatum(PG_DETOAST_DATUM_COPY(quantum));
 	if (common->amount_varies && !isnull)
 		common->amount = PointerGetDatum(PG_DETOAST_DATUM_COPY(amount));
 	MemoryContextSwitchTo(old);
-}
-
-static void
-report_varying(const char *what, WindowObject winobj, char *first, char *here)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_WINDOWING_ERROR),
-			 errmsg("%s differs within a partition", what),
-			 errdetail("It is %s in row 1 and %s in row " INT64_FORMAT ".",
-					   first, here, WinGetCurrentPosition(winobj) + 1),
-			 errhint("Add the columns that decide the %s to PARTITION BY.",
-					 what)));
 }
 
 /*
@@ -272,78 +169,12 @@ check_amount(WindowObject winobj, const partition_amount *common)
 	{
 		value = WinGetFuncArgCurrent(winobj, ARG_AMOUNT, &isnull);
 		if (isnull != common->amount_isnull ||
-			(!isnull && !same_numeric(value, common->amount)))
-			report_varying("amount", winobj,
-						   common->amount_isnull ? "null" : numeric_text(common->amount),
-						   isnull ? "null" : numeric_text(value));
+			(!isnull && !ts_same_numeric(value, common->amount)))
+			ts_report_varying("amount", winobj,
+						   common->amount_isnull ? "null" : ts_numeric_text(common->amount),
+						   isnull ? "null" : ts_numeric_text(value));
 	}
-	if (common->quantum_varies)
-	{
-		value = WinGetFuncArgCurrent(winobj, common->quantum_arg, &isnull);
-		if (isnull || !same_numeric(value, common->quantum_value))
-			report_varying("quantum", winobj,
-						   numeric_text(common->quantum_value),
-						   isnull ? "null" : numeric_text(value));
-	}
-}
-
-static int64
-count_rows(WindowObject winobj)
-{
-	int64		nrows = WinGetPartitionRowCount(winobj);
-
-	if (nrows > PG_INT32_MAX - 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("partition has too many rows"),
-				 errdetail("It has " INT64_FORMAT " rows; at most %d can be shared among.",
-						   nrows, PG_INT32_MAX - 1)));
-	return nrows;
-}
-
-/*
- * A private context for evaluating arguments row by row, or NULL where the
- * partition is so small that the per-row context will do
- */
-static MemoryContext
-argument_context(MemoryContext parent, int64 nrows)
-{
-	if (nrows <= RESET_ROWS)
-		return NULL;
-	return AllocSetContextCreate(parent, "target_split arguments",
-								 ALLOCSET_SMALL_SIZES);
-}
-
-static inline Datum
-argument_of_row(WindowObject winobj, int argno, int64 row,
-				MemoryContext scratch, bool *isnull)
-{
-	MemoryContext old;
-	Datum		value;
-	bool		isout;
-
-	if (scratch == NULL)
-		return WinGetFuncArgInPartition(winobj, argno, (int) row,
-										WINDOW_SEEK_HEAD, false,
-										isnull, &isout);
-	if (row % RESET_ROWS == 0)
-		MemoryContextReset(scratch);
-	old = MemoryContextSwitchTo(scratch);
-	value = WinGetFuncArgInPartition(winobj, argno, (int) row,
-									 WINDOW_SEEK_HEAD, false, isnull, &isout);
-	MemoryContextSwitchTo(old);
-	return value;
-}
-
-static void
-report_negative(Datum weight, const char *what, int64 number)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("weight must not be negative"),
-			 errdetail("The weight is %s in %s " INT64_FORMAT ".",
-					   numeric_text(weight), what, number),
-			 errhint("Use greatest(weight, 0) to give such rows nothing, or NULL to leave them out.")));
+	ts_check_quantum(winobj, &common->quantum_arg);
 }
 
 /*
@@ -364,13 +195,13 @@ check_status(ts_status status, int64 participants, const ts_quantum *quantum,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("there is no weight to share the amount by"),
 						 errdetail("The amount is %s and every weight is null.",
-								   numeric_text(ts_units_to_numeric(units, quantum))),
+								   ts_numeric_text(ts_units_to_numeric(units, quantum))),
 						 errhint("Use coalesce(weight, 1) to share it equally.")));
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("all weights are zero"),
 					 errdetail("The amount is %s and the number of weights " INT64_FORMAT ".",
-							   numeric_text(ts_units_to_numeric(units, quantum)),
+							   ts_numeric_text(ts_units_to_numeric(units, quantum)),
 							   participants),
 					 errhint("Use 1 as the weight to share it equally.")));
 			break;
@@ -412,165 +243,9 @@ check_tie(WindowObject winobj, int64 last_chosen, int64 first_not_chosen,
 			 errmsg("ORDER BY does not decide which row gets the last unit"),
 			 errdetail("Rows " INT64_FORMAT " and " INT64_FORMAT " have the same weight %s and are equal in ORDER BY; only one of them can get the last %s.",
 					   last_chosen + 1, first_not_chosen + 1,
-					   isnull ? "null" : numeric_text(weight),
-					   numeric_text(ts_units_to_numeric(1, quantum))),
+					   isnull ? "null" : ts_numeric_text(weight),
+					   ts_numeric_text(ts_units_to_numeric(1, quantum))),
 			 errhint("Add a column that tells the rows apart to the window's ORDER BY, for example OVER (ORDER BY id).")));
-}
-
-/*
- * Weights of a partition while they are read: 64-bit integers at one scale as
- * long as they fit, then 128-bit ones, each with its own scale
- */
-typedef struct weight_reader
-{
-	WindowObject winobj;
-	MemoryContext context;		/* the partition's */
-	MemoryContext scratch;		/* see argument_context */
-	int64		nrows;
-	int64		participants;
-	uint64	   *narrow;			/* one of the two is set */
-	ts_int128  *wide;
-	int			narrow_scale;
-	int64		largest;		/* of the narrow ones */
-	int16	   *scale;			/* of the wide ones */
-} weight_reader;
-
-static void
-start_reading(weight_reader *reader, WindowObject winobj,
-			  MemoryContext context, int64 nrows, bool narrow)
-{
-	memset(reader, 0, sizeof(*reader));
-	reader->winobj = winobj;
-	reader->context = context;
-	reader->scratch = argument_context(context, nrows);
-	reader->nrows = nrows;
-	if (narrow)
-		reader->narrow = alloc_rows(context, nrows, sizeof(uint64));
-	else
-	{
-		reader->wide = alloc_rows(context, nrows, sizeof(ts_int128));
-		reader->scale = alloc_rows(context, nrows, sizeof(int16));
-	}
-}
-
-/*
- * Change to 128-bit weights, count of which have been read
- *
- * In place, and from the end, where a weight's new place is beyond all old
- * ones that are still needed.
- */
-static void
-widen(weight_reader *reader, int64 count)
-{
-	uint64	   *narrow;
-	int64		i;
-
-	narrow = repalloc_huge(reader->narrow,
-						   Max(reader->nrows, 1) * sizeof(ts_int128));
-	reader->narrow = NULL;
-	reader->wide = (ts_int128 *) narrow;
-	reader->scale = alloc_rows(reader->context, reader->nrows, sizeof(int16));
-	for (i = count - 1; i >= 0; i--)
-	{
-		uint64		value;
-
-		memcpy(&value, narrow + i, sizeof(value));
-		reader->wide[i] = (ts_int128) value;
-		reader->scale[i] = (int16) reader->narrow_scale;
-	}
-}
-
-/*
- * Bring the narrow weights read so far to a finer scale; false if they would
- * not fit
- */
-static bool
-refine(weight_reader *reader, int64 count, int finer)
-{
-	int64		factor = 1;
-	int64		i;
-
-	if (finer <= reader->narrow_scale)
-		return false;
-	for (i = reader->narrow_scale; i < finer; i++)
-		factor *= 10;
-	if (reader->largest > PG_INT64_MAX / factor)
-		return false;
-	reader->largest *= factor;
-	reader->narrow_scale = finer;
-	for (i = 0; i < count; i++)
-		reader->narrow[i] *= factor;
-	return true;
-}
-
-/*
- * Read the weight of the next row; false if it is NULL, which counts as 0
- */
-static inline bool
-read_weight(weight_reader *reader, int64 row)
-{
-	bool		isnull;
-	Datum		datum = argument_of_row(reader->winobj, ARG_WEIGHT, row,
-										reader->scratch, &isnull);
-
-	if (likely(!isnull))
-		reader->participants++;
-	if (reader->narrow != NULL)
-	{
-		int64		value = 0;
-		int			finer;
-
-		if (unlikely(isnull))
-		{
-			reader->narrow[row] = 0;
-			return false;
-		}
-		if (likely(ts_weight_as_int64(datum, reader->narrow_scale, &value,
-									  &finer)) ||
-			(refine(reader, row, finer) &&
-			 ts_weight_as_int64(datum, finer, &value, &finer)))
-		{
-			if (unlikely(value < 0))
-				report_negative(datum, "row", row + 1);
-			reader->narrow[row] = value;
-			if (value > reader->largest)
-				reader->largest = value;
-			return true;
-		}
-		widen(reader, row);
-	}
-
-	/* narrow or wide, one of the two is there */
-	if (reader->wide == NULL)
-		pg_unreachable();
-	reader->wide[row] = 0;
-	reader->scale[row] = 0;
-	if (!isnull)
-	{
-		int			own_scale;
-
-		ts_weight_from_numeric(datum, &reader->wide[row], &own_scale);
-		reader->scale[row] = (int16) own_scale;
-		if (reader->wide[row] < 0)
-			report_negative(datum, "row", row + 1);
-	}
-	return !isnull;
-}
-
-/*
- * All weights have been read: bring the wide ones to one scale
- */
-static void
-finish_reading(weight_reader *reader)
-{
-	if (reader->scratch != NULL)
-		MemoryContextDelete(reader->scratch);
-	reader->scratch = NULL;
-	if (reader->scale != NULL)
-	{
-		ts_weights_align(reader->nrows, reader->wide, reader->scale);
-		pfree(reader->scale);
-	}
 }
 
 /*
@@ -599,33 +274,34 @@ static void
 load_shares(WindowObject winobj, apportion_state *state,
 			MemoryContext context)
 {
-	int64		nrows = count_rows(winobj);
+	int64		nrows = ts_count_rows(winobj);
 	ts_int128	units = state->common.units;
 	bool		narrow_units = units <= PG_INT64_MAX && units >= -PG_INT64_MAX;
-	weight_reader reader;
+	ts_weight_reader reader;
 	ts_status	status = TS_TOO_LARGE;
 	ts_cut		cut = {0};
 	int64		i;
 
-	start_reading(&reader, winobj, context, nrows, narrow_units);
+	ts_start_reading(&reader, winobj, ARG_WEIGHT, "weight", context, nrows,
+					 narrow_units);
 	for (i = 0; i < nrows; i++)
 	{
-		if (unlikely(!read_weight(&reader, i)))
+		if (unlikely(!ts_read_weight(&reader, i)))
 			exclude_row(state, context, nrows, i);
 	}
-	finish_reading(&reader);
+	ts_finish_reading(&reader);
 
 	if (reader.narrow != NULL)
 	{
-		state->share64 = alloc_rows(context, nrows, sizeof(int64));
+		state->share64 = ts_alloc_rows(context, nrows, sizeof(int64));
 		status = ts_apportion64(nrows, reader.narrow, (int64) units,
-								state->share64, &cut, check_for_interrupts);
+								state->share64, &cut, ts_check_for_interrupts);
 		if (status == TS_TOO_LARGE)
 		{
 			/* each weight fits 64 bits, but not their sum */
 			pfree(state->share64);
 			state->share64 = NULL;
-			widen(&reader, nrows);
+			ts_widen_weights(&reader, nrows);
 			pfree(reader.scale);
 		}
 		else
@@ -634,11 +310,11 @@ load_shares(WindowObject winobj, apportion_state *state,
 	if (reader.wide != NULL)
 	{
 		if (narrow_units)
-			state->share64 = alloc_rows(context, nrows, sizeof(int64));
+			state->share64 = ts_alloc_rows(context, nrows, sizeof(int64));
 		else
-			state->share128 = alloc_rows(context, nrows, sizeof(ts_int128));
+			state->share128 = ts_alloc_rows(context, nrows, sizeof(ts_int128));
 		status = ts_apportion128(nrows, reader.wide, units, state->share64,
-								 state->share128, &cut, check_for_interrupts);
+								 state->share128, &cut, ts_check_for_interrupts);
 		pfree(reader.wide);
 	}
 	check_status(status, reader.participants, &state->common.quantum, units);
@@ -685,7 +361,7 @@ start_bounds(FunctionCallInfo fcinfo, WindowObject winobj, bool upper,
 {
 	memset(reader, 0, sizeof(*reader));
 	reader->upper = upper;
-	reader->varies = argument_varies(fcinfo, bound_argument(reader));
+	reader->varies = ts_argument_varies(fcinfo, bound_argument(reader));
 	if (!reader->varies)
 	{
 		Datum		bound = WinGetFuncArgCurrent(winobj, bound_argument(reader),
@@ -702,7 +378,7 @@ start_bounds(FunctionCallInfo fcinfo, WindowObject winobj, bool upper,
  * Read the bound of a row; one that takes no part has none
  */
 static inline void
-read_bound(const apportion_state *state, const weight_reader *rows,
+read_bound(const apportion_state *state, const ts_weight_reader *rows,
 		   bound_reader *reader, int64 row)
 {
 	bool		isnull = reader->isnull;
@@ -713,7 +389,7 @@ read_bound(const apportion_state *state, const weight_reader *rows,
 		return;
 	if (reader->varies)
 	{
-		Datum		bound = argument_of_row(rows->winobj, bound_argument(reader),
+		Datum		bound = ts_argument_of_row(rows->winobj, bound_argument(reader),
 											row, rows->scratch, &isnull);
 
 		if (!isnull)
@@ -723,7 +399,7 @@ read_bound(const apportion_state *state, const weight_reader *rows,
 		return;
 	if (reader->n_bounds++ == 0)
 	{
-		reader->values = alloc_rows(rows->context, rows->nrows,
+		reader->values = ts_alloc_rows(rows->context, rows->nrows,
 									sizeof(ts_int128));
 		for (i = 0; i < rows->nrows; i++)
 			reader->values[i] = reader->upper ? TS_NO_UPPER : TS_NO_LOWER;
@@ -739,7 +415,7 @@ read_bound(const apportion_state *state, const weight_reader *rows,
  * floors backwards, ceilings forwards.
  */
 static void
-read_bounded_rows(apportion_state *state, weight_reader *rows,
+read_bounded_rows(apportion_state *state, ts_weight_reader *rows,
 				  bound_reader *at_least, bound_reader *at_most)
 {
 	int64		start;
@@ -748,10 +424,10 @@ read_bounded_rows(apportion_state *state, weight_reader *rows,
 
 	for (start = 0; start < rows->nrows; start = end)
 	{
-		end = Min(start + BLOCK_ROWS, rows->nrows);
+		end = Min(start + TS_BLOCK_ROWS, rows->nrows);
 		for (i = start; i < end; i++)
 		{
-			if (unlikely(!read_weight(rows, i)))
+			if (unlikely(!ts_read_weight(rows, i)))
 				exclude_row(state, rows->context, rows->nrows, i);
 		}
 		for (i = end - 1; i >= start; i--)
@@ -786,14 +462,14 @@ report_crossed(WindowObject winobj, int64 row, const ts_quantum *quantum)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("at_least is greater than at_most"),
 				 errdetail("In row " INT64_FORMAT " at_least is %s and at_most is %s.",
-						   row + 1, numeric_text(value[0]), numeric_text(value[1])),
+						   row + 1, ts_numeric_text(value[0]), ts_numeric_text(value[1])),
 				 errhint("Use at_least => least(at_least, at_most) where the ceiling counts, or at_most => greatest(at_least, at_most) where the floor does.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("no multiple of the quantum is between at_least and at_most"),
 			 errdetail("In row " INT64_FORMAT " at_least is %s and at_most is %s; the quantum is %s.",
-					   row + 1, numeric_text(value[0]), numeric_text(value[1]),
-					   numeric_text(ts_units_to_numeric(1, quantum))),
+					   row + 1, ts_numeric_text(value[0]), ts_numeric_text(value[1]),
+					   ts_numeric_text(ts_units_to_numeric(1, quantum))),
 			 errhint("Use a finer quantum, or bounds further apart.")));
 }
 
@@ -806,9 +482,9 @@ static void
 report_infeasible(ts_status status, const ts_bounds_report *why,
 				  const ts_quantum *quantum, bool missing_bounds)
 {
-	char	   *amount = numeric_text(ts_units_to_numeric(why->total, quantum));
-	char	   *sum = numeric_text(ts_units_to_numeric(why->sum, quantum));
-	char	   *shortfall = numeric_text(ts_units_to_numeric(why->shortfall, quantum));
+	char	   *amount = ts_numeric_text(ts_units_to_numeric(why->total, quantum));
+	char	   *sum = ts_numeric_text(ts_units_to_numeric(why->sum, quantum));
+	char	   *shortfall = ts_numeric_text(ts_units_to_numeric(why->shortfall, quantum));
 
 	if (status == TS_ONLY_ZERO_WEIGHTS)
 		ereport(ERROR,
@@ -854,9 +530,9 @@ load_bounded_shares(WindowObject winobj, apportion_state *state,
 					MemoryContext context, bound_reader *at_least,
 					bound_reader *at_most)
 {
-	int64		nrows = count_rows(winobj);
+	int64		nrows = ts_count_rows(winobj);
 	const ts_quantum *quantum = &state->common.quantum;
-	weight_reader reader;
+	ts_weight_reader reader;
 	bool		has_weight = false;
 	uint8	   *held;
 	void	   *work;
@@ -865,25 +541,26 @@ load_bounded_shares(WindowObject winobj, apportion_state *state,
 	ts_bounds_report why = {0};
 	int64		i;
 
-	start_reading(&reader, winobj, context, nrows, true);
+	ts_start_reading(&reader, winobj, ARG_WEIGHT, "weight", context, nrows,
+					 true);
 	read_bounded_rows(state, &reader, at_least, at_most);
 	if (reader.narrow != NULL)
 	{
 		/* at one scale already */
-		widen(&reader, nrows);
+		ts_widen_weights(&reader, nrows);
 		pfree(reader.scale);
 		reader.scale = NULL;
 	}
-	finish_reading(&reader);
+	ts_finish_reading(&reader);
 
 	for (i = 0; i < nrows && !has_weight; i++)
 		has_weight = reader.wide[i] != 0;
-	state->share128 = alloc_rows(context, nrows, sizeof(ts_int128));
-	held = alloc_rows(context, nrows, sizeof(uint8));
-	work = alloc_rows(context, ts_bounded_work(nrows), 1);
+	state->share128 = ts_alloc_rows(context, nrows, sizeof(ts_int128));
+	held = ts_alloc_rows(context, nrows, sizeof(uint8));
+	work = ts_alloc_rows(context, ts_bounded_work(nrows), 1);
 	status = ts_bounded(nrows, reader.wide, at_least->values, at_most->values,
 						state->common.units, state->share128, held, work,
-						&cut, &why, check_for_interrupts);
+						&cut, &why, ts_check_for_interrupts);
 	switch (status)
 	{
 		case TS_CROSSED_BOUNDS:
@@ -1059,8 +736,8 @@ grow_tree(tree_builder *tree, size_t capacity)
 		check_status(TS_TOO_LARGE, 0, NULL, 0);
 	if (tree->parent == NULL)
 	{
-		tree->parent = alloc_rows(tree->context, capacity, sizeof(int32));
-		tree->first_row = alloc_rows(tree->context, capacity, sizeof(int32));
+		tree->parent = ts_alloc_rows(tree->context, capacity, sizeof(int32));
+		tree->first_row = ts_alloc_rows(tree->context, capacity, sizeof(int32));
 	}
 	else if (capacity > tree->capacity)
 	{
@@ -1072,7 +749,7 @@ grow_tree(tree_builder *tree, size_t capacity)
 		return;
 
 	if (tree->hash == NULL)
-		tree->hash = alloc_rows(tree->context, capacity, sizeof(uint64));
+		tree->hash = ts_alloc_rows(tree->context, capacity, sizeof(uint64));
 	else
 	{
 		tree->hash = repalloc_huge(tree->hash, capacity * sizeof(uint64));
@@ -1177,7 +854,7 @@ add_node(tree_builder *tree, const tree_path *path, int level, int32 parent,
  * as they do where the window is ordered by the path, then none comes twice.
  */
 static bool
-read_paths(tree_builder *tree, weight_reader *reader, int32 *leaf)
+read_paths(tree_builder *tree, ts_weight_reader *reader, int32 *leaf)
 {
 	MemoryContext scratch[2];
 	MemoryContext old = CurrentMemoryContext;
@@ -1199,7 +876,7 @@ read_paths(tree_builder *tree, weight_reader *reader, int32 *leaf)
 		int			level = 0;
 
 		if (!tree->hashed)
-			leaf[i] = read_weight(reader, i) ? 0 : -1;
+			leaf[i] = ts_read_weight(reader, i) ? 0 : -1;
 		if (leaf[i] < 0 || !in_order)
 			continue;
 		MemoryContextSwitchTo(scratch[number % 2]);
@@ -1270,7 +947,7 @@ note_tie(void *arg, size_t last_chosen, size_t first_not_chosen)
 	{
 		list->capacity = list->capacity * 2 + 64;
 		if (list->ties == NULL)
-			list->ties = alloc_rows(list->tree->context, list->capacity,
+			list->ties = ts_alloc_rows(list->tree->context, list->capacity,
 									sizeof(tree_tie));
 		else
 			list->ties = repalloc_huge(list->ties,
@@ -1316,7 +993,7 @@ check_tree_ties(tree_ties *list, const ts_quantum *quantum)
 				 errmsg("ORDER BY does not decide which row gets the last unit"),
 				 errdetail("The paths of rows %d and %d have the same weight and are equal in ORDER BY; only one of them can get the last %s.",
 						   tie->last_chosen + 1, tie->first_not_chosen + 1,
-						   numeric_text(ts_units_to_numeric(1, quantum))),
+						   ts_numeric_text(ts_units_to_numeric(1, quantum))),
 				 errhint("Order the window by what the path is made of, from its first element on, for example OVER (ORDER BY region, rep).")));
 	}
 	if (list->ties != NULL)
@@ -1330,16 +1007,17 @@ static void
 load_tree(WindowObject winobj, tree_state *state, MemoryContext context,
 		  Oid collation)
 {
-	int64		nrows = count_rows(winobj);
-	weight_reader reader;
+	int64		nrows = ts_count_rows(winobj);
+	ts_weight_reader reader;
 	tree_builder tree;
 	tree_ties	ties = {NULL, NULL, 0, 0};
 	void	   *work;
 	ts_status	status;
 	int64		i;
 
-	state->leaf = alloc_rows(context, nrows, sizeof(int32));
-	start_reading(&reader, winobj, context, nrows, true);
+	state->leaf = ts_alloc_rows(context, nrows, sizeof(int32));
+	ts_start_reading(&reader, winobj, ARG_WEIGHT, "weight", context, nrows,
+					 true);
 	memset(&tree, 0, sizeof(tree));
 	tree.winobj = winobj;
 	tree.context = context;
@@ -1355,8 +1033,8 @@ load_tree(WindowObject winobj, tree_state *state, MemoryContext context,
 		pfree(tree.hash);
 	}
 
-	finish_reading(&reader);
-	tree.weight = alloc_rows(context, tree.n, sizeof(ts_int128));
+	ts_finish_reading(&reader);
+	tree.weight = ts_alloc_rows(context, tree.n, sizeof(ts_int128));
 	for (i = 0; i < nrows; i++)
 	{
 		if (state->leaf[i] < 0)
@@ -1371,12 +1049,12 @@ load_tree(WindowObject winobj, tree_state *state, MemoryContext context,
 
 	state->depth = tree.depth;
 	state->parent = tree.parent;
-	state->share = alloc_rows(context, tree.n, sizeof(ts_int128));
-	work = alloc_rows(context, ts_apportion_tree_work(tree.n), 1);
+	state->share = ts_alloc_rows(context, tree.n, sizeof(ts_int128));
+	work = ts_alloc_rows(context, ts_apportion_tree_work(tree.n), 1);
 	ties.tree = &tree;
 	status = ts_apportion_tree(tree.n, tree.parent, tree.weight,
 							   state->common.units, state->share, work,
-							   note_tie, &ties, check_for_interrupts);
+							   note_tie, &ties, ts_check_for_interrupts);
 	check_status(status, reader.participants, &state->common.quantum,
 				 state->common.units);
 	pfree(work);
@@ -1474,13 +1152,13 @@ target_split_apportion_array(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("there is no weight to share the amount by"),
 					 errdetail("The amount is %s and the array of weights is empty.",
-							   numeric_text(amount))));
+							   ts_numeric_text(amount))));
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(NUMERICOID));
 	}
 
-	weight = alloc_rows(CurrentMemoryContext, count, sizeof(*weight));
-	share = alloc_rows(CurrentMemoryContext, count, sizeof(*share));
-	scale = alloc_rows(CurrentMemoryContext, count, sizeof(*scale));
+	weight = ts_alloc_rows(CurrentMemoryContext, count, sizeof(*weight));
+	share = ts_alloc_rows(CurrentMemoryContext, count, sizeof(*share));
+	scale = ts_alloc_rows(CurrentMemoryContext, count, sizeof(*scale));
 	for (i = 0; i < count; i++)
 	{
 		int			own_scale = 0;
@@ -1491,13 +1169,13 @@ target_split_apportion_array(PG_FUNCTION_ARGS)
 			participants++;
 			ts_weight_from_numeric(values[i], &weight[i], &own_scale);
 			if (weight[i] < 0)
-				report_negative(values[i], "element", i + 1);
+				ts_report_negative("weight", values[i], "element", i + 1);
 		}
 		scale[i] = (int16) own_scale;
 	}
 	ts_weights_align(count, weight, scale);
 	status = ts_apportion128(count, weight, units, NULL, share, &cut,
-							 check_for_interrupts);
+							 ts_check_for_interrupts);
 	check_status(status, participants, &quantum, units);
 	for (i = 0; i < count; i++)
 	{

@@ -129,7 +129,10 @@ ts_axes_place(const ts_tree *tree, ts_axis *axes, int n_axes)
 		const ts_members *members = tree->members;
 
 		if (axis->is_time)
+		{
+			ts_calendar_check(&tree->calendar, axis->grain, tree->nodes[0].from, tree->nodes[0].upto);
 			continue;
+		}
 		axis->dim = ts_tree_dim(tree, axis->dim);
 		axis->first = members->dim_start[axis->dim];
 		while (axis->first < members->dim_start[axis->dim + 1] &&
@@ -197,7 +200,10 @@ ts_axis_bucket(const ts_tree *tree, const ts_axis *axis, int32 day,
 	int32		start;
 	int32		end;
 
-	ts_period_bounds(&tree->calendar, axis->grain, day, &start, &end);
+	if (axis->whole)
+		ts_whole_week(&tree->calendar, day, &start, &end);
+	else
+		ts_period_bounds(&tree->calendar, axis->grain, day, &start, &end);
 	*from = Max(*from, start);
 	*upto = Min(*upto, end);
 }

@@ -30,6 +30,7 @@ typedef struct ts_axis
 	char	   *name;
 	bool		is_time;
 	ts_grain	grain;			/* of a time axis */
+	bool		whole;			/* its weeks are not cut at month ends */
 	int			dim;			/* of a dimension axis: position in the tree's list */
 	int			depth;			/* and level */
 	int			above;			/* axis of the same dimension before it, -1 */

@@ -36,6 +36,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/rangetypes.h"
 #include "utils/typcache.h"
@@ -44,8 +45,10 @@
 #include "target_split.h"
 #include "workdays.h"
 
+#define CUSTOM_PATTERN	"custom"
+
 #define PERIODS_NARGS	3
-#define PERIODS_NCOLS	5
+#define PERIODS_NCOLS	8
 
 /*
  * A daterange [lower, upper) as it is stored.  All periods have the same
@@ -67,6 +70,232 @@ PG_FUNCTION_INFO_V1(target_split_periods);
 PG_FUNCTION_INFO_V1(target_split_periods_support);
 PG_FUNCTION_INFO_V1(target_split_add_calendar);
 PG_FUNCTION_INFO_V1(target_split_period_label);
+PG_FUNCTION_INFO_V1(target_split_period_number);
+PG_FUNCTION_INFO_V1(target_split_period_of);
+PG_FUNCTION_INFO_V1(target_split_period_within);
+
+/*
+ * The months of a pattern, as add_calendar() and the table's constraint know
+ * them; week_53 is from 1, 0 for the last month.
+ */
+static void
+set_pattern(ts_calendar_rule *rule, const char *pattern, int week_53)
+{
+	static const struct
+	{
+		const char *name;
+		int			n_months;
+		int			weeks[3];
+	}			patterns[] = {
+		{"4-4-5", 12, {4, 4, 5}},
+		{"4-5-4", 12, {4, 5, 4}},
+		{"5-4-4", 12, {5, 4, 4}},
+		{"13x4", 13, {4, 4, 4}}
+	};
+
+	for (int i = 0; i < (int) lengthof(patterns); i++)
+		if (strcmp(pattern, patterns[i].name) == 0)
+		{
+			rule->n_months = patterns[i].n_months;
+			for (int month = 0; month < rule->n_months; month++)
+				rule->month_weeks[month] = patterns[i].weeks[month % 3];
+			rule->month_53 = (week_53 > 0 ? week_53 : rule->n_months) - 1;
+		}
+}
+
+/* A day in ISO format, whatever the session's style is */
+char *
+ts_date_text(DateADT day)
+{
+	int			year,
+				month,
+				mday;
+
+	if (DATE_IS_NOBEGIN(day))
+		return pstrdup("-infinity");
+	if (DATE_IS_NOEND(day))
+		return pstrdup("infinity");
+	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+	if (year <= 0)
+		return psprintf("%04d-%02d-%02d BC", 1 - year, month, mday);
+	return psprintf("%04d-%02d-%02d", year, month, mday);
+}
+
+/* A listed period, as it is read */
+typedef struct listed_row
+{
+	ts_grain	grain;
+	DateADT		start;
+	DateADT		end;			/* the day after the last */
+	const char *label;
+} listed_row;
+
+static int
+compare_listed(const void *a, const void *b)
+{
+	const listed_row *x = a;
+	const listed_row *y = b;
+
+	if (x->grain != y->grain)
+		return x->grain < y->grain ? -1 : 1;
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int
+compare_days(const void *a, const void *b)
+{
+	int32_t		x = *(const int32_t *) a;
+	int32_t		y = *(const int32_t *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A period for a message: month "P01" (2024-01-01 to 2024-01-28) */
+static char *
+listed_text(const listed_row *row)
+{
+	return psprintf("%s \"%s\" (%s to %s)", ts_grain_name(row->grain), row->label,
+					ts_date_text(row->start), ts_date_text(row->end - 1));
+}
+
+/*
+ * Reads a row of a list of periods: grain, first day, last day, label.
+ */
+static void
+read_listed(uint64 row, const char *calendar, MemoryContext context, listed_row *listed)
+{
+	HeapTuple	tuple = SPI_tuptable->vals[row];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	char	   *grain = SPI_getvalue(tuple, desc, 1);
+	char	   *label = SPI_getvalue(tuple, desc, 4);
+	bool		no_start;
+	bool		no_end;
+
+	listed->start = DatumGetDateADT(SPI_getbinval(tuple, desc, 2, &no_start));
+	listed->end = DatumGetDateADT(SPI_getbinval(tuple, desc, 3, &no_end));
+	if (!grain || !label || no_start || no_end || label[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a period of calendar \"%s\" is not complete", calendar),
+				 errdetail("Its grain is %s, its days are from %s to %s, its label is %s.",
+						   grain ? quote_literal_cstr(grain) : "NULL",
+						   no_start ? "NULL" : ts_date_text(listed->start), no_end ? "NULL" : ts_date_text(listed->end),
+						   label ? quote_literal_cstr(label) : "NULL"),
+				 errhint("Each period needs a grain, a period_start, a period_end (its last day) and a label.")));
+	if (!ts_grain_from_name(grain, &listed->grain) || listed->grain == TS_GRAIN_DAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("period \"%s\" of calendar \"%s\" is of grain \"%s\"", label, calendar, grain),
+				 errhint("Grains that may be listed are year, half, quarter, month and week.")));
+	if (DATE_NOT_FINITE(listed->start) || DATE_NOT_FINITE(listed->end) || listed->start > listed->end)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("period \"%s\" of calendar \"%s\" has no days", label, calendar),
+				 errdetail("It is from %s to %s.", ts_date_text(listed->start), ts_date_text(listed->end)),
+				 errhint("period_end is the last day, inclusive.")));
+	if (strlen(label) >= TS_PERIOD_LABEL_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("label \"%s\" of calendar \"%s\" is too long", label, calendar),
+				 errdetail("Labels have at most %d bytes.", TS_PERIOD_LABEL_SIZE - 1)));
+	listed->end++;
+	listed->label = MemoryContextStrdup(context, label);
+}
+
+/*
+ * Reads the periods that a query lists, checks that they are a calendar, and
+ * returns them; NULL if there are none.  The table lives in the context.
+ */
+static ts_calendar_table *
+read_periods(const char *sql, const char *calendar, MemoryContext context)
+{
+	ts_calendar_table *table;
+	listed_row *rows;
+	int			n;
+	int			finest = 0;
+
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute failed for \"%s\"", sql);
+	n = (int) Min(SPI_processed, (uint64) PG_INT32_MAX);
+	if (n == 0)
+		return NULL;
+	rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(listed_row) * n);
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		read_listed(i, calendar, context, &rows[i]);
+	}
+	qsort(rows, n, sizeof(listed_row), compare_listed);
+
+	/* within a grain, one after the other */
+	for (int i = 1; i < n; i++)
+	{
+		const listed_row *last = &rows[i - 1];
+
+		if (last->grain != rows[i].grain || last->end == rows[i].start)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 last->end > rows[i].start ?
+				 errmsg("periods of calendar \"%s\" overlap", calendar) :
+				 errmsg("periods of calendar \"%s\" leave days out", calendar),
+				 errdetail("After %s comes %s.", listed_text(last), listed_text(&rows[i])),
+				 errhint("Each period of a grain must begin on the day after the one before it.")));
+	}
+
+	table = MemoryContextAllocZero(context, sizeof(ts_calendar_table));
+	for (int i = 0; i < n; i++)
+	{
+		ts_grain	grain = rows[i].grain;
+
+		if (table->n[grain]++ == 0)
+		{
+			int			count = i;
+
+			while (count < n && rows[count].grain == grain)
+				count++;
+			table->start[grain] = MemoryContextAlloc(context, sizeof(int32_t) * (count - i + 1));
+			table->label[grain] = MemoryContextAlloc(context, sizeof(char *) * (count - i));
+		}
+		table->start[grain][table->n[grain] - 1] = rows[i].start;
+		table->start[grain][table->n[grain]] = rows[i].end;
+		table->label[grain][table->n[grain] - 1] = rows[i].label;
+		finest = grain;
+	}
+
+	/* what is coarser begins and ends where the next finer one does */
+	for (int i = 0; i < n; i++)
+	{
+		int			finer = rows[i].grain;
+
+		CHECK_FOR_INTERRUPTS();
+		while (finer < finest && (finer == rows[i].grain || table->n[finer] == 0))
+			finer++;
+		if (bsearch(&rows[i].start, table->start[finer], table->n[finer] + 1, sizeof(int32_t), compare_days) &&
+			bsearch(&rows[i].end, table->start[finer], table->n[finer] + 1, sizeof(int32_t), compare_days))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("periods of calendar \"%s\" do not fit into each other", calendar),
+				 errdetail("No %s begins on the first day, or none ends on the last day, of %s.",
+						   ts_grain_name((ts_grain) finer), listed_text(&rows[i])),
+				 errhint("A coarser period must be made of whole finer ones.")));
+	}
+	for (int grain = 0; grain < finest; grain++)
+		if (table->n[grain] > 0 &&
+			(table->start[grain][0] != table->start[finest][0] ||
+			 table->start[grain][table->n[grain]] != table->start[finest][table->n[finest]]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("periods of calendar \"%s\" do not cover the same days", calendar),
+					 errdetail("Those of grain %s are from %s to %s, those of grain %s from %s to %s.",
+							   ts_grain_name((ts_grain) grain),
+							   ts_date_text(table->start[grain][0]), ts_date_text(table->start[grain][table->n[grain]] - 1),
+							   ts_grain_name((ts_grain) finest),
+							   ts_date_text(table->start[finest][0]), ts_date_text(table->start[finest][table->n[finest]] - 1)),
+					 errhint("List the missing ones.")));
+	return table;
+}
 
 /*
  * Runs a query for one calendar with one argument; false if there is none.
@@ -75,6 +304,7 @@ static bool
 calendar_fetch(SPIPlanPtr *plan, const char *query, Oid argtype, Datum arg,
 			   ts_calendar_rule *rule, int32 *calendar_id)
 {
+	MemoryContext context = CurrentMemoryContext;
 	bool		found;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -101,17 +331,44 @@ calendar_fetch(SPIPlanPtr *plan, const char *query, Oid argtype, Datum arg,
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[0];
 		TupleDesc	tupdesc = SPI_tuptable->tupdesc;
+		char	   *name = SPI_getvalue(tuple, tupdesc, 8);
+		char	   *pattern;
 		bool		isnull;
+		int			week_53;
 
+		memset(rule, 0, sizeof(*rule));
 		*calendar_id = DatumGetInt32(SPI_getbinval(tuple, tupdesc, 1, &isnull));
 		rule->first_month = DatumGetInt16(SPI_getbinval(tuple, tupdesc, 2, &isnull));
 		rule->label_by_end = DatumGetBool(SPI_getbinval(tuple, tupdesc, 3, &isnull));
 		rule->week_start = DatumGetInt16(SPI_getbinval(tuple, tupdesc, 4, &isnull));
+		pattern = SPI_getvalue(tuple, tupdesc, 5);
+		rule->ends_in_month = DatumGetBool(SPI_getbinval(tuple, tupdesc, 6, &isnull));
+		week_53 = DatumGetInt16(SPI_getbinval(tuple, tupdesc, 7, &isnull));
+		set_pattern(rule, pattern, isnull ? 0 : week_53);
+		if (strcmp(pattern, CUSTOM_PATTERN) == 0)
+		{
+			char	   *sql = psprintf("SELECT c.grain, pg_catalog.lower(c.period), pg_catalog.upper(c.period) OPERATOR(pg_catalog.-) 1, c.label"
+									   " FROM " TS_SCHEMA ".calendar_period AS c WHERE c.calendar_id OPERATOR(pg_catalog.=) %d",
+									   *calendar_id);
+
+			rule->table = read_periods(sql, name, context);
+			if (rule->table == NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("calendar \"%s\" has no periods", name),
+						 errdetail("Its periods are those listed in " TS_SCHEMA ".calendar_period, and there are none that you may read."),
+						 errhint("SELECT * FROM " TS_SCHEMA ".calendar_period WHERE calendar_id = %d;", *calendar_id)));
+		}
 	}
 
 	SPI_finish();
 	return found;
 }
+
+#define SELECT_CALENDAR \
+	"SELECT c.calendar_id, c.first_month, c.label_by OPERATOR(pg_catalog.=) 'end', c.week_start," \
+	" c.pattern, c.year_end OPERATOR(pg_catalog.=) 'last', c.week_53, c.name" \
+	" FROM " TS_SCHEMA ".calendar AS c WHERE "
 
 /*
  * Looks a calendar up by its name; false if there is none.
@@ -121,16 +378,13 @@ calendar_find(const char *name, ts_calendar_rule *rule, int32 *calendar_id)
 {
 	static SPIPlanPtr plan = NULL;
 
-	return calendar_fetch(&plan,
-						  "SELECT c.calendar_id, c.first_month,"
-						  " c.label_by OPERATOR(pg_catalog.=) 'end', c.week_start"
-						  " FROM " TS_SCHEMA ".calendar AS c"
-						  " WHERE c.name OPERATOR(pg_catalog.=) $1",
+	return calendar_fetch(&plan, SELECT_CALENDAR "c.name OPERATOR(pg_catalog.=) $1",
 						  TEXTOID, CStringGetTextDatum(name), rule, calendar_id);
 }
 
 /*
- * Loads a calendar by its name, an error if there is none.
+ * Loads a calendar by its name, an error if there is none.  What the rule points
+ * to is allocated in the current context.
  */
 void
 ts_calendar_load_by_name(const char *name, ts_calendar_rule *rule,
@@ -146,7 +400,8 @@ ts_calendar_load_by_name(const char *name, ts_calendar_rule *rule,
 }
 
 /*
- * Loads a calendar by its key, an error if there is none.
+ * Loads a calendar by its key, an error if there is none.  What the rule points
+ * to is allocated in the current context.
  */
 void
 ts_calendar_load_by_id(int32 calendar_id, ts_calendar_rule *rule)
@@ -154,17 +409,35 @@ ts_calendar_load_by_id(int32 calendar_id, ts_calendar_rule *rule)
 	static SPIPlanPtr plan = NULL;
 	int32		found_id;
 
-	if (!calendar_fetch(&plan,
-						"SELECT c.calendar_id, c.first_month,"
-						" c.label_by OPERATOR(pg_catalog.=) 'end', c.week_start"
-						" FROM " TS_SCHEMA ".calendar AS c"
-						" WHERE c.calendar_id OPERATOR(pg_catalog.=) $1",
+	if (!calendar_fetch(&plan, SELECT_CALENDAR "c.calendar_id OPERATOR(pg_catalog.=) $1",
 						INT4OID, Int32GetDatum(calendar_id), rule, &found_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("calendar with ID %d does not exist", calendar_id),
 				 errhint("See the calendars with: TABLE " TS_SCHEMA ".calendar; "
 						 "make one with: SELECT " TS_SCHEMA ".add_calendar('fiscal', first_month => 4);")));
+}
+
+/*
+ * Refuses a grain that a calendar has no periods of, and days that its list of
+ * periods leaves out.
+ */
+void
+ts_calendar_check(const ts_calendar_rule *rule, ts_grain grain, DateADT from, DateADT upto)
+{
+	if (!ts_calendar_has(rule, grain))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the calendar has no periods of grain \"%s\"", ts_grain_name(grain)),
+				 errdetail("Its periods are listed, and none of that grain is among them."),
+				 errhint("SELECT DISTINCT grain FROM " TS_SCHEMA ".calendar_period;")));
+	if (!ts_calendar_covers(rule, from, upto))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the calendar does not reach from %s to %s",
+						ts_date_text(from), ts_date_text(upto - 1)),
+				 errdetail("Its periods are listed, and do not cover all of these days."),
+				 errhint("SELECT grain, min(lower(period)), max(upper(period)) - 1 FROM " TS_SCHEMA ".calendar_period GROUP BY grain;")));
 }
 
 /*
@@ -237,6 +510,28 @@ list_grains(void)
 	return buf.data;
 }
 
+/* A daterange to be filled by set_period(), in the current context */
+static RangeType *
+empty_period(Oid type)
+{
+	RangeType  *range = palloc0(PERIOD_RANGE_SIZE);
+
+	SET_VARSIZE(range, PERIOD_RANGE_SIZE);
+	range->rangetypid = type;
+	((char *) range)[PERIOD_RANGE_SIZE - 1] = RANGE_LB_INC;
+	return range;
+}
+
+/* The bounds [start, end) */
+static void
+set_period(RangeType *range, DateADT start, DateADT end)
+{
+	char	   *dates = (char *) range + sizeof(RangeType);
+
+	memcpy(dates, &start, sizeof(DateADT));
+	memcpy(dates + sizeof(DateADT), &end, sizeof(DateADT));
+}
+
 /*
  * What periods() keeps between its rows: how far it has come, and the values
  * of a row, which are filled anew for each.
@@ -250,7 +545,34 @@ typedef struct periods_state
 	DateADT		day;			/* first day of the next period */
 	RangeType  *range;
 	text	   *label;
+	int			above;			/* grain that the periods are parts of, -1: none */
+	DateADT		above_upto;		/* where the last one of it ends */
+	text	   *above_label;
+	DateADT		week_upto;		/* the same of whole weeks */
+	text	   *week_label;
+	ts_workdays *workdays;
+	Datum		numbers[8];		/* numeric 0 to 7, the working days of a day or a
+								 * week */
 } periods_state;
+
+/* Writes a label into a text of TS_PERIOD_LABEL_SIZE */
+static void
+set_label(text *label, int size)
+{
+	SET_VARSIZE(label, VARHDRSZ + size);
+}
+
+/* The working days in [start, end) as a numeric */
+static Datum
+workdays_value(const periods_state *state, DateADT start, DateADT end)
+{
+	int64		units = ts_workdays_between(state->workdays, start, end);
+	int64		days = units / TS_WORKDAY_UNITS;
+
+	if (days < (int64) lengthof(state->numbers) && units == days * TS_WORKDAY_UNITS)
+		return state->numbers[days];
+	return ts_workdays_to_numeric(units);
+}
 
 /*
  * Reads the arguments of periods() into what it keeps, allocated in the
@@ -299,19 +621,29 @@ periods_start(FunctionCallInfo fcinfo)
 				 errhint("Grains are %s.", list_grains())));
 	ts_calendar_load_by_name(text_to_cstring(PG_GETARG_TEXT_PP(2)), &state->rule, &calendar_id);
 
+	ts_calendar_check(&state->rule, state->grain, state->lower, state->upper);
+	state->workdays = ts_workdays_load(calendar_id, state->lower, state->upper, CurrentMemoryContext);
+	for (int i = 0; i < (int) lengthof(state->numbers); i++)
+		state->numbers[i] = ts_workdays_to_numeric((int64) i * TS_WORKDAY_UNITS);
+
 	state->day = state->lower;
-	state->range = palloc0(PERIOD_RANGE_SIZE);
-	SET_VARSIZE(state->range, PERIOD_RANGE_SIZE);
-	state->range->rangetypid = RangeTypeGetOid(span);
-	((char *) state->range)[PERIOD_RANGE_SIZE - 1] = RANGE_LB_INC;
+	state->above = state->grain - 1;
+	while (state->above >= 0 && !ts_calendar_has(&state->rule, (ts_grain) state->above))
+		state->above--;
+	state->above_upto = state->lower;
+	state->above_label = palloc(VARHDRSZ + TS_PERIOD_LABEL_SIZE);
+	state->week_upto = state->lower;
+	state->week_label = palloc(VARHDRSZ + TS_PERIOD_LABEL_SIZE);
+	state->range = empty_period(RangeTypeGetOid(span));
 	state->label = palloc(VARHDRSZ + TS_PERIOD_LABEL_SIZE);
 	return state;
 }
 
 /*
  * periods(span daterange, grain text, calendar text)
- *	  RETURNS TABLE (period daterange, label text, period_start date,
- *					 period_end date, days integer)
+ *	  RETURNS TABLE (period daterange, label text, parent_label text,
+ *					 period_start date, period_end date, days integer,
+ *					 week text, workdays numeric)
  *
  * The periods of a grain that a span is made of, in order of time.  The first
  * and the last are clipped to the span; labels are those of whole periods.
@@ -323,7 +655,7 @@ target_split_periods(PG_FUNCTION_ARGS)
 	periods_state *state;
 	int32_t		start;
 	int32_t		end;
-	char	   *range_dates;
+	DateADT		unknown;
 	Datum		values[PERIODS_NCOLS];
 	bool		nulls[PERIODS_NCOLS] = {false};
 
@@ -349,19 +681,39 @@ target_split_periods(PG_FUNCTION_ARGS)
 		SRF_RETURN_DONE(funcctx);
 
 	ts_period_bounds(&state->rule, state->grain, state->day, &start, &end);
-	SET_VARSIZE(state->label, VARHDRSZ +
-				ts_period_label(&state->rule, state->grain, start,
-								VARDATA(state->label), TS_PERIOD_LABEL_SIZE));
+	set_label(state->label, ts_period_label(&state->rule, state->grain, start,
+											VARDATA(state->label), TS_PERIOD_LABEL_SIZE));
+	if (state->above >= 0 && state->day >= state->above_upto)
+	{
+		int32_t		above_start;
+
+		ts_period_bounds(&state->rule, (ts_grain) state->above, state->day, &above_start, &state->above_upto);
+		set_label(state->above_label, ts_period_label(&state->rule, (ts_grain) state->above, state->day,
+													  VARDATA(state->above_label), TS_PERIOD_LABEL_SIZE));
+	}
+	if (state->grain >= TS_GRAIN_WEEK && state->day >= state->week_upto)
+	{
+		int32_t		week_start;
+
+		ts_whole_week(&state->rule, state->day, &week_start, &state->week_upto);
+		set_label(state->week_label, ts_week_label(&state->rule, state->day,
+												   VARDATA(state->week_label), TS_PERIOD_LABEL_SIZE));
+	}
 	start = Max(start, state->lower);
 	end = Min(end, state->upper);
-	range_dates = (char *) state->range + sizeof(RangeType);
-	memcpy(range_dates, &start, sizeof(DateADT));
-	memcpy(range_dates + sizeof(DateADT), &end, sizeof(DateADT));
+	set_period(state->range, start, end);
 	values[0] = RangeTypePGetDatum(state->range);
 	values[1] = PointerGetDatum(state->label);
-	values[2] = DateADTGetDatum(start);
-	values[3] = DateADTGetDatum(end - 1);
-	values[4] = Int32GetDatum(end - start);
+	values[2] = PointerGetDatum(state->above_label);
+	nulls[2] = state->above < 0;
+	values[3] = DateADTGetDatum(start);
+	values[4] = DateADTGetDatum(end - 1);
+	values[5] = Int32GetDatum(end - start);
+	values[6] = PointerGetDatum(state->week_label);
+	nulls[6] = state->grain < TS_GRAIN_WEEK;
+	nulls[7] = ts_workdays_unknown(state->workdays, start, end, &unknown);
+	if (!nulls[7])
+		values[7] = workdays_value(state, start, end);
 	state->day = end;
 	SRF_RETURN_NEXT(funcctx, HeapTupleGetDatum(heap_form_tuple(funcctx->tuple_desc, values, nulls)));
 }
@@ -424,10 +776,7 @@ static bool
 calendar_insert(Datum *values, char *nulls, int32 *calendar_id)
 {
 	Oid			argtypes[9] = {TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID, TEXTOID, NUMERICARRAYOID};
-	bool		inserted;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute_with_args("INSERT INTO " TS_SCHEMA ".calendar"
 							  " (name, first_month, label_by, week_start, pattern, year_end, week_53, country, day_weights)"
 							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -435,23 +784,84 @@ calendar_insert(Datum *values, char *nulls, int32 *calendar_id)
 							  " RETURNING calendar_id",
 							  lengthof(argtypes), argtypes, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not insert a calendar");
-
-	inserted = SPI_processed == 1;
-	if (inserted)
+	if (SPI_processed == 1)
 	{
 		bool		isnull;
 
 		*calendar_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
 												   SPI_tuptable->tupdesc,
 												   1, &isnull));
+		return true;
 	}
-	SPI_finish();
-	return inserted;
+	return false;
+}
+
+/*
+ * Lists a calendar's periods from a relation of the user's.
+ */
+static void
+insert_periods(int32 calendar_id, const char *name, Oid relation)
+{
+	char	   *relation_name = get_rel_name(relation);
+	char	   *from;
+	char	   *sql;
+	static const char *const columns[] = {"grain", "period_start", "period_end", "label"};
+
+	if (!relation_name)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relation)));
+	from = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), relation_name);
+	for (int i = 0; i < (int) lengthof(columns); i++)
+		if (get_attnum(relation, columns[i]) == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("relation %s has no column \"%s\"", from, columns[i]),
+					 errhint("The periods of a calendar are rows of grain, period_start, period_end and label.")));
+
+	/* what is wrong with them is said here, not by the table's constraints */
+	sql = psprintf("SELECT grain::pg_catalog.text, period_start::pg_catalog.date, period_end::pg_catalog.date,"
+				   " label::pg_catalog.text FROM %s", from);
+	if (read_periods(sql, name, CurrentMemoryContext) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("calendar \"%s\" would have no periods", name),
+				 errdetail("Relation %s is empty.", from)));
+	sql = psprintf("INSERT INTO " TS_SCHEMA ".calendar_period (calendar_id, grain, period, label)"
+				   " SELECT %d, grain::pg_catalog.text, pg_catalog.daterange(period_start::pg_catalog.date, period_end::pg_catalog.date, '[]'),"
+				   " label::pg_catalog.text FROM %s", calendar_id, from);
+	if (SPI_execute(sql, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "SPI_execute failed for \"%s\"", sql);
+}
+
+/* A NULL where something must be said */
+static void
+require_arguments(FunctionCallInfo fcinfo)
+{
+	static const struct
+	{
+		int			argument;
+		const char *name;
+		const char *hint;
+	}			needed[] = {
+		{0, "name", "Give the calendar a name, for example 'fiscal'."},
+		{1, "first_month", "Leave it out for a fiscal year that starts in January."},
+		{2, "label_by", "Leave it out to name a fiscal year by the year it ends in."},
+		{3, "week_start", "Leave it out for weeks that start on Monday."},
+		{4, "pattern", "Leave it out for calendar months."},
+		{5, "year_end", "Leave it out for the week that ends nearest to the year's end."},
+		{9, "day_weights", "Leave it out for working days from Monday to Friday."}
+	};
+
+	for (int i = 0; i < (int) lengthof(needed); i++)
+		require_argument(fcinfo, needed[i].argument, needed[i].name, needed[i].hint);
 }
 
 /*
  * add_calendar(name text, first_month integer, label_by text,
- *				week_start integer) RETURNS integer
+ *				week_start integer, pattern text, year_end text,
+ *				week_53 integer, periods_from regclass, country text,
+ *				day_weights numeric[]) RETURNS integer
  *
  * Makes a calendar and returns its ID.  The table's constraints say the same
  * as the errors here, which name the cure.
@@ -463,23 +873,21 @@ target_split_add_calendar(PG_FUNCTION_ARGS)
 	int32		first_month;
 	char	   *label_by;
 	int32		week_start;
+	char	   *pattern;
+	char	   *year_end;
+	bool		is_custom = !PG_ARGISNULL(7);
 	int32		calendar_id;
-	ts_calendar_rule rule;
+	ts_calendar_rule rule = {0};
 	Datum		values[9];
 	char		nulls[9];
 
-	require_argument(fcinfo, 0, "name",
-					 "Give the calendar a name, for example 'fiscal'.");
-	require_argument(fcinfo, 1, "first_month",
-					 "Leave it out for a fiscal year that starts in January.");
-	require_argument(fcinfo, 2, "label_by",
-					 "Leave it out to name a fiscal year by the year it ends in.");
-	require_argument(fcinfo, 3, "week_start",
-					 "Leave it out for weeks that start on Monday.");
+	require_arguments(fcinfo);
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	first_month = PG_GETARG_INT32(1);
 	label_by = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	week_start = PG_GETARG_INT32(3);
+	pattern = text_to_cstring(PG_GETARG_TEXT_PP(4));
+	year_end = text_to_cstring(PG_GETARG_TEXT_PP(5));
 
 	if (name[0] == '\0')
 		ereport(ERROR,
@@ -504,6 +912,32 @@ target_split_add_calendar(PG_FUNCTION_ARGS)
 				 errmsg("week start of calendar \"%s\" is out of range", name),
 				 errdetail("The week start is %d; days are 1 for Monday to 7 for Sunday.", week_start),
 				 errhint("For weeks from Sunday write week_start => 7.")));
+	set_pattern(&rule, pattern, 0);
+	if (rule.n_months == 0 && strcmp(pattern, "months") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("pattern \"%s\" of calendar \"%s\" does not exist", pattern, name),
+				 strcmp(pattern, CUSTOM_PATTERN) == 0 ?
+				 errhint("Periods of your own are listed in a relation: periods_from => 'my_periods'.") :
+				 errhint("Patterns are months, 4-4-5, 4-5-4, 5-4-4 and 13x4.")));
+	if (strcmp(year_end, "nearest") != 0 && strcmp(year_end, "last") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("years of calendar \"%s\" cannot end by rule \"%s\"", name, year_end),
+				 errhint("Write year_end => 'nearest' for the week that ends nearest to the end of the month before first_month, year_end => 'last' for the last week that ends in it.")));
+	if (is_custom && rule.n_months > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("calendar \"%s\" cannot have both pattern \"%s\" and listed periods", name, pattern),
+				 errhint("Leave out pattern or periods_from.")));
+	if (!PG_ARGISNULL(6) && (rule.n_months == 0 || PG_GETARG_INT32(6) < 1 || PG_GETARG_INT32(6) > rule.n_months))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("week 53 of calendar \"%s\" cannot be in month %d", name, PG_GETARG_INT32(6)),
+				 rule.n_months == 0 ?
+				 errdetail("Only years of whole weeks have a week 53 that is put into one of their months.") :
+				 errdetail("With pattern %s months are 1 to %d.", pattern, rule.n_months),
+				 errhint("Leave week_53 out for the last month, or give pattern => '4-4-5', week_53 => 12.")));
 	ts_workdays_check_calendar(name, PG_ARGISNULL(8) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(8)),
 							   PG_ARGISNULL(9) ? NULL : PG_GETARG_ARRAYTYPE_P(9));
 
@@ -515,38 +949,151 @@ target_split_add_calendar(PG_FUNCTION_ARGS)
 		values[i] = PG_GETARG_DATUM(argument);
 		nulls[i] = PG_ARGISNULL(argument) ? 'n' : ' ';
 	}
-	if (calendar_find(name, &rule, &calendar_id) ||
-		!calendar_insert(values, nulls, &calendar_id))
+	if (is_custom)
+		values[4] = CStringGetTextDatum(CUSTOM_PATTERN);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (calendar_find(name, &rule, &calendar_id) || !calendar_insert(values, nulls, &calendar_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("calendar \"%s\" already exists", name),
 				 errhint("Choose another name, or look at it: SELECT * FROM " TS_SCHEMA ".calendar WHERE name = %s;",
 						 quote_literal_cstr(name))));
-
+	if (is_custom)
+		insert_periods(calendar_id, name, PG_GETARG_OID(7));
+	SPI_finish();
 	PG_RETURN_INT32(calendar_id);
 }
 
+/* Calendars that a query has met */
+typedef struct met_calendar
+{
+	int32		calendar_id;
+	ts_calendar_rule rule;
+	struct met_calendar *next;
+} met_calendar;
+
 /*
- * period_label(grain, day, first_month, label_by, week_start)
+ * A calendar for a function that is called for each row: it is read once a
+ * query.
+ */
+static const ts_calendar_rule *
+meet_calendar(FunctionCallInfo fcinfo, int32 calendar_id)
+{
+	met_calendar *met = fcinfo->flinfo->fn_extra;
+	MemoryContext old;
+
+	for (; met; met = met->next)
+		if (met->calendar_id == calendar_id)
+			return &met->rule;
+	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	met = palloc(sizeof(met_calendar));
+	met->calendar_id = calendar_id;
+	ts_calendar_load_by_id(calendar_id, &met->rule);
+	met->next = fcinfo->flinfo->fn_extra;
+	fcinfo->flinfo->fn_extra = met;
+	MemoryContextSwitchTo(old);
+	return &met->rule;
+}
+
+/*
+ * period_label(grain text, day date, calendar_id integer)
  *
- * Label of the period of a grain that holds a day, by the rule of a calendar's
- * row; NULL for what is not a grain.  Views use it, so it is strict and reads
- * no table.
+ * Label of the period of a grain that holds a day; NULL for what is no period
+ * of the calendar.
  */
 Datum
 target_split_period_label(PG_FUNCTION_ARGS)
 {
-	ts_calendar_rule rule;
+	const ts_calendar_rule *rule = meet_calendar(fcinfo, PG_GETARG_INT32(2));
 	ts_grain	grain;
 	DateADT		day = PG_GETARG_DATEADT(1);
 	char		label[TS_PERIOD_LABEL_SIZE];
 
 	if (!ts_grain_from_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), &grain) ||
-		DATE_NOT_FINITE(day))
+		DATE_NOT_FINITE(day) || !ts_calendar_has(rule, grain) || !ts_calendar_covers(rule, day, day + 1))
 		PG_RETURN_NULL();
-	rule.first_month = PG_GETARG_INT16(2);
-	rule.label_by_end = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(3)), "end") == 0;
-	rule.week_start = PG_GETARG_INT16(4);
-	ts_period_label(&rule, grain, day, label, sizeof(label));
+	ts_period_label(rule, grain, day, label, sizeof(label));
 	PG_RETURN_TEXT_P(cstring_to_text(label));
+}
+
+/*
+ * period_within(grain text, days daterange, calendar_id integer)
+ *
+ * Label of the period of a grain that all of the days lie in, of weeks the
+ * whole week; NULL if there is none.
+ */
+Datum
+target_split_period_within(PG_FUNCTION_ARGS)
+{
+	RangeType  *days = PG_GETARG_RANGE_P(1);
+	const ts_calendar_rule *rule = meet_calendar(fcinfo, PG_GETARG_INT32(2));
+	ts_grain	grain;
+	DateADT		lower;
+	DateADT		upper;
+	int32_t		start;
+	int32_t		end;
+	char		label[TS_PERIOD_LABEL_SIZE];
+
+	if (!ts_grain_from_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), &grain) ||
+		span_bounds(days, &lower, &upper) != SPAN_FINITE ||
+		!ts_calendar_has(rule, grain) || !ts_calendar_covers(rule, lower, upper))
+		PG_RETURN_NULL();
+	if (grain == TS_GRAIN_WEEK)
+		ts_whole_week(rule, lower, &start, &end);
+	else
+		ts_period_bounds(rule, grain, lower, &start, &end);
+	if (upper > end)
+		PG_RETURN_NULL();
+	if (grain == TS_GRAIN_WEEK)
+		ts_week_label(rule, lower, label, sizeof(label));
+	else
+		ts_period_label(rule, grain, lower, label, sizeof(label));
+	PG_RETURN_TEXT_P(cstring_to_text(label));
+}
+
+/*
+ * period_number(grain text, day date, calendar_id integer)
+ *
+ * Number of the period of a grain that holds a day in its fiscal year, from 1;
+ * NULL for what is no period of the calendar.
+ */
+Datum
+target_split_period_number(PG_FUNCTION_ARGS)
+{
+	const ts_calendar_rule *rule = meet_calendar(fcinfo, PG_GETARG_INT32(2));
+	ts_grain	grain;
+	DateADT		day = PG_GETARG_DATEADT(1);
+	int			number = 0;
+
+	if (ts_grain_from_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), &grain) && !DATE_NOT_FINITE(day))
+		number = ts_period_number(rule, grain, day);
+	if (number == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(number);
+}
+
+/*
+ * period_of(grain text, day date, calendar_id integer)
+ *
+ * Days of the period of a grain that holds a day; NULL for what is no period of
+ * the calendar.
+ */
+Datum
+target_split_period_of(PG_FUNCTION_ARGS)
+{
+	const ts_calendar_rule *rule = meet_calendar(fcinfo, PG_GETARG_INT32(2));
+	ts_grain	grain;
+	DateADT		day = PG_GETARG_DATEADT(1);
+	int32_t		start;
+	int32_t		end;
+	RangeType  *range;
+
+	if (!ts_grain_from_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), &grain) ||
+		DATE_NOT_FINITE(day) || !ts_calendar_has(rule, grain) || !ts_calendar_covers(rule, day, day + 1))
+		PG_RETURN_NULL();
+	ts_period_bounds(rule, grain, day, &start, &end);
+	range = empty_period(DATERANGEOID);
+	set_period(range, start, end);
+	PG_RETURN_RANGE_P(range);
 }

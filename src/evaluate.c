@@ -663,6 +663,14 @@ target_split_kpi_cut(PG_FUNCTION_ARGS)
 	n_dims = slice_dimensions(member_ids, n_members, dimension_ids, n_dims);
 	e.tree = ts_tree_load(root, false, n_dims, dimension_ids, context);
 	ts_axes_place(e.tree, c.axes, c.n_axes);
+	/* a week is cut only where something coarser is asked for as well */
+	for (int i = 0; i < c.n_axes; i++)
+	{
+		if (!c.axes[i].is_time)
+			continue;
+		c.axes[i].whole = c.axes[i].grain == TS_GRAIN_WEEK;
+		break;
+	}
 	for (int i = 0; i < c.n_axes; i++)
 		if (!c.axes[i].is_time)
 			e.tree->depths[c.axes[i].dim] = Max(e.tree->depths[c.axes[i].dim], c.axes[i].depth);
@@ -719,7 +727,10 @@ target_split_kpi_cut(PG_FUNCTION_ARGS)
 			if (c.axes[axis].is_time)
 			{
 				ts_axis_bucket(e.tree, &c.axes[axis], rows[i]->key[axis], &from, &upto);
-				ts_period_label(&e.tree->calendar, c.axes[axis].grain, from, label, sizeof(label));
+				if (c.axes[axis].whole)
+					ts_week_label(&e.tree->calendar, from, label, sizeof(label));
+				else
+					ts_period_label(&e.tree->calendar, c.axes[axis].grain, from, label, sizeof(label));
 				nulls[3] = false;
 			}
 		row = rows[i];

@@ -271,19 +271,20 @@ make_labels(ts_import *im)
 	for (int grain = TS_GRAIN_YEAR; grain < TS_GRAIN_DAY; grain++)
 		for (DateADT day = im->from; day < im->upto;)
 		{
-			char		label[TS_PERIOD_LABEL_SIZE];
+			char		names[TS_PERIOD_NAMES][TS_PERIOD_LABEL_SIZE];
+			int			n;
 			int32		from;
 			int32		upto;
 
 			CHECK_FOR_INTERRUPTS();
+			if (!ts_calendar_has(&im->tree->calendar, grain))
+				break;
 			ts_period_bounds(&im->tree->calendar, grain, day, &from, &upto);
-			ts_period_label(&im->tree->calendar, grain, from, label, sizeof(label));
+			n = ts_period_names(&im->tree->calendar, grain, from, names);
 			from = Max(from, im->from);
 			upto = Min(upto, im->upto);
-			add_label(im, label, from, upto);
-			/* FY2024-Q1 is often written without the FY */
-			if (strncmp(label, "FY", 2) == 0 && grain != TS_GRAIN_YEAR)
-				add_label(im, label + 2, from, upto);
+			for (int i = 0; i < n; i++)
+				add_label(im, names[i], from, upto);
 			day = upto;
 		}
 }

@@ -55,6 +55,7 @@
 #include "plan.h"
 #include "query.h"
 #include "source.h"
+#include "calendar.h"
 #include "target_split.h"
 
 PG_FUNCTION_INFO_V1(target_split_rename_member);

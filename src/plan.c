@@ -41,6 +41,7 @@
 #include "target_split.h"
 
 PG_FUNCTION_INFO_V1(target_split_create_plan);
+PG_FUNCTION_INFO_V1(target_split_find_plan);
 PG_FUNCTION_INFO_V1(target_split_set_target);
 PG_FUNCTION_INFO_V1(target_split_root_target);
 PG_FUNCTION_INFO_V1(target_split_find_target);
@@ -304,6 +305,8 @@ grain_to_go(const ts_plan *plan, DateADT from, DateADT upto,
 		DateADT		start;
 		DateADT		end;
 
+		if (!ts_calendar_has(&rule, (ts_grain) grain))
+			continue;
 		ts_period_bounds(&rule, (ts_grain) grain, wanted_from, &start, &end);
 		if (Max(start, from) == wanted_from && Min(end, upto) == wanted_upto)
 			return ts_grain_name((ts_grain) grain);
@@ -459,6 +462,7 @@ target_split_create_plan(PG_FUNCTION_ARGS)
 	DateADT		from;
 	DateADT		upto;
 	bool		empty;
+	ts_calendar_rule rule;
 	int32		calendar_id;
 	int32		plan_id;
 	ts_args		args = {0};
@@ -489,6 +493,8 @@ target_split_create_plan(PG_FUNCTION_ARGS)
 				 errdetail("Calendars: %s.", ts_list(1))));
 	}
 	calendar_id = ts_int4(0, 1);
+	ts_calendar_load_by_id(calendar_id, &rule);
+	ts_calendar_check(&rule, TS_GRAIN_DAY, from, upto);
 
 	args.n = 0;
 	ts_arg_text(&args, family);
@@ -507,6 +513,32 @@ target_split_create_plan(PG_FUNCTION_ARGS)
 	plan_id = ts_int4(0, 1);
 	ts_finish();
 	PG_RETURN_INT32(plan_id);
+}
+
+/*
+ * find_plan(plan)
+ */
+Datum
+target_split_find_plan(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	TupleDesc	desc;
+	ts_plan		plan;
+	ts_args		args = {0};
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "find_plan() is not declared to return a row");
+	ts_connect();
+	ts_plan_find(text_to_cstring(PG_GETARG_TEXT_PP(0)), &plan, context);
+	ts_arg_int4(&args, plan.plan_id);
+	(void) ts_run("SELECT p.plan_id, p.period, c.name FROM " TS_SCHEMA ".plan AS p"
+				  " JOIN " TS_SCHEMA ".calendar AS c ON c.calendar_id = p.calendar_id WHERE p.plan_id = $1", &args, false);
+	for (int i = 0; i < 3; i++)
+		values[i] = ts_datum_copy(0, i + 1, context);
+	ts_finish();
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 /* An amount that a person gave: a whole number of quanta, not too large */

@@ -59,26 +59,10 @@
 #include "query.h"
 #include "engine/calendar.h"
 #include "source.h"
+#include "calendar.h"
 #include "target_split.h"
 
 /* -------------------------------------------------------------- dates */
-
-char *
-ts_date_text(DateADT day)
-{
-	int			year,
-				month,
-				mday;
-
-	if (DATE_IS_NOBEGIN(day))
-		return pstrdup("-infinity");
-	if (DATE_IS_NOEND(day))
-		return pstrdup("infinity");
-	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
-	if (year <= 0)
-		return psprintf("%04d-%02d-%02d BC", 1 - year, month, mday);
-	return psprintf("%04d-%02d-%02d", year, month, mday);
-}
 
 char *
 ts_window_text(DateADT from, DateADT upto)
@@ -832,9 +816,12 @@ ts_members_load(int n_dims, const int32 *dimension_ids, DateADT on_day,
 	ts_arg_date(&args, on_day);
 	n = ts_run("SELECT m.member_id, a.place::pg_catalog.int4, m.depth::pg_catalog.int4,"
 			   " m.code, m.path, m.slice_value, m.name, m.is_rest, m.person_id,"
-			   " pg_catalog.lower(m.valid), pg_catalog.upper(m.valid), p.parent_id"
+			   /* of nobody before or after the employment */
+			   " GREATEST(pg_catalog.lower(m.valid), pg_catalog.lower(e.valid)),"
+			   " LEAST(pg_catalog.upper(m.valid), pg_catalog.upper(e.valid)), p.parent_id"
 			   " FROM pg_catalog.unnest($1) WITH ORDINALITY AS a(dimension_id, place)"
 			   " JOIN " TS_SCHEMA ".member AS m ON m.dimension_id = a.dimension_id"
+			   " LEFT JOIN " TS_SCHEMA ".person AS e ON e.person_id = m.person_id"
 			   " LEFT JOIN " TS_SCHEMA ".member_parent AS p"
 			   " ON p.member_id = m.member_id AND p.valid @> $2"
 			   " ORDER BY a.place, m.depth, m.code COLLATE \"C\", m.path COLLATE \"C\"",

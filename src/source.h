@@ -30,6 +30,8 @@
 #include "utils/date.h"
 #include "utils/jsonb.h"
 
+#include "calendar.h"
+
 /*
  * Codes and paths are keys, and a key has to fit into an index page.  What is
  * longer is a text, and no code.
@@ -122,7 +124,6 @@ extern void ts_source_no_numbers(const ts_source *src, DateADT from,
 								 DateADT upto) pg_attribute_noreturn();
 
 /* A date as YYYY-MM-DD and a window as [YYYY-MM-DD,YYYY-MM-DD), palloc'd */
-extern char *ts_date_text(DateADT day);
 extern char *ts_window_text(DateADT from, DateADT upto);
 
 /* The parts of a daterange; the bounds may be DATEVAL_NOBEGIN, DATEVAL_NOEND */

@@ -1926,6 +1926,7 @@ ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context)
 	static const char *const zero_words[] = {"error", "equal", "parent", NULL};
 	static const char *const negative_words[] = {"error", "zero", "absolute", "spread", "equal", "parent", NULL};
 	static const char *const incomplete_words[] = {"error", "accept", NULL};
+	static const char *const prorate_words[] = {"days", "workdays", NULL};
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ts_split   *split = palloc0(sizeof(ts_split));
 	char	   *method = text_to_cstring(DatumGetTextPP(args[TS_SPLIT_METHOD].value));
@@ -1969,12 +1970,55 @@ ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context)
 	split->levels = jsonb_arg(args, TS_SPLIT_LEVELS);
 	split->bounds = jsonb_arg(args, TS_SPLIT_BOUNDS);
 	split->bounds_from = oid_arg(args, TS_SPLIT_BOUNDS_FROM);
+	if (!args[TS_SPLIT_PRORATE].isnull)
+		split->prorate = option_arg(args, TS_SPLIT_PRORATE, "prorate", prorate_words);
+	if (!args[TS_SPLIT_ALIGN].isnull)
+	{
+		const char *align = option_arg(args, TS_SPLIT_ALIGN, "align", ts_align_names);
+
+		split->has_align = true;
+		while (strcmp(ts_align_names[split->align], align) != 0)
+			split->align++;
+	}
 	if (split->bounds && OidIsValid(split->bounds_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("bounds are given either by \"bounds\" or by \"bounds_from\", not by both")));
 	MemoryContextSwitchTo(old);
 	return split;
+}
+
+/* Can the weights of all methods of the call be prorated? */
+static void
+check_prorate(const ts_split *split)
+{
+	const ts_split_method *method = split->main.method;
+
+	for (int i = 0; i < split->n_axes && method->prorate != TS_TAKES_NOT; i++)
+		if (split->level_term[i])
+			method = split->level_term[i]->method;
+	if (split->prorate && method->prorate == TS_TAKES_NOT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" takes no prorate", method->name),
+				 errdetail("Its weights say already what a part gets that does not exist all the time.")));
+}
+
+/* Does the call read days of a basis that could be like one day or another of the period? */
+static void
+check_align(const ts_split *split)
+{
+	const ts_split_method *method = split->main.method;
+	bool		reads = method->bases != TS_TAKES_NOT;
+
+	reads |= method->basis != TS_TAKES_NOT && method->weigh != ts_weigh_seasonal;
+	for (int i = 0; i < split->n_axes; i++)
+		reads |= split->level_term[i] != NULL;
+	if (split->has_align && !reads)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" takes no align", method->name),
+				 errdetail("It does not set the days of a basis against those of the period.")));
 }
 
 /*
@@ -2001,6 +2045,8 @@ ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int32 *dimensio
 	ts_term_parse_bases(split, &split->main);
 	n_dims = ts_term_dimensions(&split->main, n_dims, dimension_ids);
 	ts_levels_parse(split);
+	check_prorate(split);
+	check_align(split);
 	for (int i = 0; i < split->n_axes; i++)
 		if (split->level_term[i])
 			n_dims = ts_term_dimensions(split->level_term[i], n_dims, dimension_ids);
@@ -2040,6 +2086,8 @@ ts_split_weigh(ts_split *split, ts_split_nodes *nodes)
 		ts_levels_weigh(split);
 	else
 		ts_term_weigh(split, &split->main);
+	if (split->prorate)
+		ts_split_prorate(split);
 
 	ts_split_lay_out(split, nodes);
 	if (bounded)

@@ -42,6 +42,16 @@ typedef enum ts_fallback
 
 extern const char *const ts_fallback_names[];
 
+/* Which day of the period is a day of the basis like?  See split_history.c */
+typedef enum ts_align
+{
+	TS_ALIGN_DATE,
+	TS_ALIGN_WEEK,
+	TS_ALIGN_WEEKDAY
+} ts_align;
+
+extern const char *const ts_align_names[];
+
 /* Days, upto exclusive; unbounded: DATEVAL_NOBEGIN, DATEVAL_NOEND */
 typedef struct ts_days
 {
@@ -98,6 +108,7 @@ typedef struct ts_split_method
 	ts_takes	bases;			/* bases => */
 	ts_takes	profile;		/* profile => */
 	bool		gives_amounts;	/* the weights are the amounts themselves */
+	ts_takes	prorate;		/* prorate => */
 
 	/* fills the cells */
 	void		(*weigh) (ts_split *split);
@@ -162,6 +173,8 @@ enum
 	TS_SPLIT_LEVELS,
 	TS_SPLIT_BOUNDS,
 	TS_SPLIT_BOUNDS_FROM,
+	TS_SPLIT_PRORATE,
+	TS_SPLIT_ALIGN,
 	TS_SPLIT_N_ARGUMENTS
 };
 
@@ -223,9 +236,12 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
+	bool		has_align;		/* else by the calendar */
+	ts_align	align;
 	bool		keep_increase;	/* new cells get an increase */
 	Jsonb	   *bounds;			/* NULL if not given */
 	Oid			bounds_from;	/* InvalidOid if not given */
+	char	   *prorate;		/* NULL if not given */
 	HTAB	   *labels[TS_MAX_AXES];	/* per time axis, once used: label -> first day */
 	int64		coarse;			/* plan's quanta in the call's quantum, 1 or more */
 	char	   *residual;		/* who gets what rounding leaves over */
@@ -355,7 +371,14 @@ extern void ts_weigh_given(ts_split *split);
 extern void ts_weigh_blend(ts_split *split);
 extern void ts_weigh_increment(ts_split *split);
 extern void ts_weigh_growth(ts_split *split);
+extern void ts_weigh_linked(ts_split *split);
 extern void ts_weigh_shrunk(ts_split *split);
+extern void ts_weigh_straight_line(ts_split *split);
+extern void ts_weigh_growth_curve(ts_split *split);
+extern void ts_weigh_days(ts_split *split);
+extern void ts_weigh_workdays(ts_split *split);
+extern void ts_weigh_pattern(ts_split *split);
+extern void ts_weigh_ramp(ts_split *split);
 extern void ts_seasonal_find_basis(ts_split *split);
 extern void ts_weigh_seasonal(ts_split *split);
 extern void ts_settle_copy(ts_split *split);
@@ -365,6 +388,14 @@ extern void ts_settle_amounts(ts_split *split);
 /* for methods */
 extern void ts_split_frame(ts_split *split);
 extern ts_days ts_split_leaf_days(const ts_split *split, int32 leaf);
+
+/*
+ * A cell with the days of its period, and those of them on which its members
+ * exist (none: upto is not after from); leaf_member as for ts_split_above
+ */
+typedef void (*ts_cell_visit) (ts_split *split, int64 cell, ts_days period, ts_days open,
+							   const int32 *leaf_member, void *state);
+extern void ts_split_visit_cells(ts_split *split, ts_cell_visit visit, void *state);
 extern bool ts_split_moves_within(const ts_split *split);
 extern int32 ts_split_above(const ts_split *split, int axis_no, const int32 *keys, const int32 *leaf_member);
 extern void ts_split_close_cells(ts_split *split, int32 leaf, int64 first, const int32 *leaf_member);
@@ -380,6 +411,8 @@ extern void ts_split_lay_out(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_weigh_by_shape(ts_split *split);
 extern bool ts_split_is_named(ts_axis *axis, int32 member);
 extern void ts_split_limit_members(ts_split *split);
+extern void ts_split_prorate(ts_split *split);
+extern bool ts_day_from_text(const char *text, DateADT *day);
 extern bool ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key);
 extern char *ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node);
 extern void ts_split_note(ts_split *split, Jsonb *finding);

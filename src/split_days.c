@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "split.h"
 
@@ -50,6 +51,74 @@ ts_split_above(const ts_split *split, int axis_no, const int32 *keys, const int3
 	const ts_axis *axis = &split->axes[axis_no];
 
 	return axis->above >= 0 ? keys[axis->above] : leaf_member[axis->dim];
+}
+
+/*
+ * Narrows days to those, from the first to the last, on which all members of a
+ * cell exist and are where it has them
+ */
+static void
+narrow_to_members(const ts_split *split, const int32 *keys, const int32 *leaf_member, ts_days *days)
+{
+	const ts_members *members = split->tree->members;
+
+	for (int i = 0; i < split->n_axes; i++)
+	{
+		int32		above;
+
+		if (split->axes[i].is_time)
+			continue;
+		days->from = Max(days->from, members->members[keys[i]].valid_from);
+		days->upto = Min(days->upto, members->members[keys[i]].valid_upto);
+		above = ts_split_above(split, i, keys, leaf_member);
+		if (days->from < days->upto && above >= 0)
+			(void) ts_members_days_below(members, keys[i], above, &days->from, &days->upto);
+		if (days->from >= days->upto)
+			return;
+	}
+}
+
+/* Calls visit for each cell; those of a leaf stand together, and what visit allocates goes soon */
+void
+ts_split_visit_cells(ts_split *split, ts_cell_visit visit, void *state)
+{
+	int32	   *leaf_member = palloc(sizeof(int32) * (split->tree->n_dims + 1));
+	MemoryContext visits = AllocSetContextCreate(split->context, "target_split cells", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(visits);
+	ts_days		leaf_days = {0};
+	int32		leaf = -1;
+
+	for (int64 cell = 0; cell < split->cells.n; cell++)
+	{
+		const int32 *keys = split->cells.keys + cell * split->n_axes;
+		const ts_node *node;
+		ts_days		period;
+		ts_days		open;
+
+		CHECK_FOR_INTERRUPTS();
+		if (split->cells.leaf[cell] != leaf)
+		{
+			leaf = split->cells.leaf[cell];
+			ts_tree_node_members(split->tree, split->leaves[leaf], leaf_member);
+			leaf_days = ts_split_leaf_days(split, leaf);
+		}
+		node = &split->tree->nodes[split->leaves[leaf]];
+		period.from = node->from;
+		period.upto = node->upto;
+		for (int i = 0; i < split->n_axes; i++)
+			if (split->axes[i].is_time)
+				ts_axis_bucket(split->tree, &split->axes[i], keys[i], &period.from, &period.upto);
+		open.from = Max(period.from, leaf_days.from);
+		open.upto = Min(period.upto, leaf_days.upto);
+		if (open.from < open.upto)
+			narrow_to_members(split, keys, leaf_member, &open);
+		visit(split, cell, period, open, leaf_member, state);
+		if ((cell & 255) == 255)
+			MemoryContextReset(visits);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(visits);
+	pfree(leaf_member);
 }
 
 /* Closes the cells of a leaf, from a cell on, whose members are elsewhere on all of their days */

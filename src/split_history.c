@@ -14,8 +14,14 @@
  *	  A fact of the basis stands for every day of the target's period that is
  *	  a number of whole years away, so a January is compared with a January
  *	  whatever the window.  Only where the window is exactly as long as the
- *	  period are several years kept in their order.  29 February stands for
- *	  28 February where the year has none.
+ *	  period are several years kept in their order.
+ *
+ *	  A day that is whole years away is, as "align" says, one of the same
+ *	  date		29 February stands for 28 February where the year has none
+ *	  week		week number and weekday, by the calendar; a week 53 goes with the
+ *				week 52 of a year that has none.  So it is in calendars of
+ *				whole weeks unless another is asked for
+ *	  weekday	weekday, whole weeks away: those nearest to the years
  *
  *	  A window of a year and a half has some months twice.  Each fact counts
  *	  L / k then, where k is how many days of the basis stand for the same day
@@ -42,6 +48,10 @@
 
 /* In place of a member: facts of it that are history of those above it only */
 #define ELSEWHERE(member) (-2 - (member))
+
+const char *const ts_align_names[] = {
+	[TS_ALIGN_DATE] = "date",[TS_ALIGN_WEEK] = "week",[TS_ALIGN_WEEKDAY] = "weekday", NULL
+};
 
 typedef struct cell_sum
 {
@@ -83,9 +93,9 @@ typedef struct history
 	ts_tree    *targets;		/* or targets */
 	int32		next_target;
 	bool		with_day;		/* does the day of a fact matter */
-	bool		in_order;		/* the basis is as long as the period, and its
-								 * days stand for those */
-	int			shift;			/* so many months later */
+	ts_align	align;			/* which day of the period one of the basis is like */
+	bool		in_order;		/* the basis is so many years before the period */
+	int			years;
 	DateADT		first_fact;		/* of the source */
 	/* per day of the period, if the day matters */
 	int		   *factor;			/* what a fact that stands for it counts; 0 if
@@ -138,49 +148,6 @@ months_between(DateADT from, DateADT upto, int *months)
 	return d1 == d2;
 }
 
-/* The basis window and how its days correspond to the period's */
-static void
-prepare_basis(history *h)
-{
-	ts_split   *split = h->split;
-	const ts_node *start = &split->tree->nodes[0];
-	int			basis_months;
-	int			period_months;
-	int			shift;
-
-	if (!split->term->has_basis && h->targets)
-	{
-		split->term->basis_from = h->targets->nodes[0].from;
-		split->term->basis_upto = h->targets->nodes[0].upto;
-	}
-	else if (!split->term->has_basis)
-	{
-		split->term->basis_from = ts_add_months(start->from, -12 - h->lag);
-		split->term->basis_upto = ts_add_months(start->upto, -12 - h->lag);
-	}
-	split->term->has_basis = true;
-	/* the day matters if leaves, or their parts, differ by time, or members move */
-	h->with_day = ts_split_moves_within(split);
-	for (int i = 0; i < split->n_axes; i++)
-		h->with_day |= split->axes[i].is_time;
-	for (int32 leaf = 0; leaf < split->n_leaves && !h->with_day; leaf++)
-	{
-		const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
-
-		h->with_day = node->from != start->from || node->upto != start->upto;
-	}
-	if (months_between(split->term->basis_from, split->term->basis_upto, &basis_months) &&
-		months_between(start->from, start->upto, &period_months) &&
-		basis_months == period_months &&
-		months_between(split->term->basis_from, start->from, &shift) && (shift - h->lag) % 12 == 0)
-	{
-		h->in_order = true;
-		h->shift = shift;
-	}
-	else if (h->lag == 0 && split->term->basis_from == start->from && split->term->basis_upto == start->upto)
-		h->in_order = true;
-}
-
 static int
 year_of(DateADT day)
 {
@@ -193,16 +160,122 @@ year_of(DateADT day)
 }
 
 /*
- * The day of the period that a day of the basis stands for, so many years
- * later; false if that is none.
+ * By how many days a basis so many years earlier is moved where weekdays are
+ * kept: by whole weeks, those nearest to the years.
  */
-static bool
-corresponding_day(const history *h, DateADT day, int years, DateADT *plan_day)
+static int32
+weekday_shift(const history *h, int years)
 {
-	const ts_node *start = &h->split->tree->nodes[0];
+	DateADT		start = h->split->tree->nodes[0].from;
+	int32		days = start - ts_add_months(start, -12 * years);
 
-	*plan_day = ts_add_months(day, h->in_order ? h->shift : 12 * years + h->lag);
-	return *plan_day >= start->from && *plan_day < start->upto;
+	return (days >= 0 ? days + 3 : days - 3) / 7 * 7;
+}
+
+/*
+ * The days for which a day of the basis stands in the period so many years
+ * later: one or two, whose number is returned.
+ */
+static int
+n_days_of(const history *h, DateADT day, int years, int32 *days)
+{
+	switch (h->align)
+	{
+		case TS_ALIGN_DATE:
+			days[0] = ts_add_months(day, 12 * years + h->lag);
+			return 1;
+		case TS_ALIGN_WEEK:
+			return ts_same_week(&h->split->tree->calendar, day, years, days);
+		case TS_ALIGN_WEEKDAY:
+			days[0] = day + weekday_shift(h, years);
+			return 1;
+	}
+	pg_unreachable();
+}
+
+/* The other way: the days of the basis, so many years earlier, for one of the period */
+static int
+n_days_for(const history *h, DateADT plan_day, int years, int32 *days)
+{
+	switch (h->align)
+	{
+		case TS_ALIGN_DATE:
+			/* 29 February has no day of its own in most years */
+			days[0] = ts_add_months(plan_day, -12 * years - h->lag);
+			return ts_add_months(days[0], 12 * years + h->lag) == plan_day;
+		case TS_ALIGN_WEEK:
+			return ts_same_week(&h->split->tree->calendar, plan_day, -years, days);
+		case TS_ALIGN_WEEKDAY:
+			days[0] = plan_day - weekday_shift(h, years);
+			return 1;
+	}
+	pg_unreachable();
+}
+
+/* The same where any will do, also for a 29 February */
+static const int32 *
+days_for(const history *h, DateADT plan_day, int years, int32 *days)
+{
+	(void) n_days_for(h, plan_day, years, days);
+	return days;
+}
+
+/* The basis window and how its days correspond to the period's */
+static void
+prepare_basis(history *h)
+{
+	ts_split   *split = h->split;
+	const ts_node *start = &split->tree->nodes[0];
+	int32		days[2];
+
+	if (!split->term->has_basis && h->targets)
+	{
+		split->term->basis_from = h->targets->nodes[0].from;
+		split->term->basis_upto = h->targets->nodes[0].upto;
+	}
+	else if (!split->term->has_basis)
+	{
+		split->term->basis_from = days_for(h, start->from, 1, days)[0];
+		/* the last day and the one after it, whose month may be longer */
+		split->term->basis_upto = h->align == TS_ALIGN_DATE ? days_for(h, start->upto, 1, days)[0] :
+			days_for(h, start->upto - 1, 1, days)[0] + 1;
+	}
+	split->term->has_basis = true;
+	/* the day matters if leaves, or their parts, differ by time, or members move */
+	h->with_day = ts_split_moves_within(split);
+	for (int i = 0; i < split->n_axes; i++)
+		h->with_day |= split->axes[i].is_time;
+	for (int32 leaf = 0; leaf < split->n_leaves && !h->with_day; leaf++)
+	{
+		const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+
+		h->with_day = node->from != start->from || node->upto != start->upto;
+	}
+	/* a window as long as the period, whole years before it, stays in order */
+	if (h->align == TS_ALIGN_DATE)
+	{
+		int			basis_months;
+		int			period_months;
+		int			shift;
+
+		h->in_order = months_between(split->term->basis_from, split->term->basis_upto, &basis_months) &&
+			months_between(start->from, start->upto, &period_months) &&
+			basis_months == period_months &&
+			months_between(split->term->basis_from, start->from, &shift) && (shift - h->lag) % 12 == 0;
+		h->years = h->in_order ? (shift - h->lag) / 12 : 0;
+	}
+	else
+	{
+		h->years = year_of(start->from + 7) - year_of(split->term->basis_from + 7);
+		h->in_order = days_for(h, start->from, h->years, days)[0] == split->term->basis_from &&
+			days_for(h, start->upto - 1, h->years, days)[0] == split->term->basis_upto - 1;
+	}
+	/* and so does one that is the period itself, whatever its days */
+	if (h->lag == 0 && split->term->basis_from == start->from && split->term->basis_upto == start->upto)
+	{
+		h->in_order = true;
+		h->years = 0;
+	}
 }
 
 /*
@@ -215,15 +288,15 @@ count_corresponding(const history *h, DateADT plan_day, DateADT basis_from, Date
 	int			year = year_of(plan_day);
 	int			n = 0;
 
-	/* a lag may bring a day into another year */
+	/* a lag, or a week, may bring a day into another year */
 	for (int y = year_of(basis_from) - 1; y <= year_of(basis_upto) + 1; y++)
 	{
-		int			months = h->in_order ? h->shift : (year - y) * 12 + h->lag;
-		DateADT		day = ts_add_months(plan_day, -months);
+		int			years = h->in_order ? h->years : year - y;
+		int32		days[2];
+		int			n_days = n_days_for(h, plan_day, years, days);
 
-		if (day >= basis_from && day < basis_upto && day >= h->first_fact &&
-			ts_add_months(day, months) == plan_day)
-			n++;
+		for (int i = 0; i < n_days; i++)
+			n += days[i] >= basis_from && days[i] < basis_upto && days[i] >= h->first_fact;
 		if (h->in_order)
 			break;
 	}
@@ -602,7 +675,6 @@ add_fact(history *h, const ts_fact *fact)
 {
 	const ts_node *start = &h->split->tree->nodes[0];
 	const ts_members *members = h->split->tree->members;
-	DateADT		day;
 	int			year;
 
 	for (int dim = 0; dim < h->split->tree->n_dims; dim++)
@@ -627,8 +699,12 @@ add_fact(history *h, const ts_fact *fact)
 	year = year_of(fact->day);
 	for (int y = year_of(start->from) - 1; y <= year_of(start->upto) + 1; y++)
 	{
-		if (corresponding_day(h, fact->day, y - year, &day))
-			add_fact_on(h, fact, day);
+		int32		days[2];
+		int			n = n_days_of(h, fact->day, h->in_order ? h->years : y - year, days);
+
+		for (int i = 0; i < n; i++)
+			if (days[i] >= start->from && days[i] < start->upto)
+				add_fact_on(h, fact, days[i]);
 		if (h->in_order)
 			break;
 	}
@@ -1217,6 +1293,14 @@ ts_weigh_history(ts_split *split)
 	h.profile = split->term->profile;
 	h.metric = h.profile ? h.profile->metric : tree->metric;
 	h.lag = h.profile ? h.profile->lag : 0;
+	h.align = split->has_align ? split->align :
+		split->tree->calendar.n_months > 0 && h.lag == 0 ? TS_ALIGN_WEEK : TS_ALIGN_DATE;
+	if (h.lag != 0 && h.align != TS_ALIGN_DATE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a profile with a lag goes by dates"),
+				 errdetail("The lag is of %d months, days are aligned by %s.", h.lag, ts_align_names[h.align]),
+				 errhint("align => 'date'")));
 	if (h.profile && h.profile->plan_id != 0)
 		h.targets = ts_tree_load(h.profile->target_id, false, 0, NULL, split->context);
 	else

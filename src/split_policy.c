@@ -565,8 +565,13 @@ settle_missing_and_zero(ts_split *split)
 	if (lists.missing.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
+				 split->term->method->basis == TS_TAKES_NOT ?
+				 errmsg("weights are not known for %lld of %lld parts",
+						(long long) lists.missing.n, (long long) cells->n) :
 				 errmsg("basis says nothing about %lld of %lld parts",
 						(long long) lists.missing.n, (long long) cells->n),
+				 split->term->method->basis == TS_TAKES_NOT ?
+				 errdetail_internal("%s.", ts_name_list_text(&lists.missing)) :
 				 errdetail("The source has no facts for it yet, or the member did not exist: %s.",
 						   ts_name_list_text(&lists.missing)),
 				 says(split->on_missing, "parent") ?

@@ -57,26 +57,30 @@ make_labels(const ts_split *split, const ts_axis *axis)
 						 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	for (DateADT day = start->from; day < start->upto;)
 	{
-		char		label[TS_PERIOD_LABEL_SIZE];
+		char		names[TS_PERIOD_NAMES][TS_PERIOD_LABEL_SIZE];
 		DateADT		from = start->from;
 		DateADT		upto = start->upto;
-		label_entry *entry;
-		bool		found;
+		int			n;
 
 		CHECK_FOR_INTERRUPTS();
 		ts_axis_bucket(split->tree, axis, day, &from, &upto);
-		ts_period_label(&split->tree->calendar, axis->grain, from, label, sizeof(label));
-		entry = hash_search(labels, label, HASH_ENTER, &found);
-		if (!found)
-			entry->start = from;
+		n = ts_period_names(&split->tree->calendar, axis->grain, from, names);
+		for (int i = 0; i < n; i++)
+		{
+			bool		found;
+			label_entry *entry = hash_search(labels, names[i], HASH_ENTER, &found);
+
+			if (!found)
+				entry->start = from;
+		}
 		day = upto;
 	}
 	return labels;
 }
 
 /* YYYY-MM-DD as a day; false if it is not one */
-static bool
-parse_day(const char *text, DateADT *day)
+bool
+ts_day_from_text(const char *text, DateADT *day)
 {
 	int			part[3] = {0};	/* year, month, day */
 	int			n = 0;
@@ -126,7 +130,7 @@ ts_split_find_key(ts_split *split, int axis_no, char *const *texts, int32 *key)
 			entry = hash_search(split->labels[axis_no], texts[axis_no], HASH_FIND, NULL);
 		if (entry)
 			*key = entry->start;
-		else if (parse_day(texts[axis_no], &day) && day >= start->from && day < start->upto)
+		else if (ts_day_from_text(texts[axis_no], &day) && day >= start->from && day < start->upto)
 		{
 			DateADT		from = start->from;
 			DateADT		upto = start->upto;

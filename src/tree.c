@@ -52,6 +52,7 @@ static void
 load_start(ts_tree *tree, int64 target_id, MemoryContext context)
 {
 	ts_args		args = {0};
+	MemoryContext old;
 
 	/*
 	 * target_id is the second column of the primary key; the plans are few
@@ -78,7 +79,9 @@ load_start(ts_tree *tree, int64 target_id, MemoryContext context)
 	ts_quantum_from_numeric(ts_datum(0, 7), &tree->quantum);
 	tree->calendar_id = ts_int4(0, 8);
 	tree->depth = ts_int4(0, 9);
+	old = MemoryContextSwitchTo(context);
 	ts_calendar_load_by_id(tree->calendar_id, &tree->calendar);
+	MemoryContextSwitchTo(old);
 }
 
 /* Streams the targets at and under one, or that one alone, parents first, into nodes */

@@ -58,11 +58,7 @@ typedef struct own_column
 	bool		with_units;		/* the comment goes on with the units */
 } own_column;
 
-#define LABEL(grain, day) \
-	"target_split.period_label('" grain "', " day ", c.first_month, c.label_by, c.week_start)"
-#define LABEL_OF_WHOLE(grain) \
-	"CASE WHEN " LABEL(grain, "lower(t.period)") " = " LABEL(grain, "upper(t.period) - 1") \
-	" THEN " LABEL(grain, "lower(t.period)") " END"
+#define WITHIN(grain) "target_split.period_within('" grain "', t.period, p.calendar_id)"
 
 static const own_column own_columns[] = {
 	{"metric", "m.name", "Metric", false},
@@ -72,10 +68,10 @@ static const own_column own_columns[] = {
 	{"period", "t.period", "Days it is for", false},
 	{"period_start", "lower(t.period)", "First day", false},
 	{"period_end", "upper(t.period) - 1", "Last day, inclusive", false},
-	{"fiscal_year", LABEL("year", "lower(t.period)"), "Fiscal year of the first day", false},
-	{"fiscal_quarter", LABEL_OF_WHOLE("quarter"), "Quarter; NULL where the target is for more than one", false},
-	{"month", LABEL_OF_WHOLE("month"), "Month; NULL where the target is for more than one", false},
-	{"week", LABEL_OF_WHOLE("week"), "Week, cut at month ends; NULL where the target is for more than one", false},
+	{"fiscal_year", WITHIN("year"), "Fiscal year; NULL where the target is for more than one", false},
+	{"fiscal_quarter", WITHIN("quarter"), "Quarter; NULL where the target is for more than one", false},
+	{"month", WITHIN("month"), "Month; NULL where the target is for more than one", false},
+	{"week", WITHIN("week"), "Whole week, which may be two targets'; NULL where the target is for more than one", false},
 };
 
 /* A level of a dimension, and its column */
@@ -274,7 +270,6 @@ target_split_create_flat_view(PG_FUNCTION_ARGS)
 	appendStringInfo(&sql,
 					 " FROM target_split.target t"
 					 " JOIN target_split.plan p ON p.plan_id = t.plan_id"
-					 " JOIN target_split.calendar c ON c.calendar_id = p.calendar_id"
 					 " JOIN target_split.metric m ON m.metric_id = t.metric_id%s"
 					 " WHERE t.plan_id = %d AND t.n_children = 0", joins.data, plan.plan_id);
 	ts_run(sql.data, TS_NO_ARGS, false);

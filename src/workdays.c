@@ -354,8 +354,8 @@ workdays_argument(FunctionCallInfo fcinfo, int argument)
 /* ------------------------------------------------------------ functions */
 
 /* 10000 units are 1, without decimals that say nothing */
-static Datum
-units_to_numeric(int64 units)
+Datum
+ts_workdays_to_numeric(int64 units)
 {
 	int			scale = TS_WORKDAY_SCALE;
 
@@ -393,7 +393,7 @@ target_split_workdays(PG_FUNCTION_ARGS)
 				 errhint("Give both the first and the last day, for example '[2024-01-01,2024-12-31]'.")));
 	workdays = workdays_argument(fcinfo, 1);
 	ts_workdays_require(workdays, from, upto);
-	PG_RETURN_DATUM(units_to_numeric(ts_workdays_between(workdays, from, upto)));
+	PG_RETURN_DATUM(ts_workdays_to_numeric(ts_workdays_between(workdays, from, upto)));
 }
 
 /*

@@ -31,6 +31,9 @@ extern int64 ts_workdays_between(const ts_workdays *workdays, DateADT from, Date
  */
 extern bool ts_workdays_unknown(const ts_workdays *workdays, DateADT from, DateADT upto, DateADT *day);
 
+/* The number, of type numeric, that people see */
+extern Datum ts_workdays_to_numeric(int64 units);
+
 /* An error if there is */
 extern void ts_workdays_require(const ts_workdays *workdays, DateADT from, DateADT upto);
 

@@ -18,11 +18,7 @@ database=target_split_bench_$$
 psql -X -q -v ON_ERROR_STOP=1 -d "${PGDATABASE:-postgres}" -c "CREATE DATABASE $database"
 trap 'psql -X -q -d "${PGDATABASE:-postgres}" -c "DROP DATABASE IF EXISTS $database"' EXIT
 
-sql() {
-	psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" "$@"
-}
-
-sql <<SQL
+psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" <<SQL
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS target_split;
 SELECT setseed(0.5);
@@ -39,61 +35,38 @@ VACUUM (FREEZE, ANALYZE) bench_weight, bench_bound;
 CHECKPOINT;
 SQL
 
-# milliseconds that a query executes, with the given work_mem; EXPLAIN keeps
-# every column of the query, also those that nobody reads
-execution_ms() {
-	sql -c "SET max_parallel_workers_per_gather = 0" -c "SET jit = off" -c "SET work_mem = '$1'" \
-		-c "EXPLAIN (ANALYZE, TIMING OFF, SUMMARY ON) $2" |
-		sed -n 's/^Execution Time: \([0-9.]*\) ms$/\1/p'
-}
-
-# compare TOPIC WHAT WORK_MEM OURS PEER AIM RUNS; an aim "<= x" is about ours / peer, ">= x"
-# about peer / ours
-compare() {
-	local best_ours=1e18 best_peer=1e18 ms i ratio
-	for i in $(seq "$7"); do
-		ms=$(execution_ms "$3" "$4")
-		best_ours=$(printf '%s\n%s\n' "$best_ours" "$ms" | sort -g | head -1)
-		ms=$(execution_ms "$3" "$5")
-		best_peer=$(printf '%s\n%s\n' "$best_peer" "$ms" | sort -g | head -1)
-	done
-	case $6 in
-		'>='*) ratio=$(awk "BEGIN { printf \"%.2f\", $best_peer / $best_ours }") ;;
-		*) ratio=$(awk "BEGIN { printf \"%.2f\", $best_ours / $best_peer }") ;;
-	esac
-	printf '%s | %s | %s | %.0f | %.0f | %s | %s\n' \
-		"$1" "$2" "$rows rows, work_mem $3" "$best_ours" "$best_peer" "$ratio" "$6"
-}
+export PGDATABASE=$database
+. "$here/compare.sh"
 
 call="target_split.apportion(12345678.90, w)"
-compare apportion "apportion() OVER () against sum() OVER ()" 256MB \
+compare apportion "apportion() OVER () against sum() OVER ()" "$rows rows" 256MB \
 	"SELECT $call OVER () FROM bench_weight" \
 	"SELECT sum(w) OVER () FROM bench_weight" "<= 1.1" "$runs"
-compare apportion "apportion() OVER () against sum() OVER ()" 4MB \
+compare apportion "apportion() OVER () against sum() OVER ()" "$rows rows" 4MB \
 	"SELECT $call OVER () FROM bench_weight" \
 	"SELECT sum(w) OVER () FROM bench_weight" "<= 1.3" "$runs"
-compare apportion "five rows a partition, against sum() OVER" 256MB \
+compare apportion "five rows a partition, against sum() OVER" "$rows rows" 256MB \
 	"SELECT $call OVER (PARTITION BY id / 5) FROM bench_weight" \
 	"SELECT sum(w) OVER (PARTITION BY id / 5) FROM bench_weight" "" "$runs"
-compare apportion "weights beyond 64 bits, against sum() OVER" 256MB \
+compare apportion "weights beyond 64 bits, against sum() OVER" "$rows rows" 256MB \
 	"SELECT target_split.apportion(12345678.90, w / 3) OVER () FROM bench_weight" \
 	"SELECT sum(w / 3) OVER () FROM bench_weight" "" "$runs"
 for work_mem in 256MB 4MB; do
-	compare apportion "bounded, against the same without bounds" $work_mem \
+	compare apportion "bounded, against the same without bounds" "$rows rows" $work_mem \
 		"SELECT target_split.apportion(12345678.90, w, 0.01, floor, ceiling) OVER () FROM bench_bound" \
 		"SELECT $call OVER () FROM bench_bound" "<= 2" "$runs"
-	compare apportion "at_most alone, against the same without bounds" $work_mem \
+	compare apportion "at_most alone, against the same without bounds" "$rows rows" $work_mem \
 		"SELECT target_split.apportion(12345678.90, w, at_most => 20000000.00 / $rows) OVER () FROM bench_bound" \
 		"SELECT $call OVER () FROM bench_bound" "<= 2" "$runs"
 done
 for work_mem in 256MB 4MB; do
-	compare apportion_tree "three levels, against sum() OVER" $work_mem \
+	compare apportion_tree "three levels, against sum() OVER" "$rows rows" $work_mem \
 		"SELECT target_split.apportion_tree(12345678.90, w, ARRAY[a, b, id]) OVER (ORDER BY a, b, id) FROM bench_weight" \
 		"SELECT sum(w) OVER (ORDER BY a, b, id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM bench_weight" "" 2
 done
-compare apportion "largest remainder in SQL (apportion_peer.sql)" 256MB \
+compare apportion "largest remainder in SQL (apportion_peer.sql)" "$rows rows" 256MB \
 	"SELECT count(share) FROM (SELECT $call OVER (ORDER BY id) AS share FROM bench_weight) c" \
 	"$(grep -v '^--' "$here/apportion_peer.sql")" ">= 10" 2
-compare apportion "largest remainder in SQL, no ORDER BY on our side" 256MB \
+compare apportion "largest remainder in SQL, no ORDER BY on our side" "$rows rows" 256MB \
 	"SELECT count(share) FROM (SELECT $call OVER () AS share FROM bench_weight) c" \
 	"$(grep -v '^--' "$here/apportion_peer.sql")" ">= 10" 2

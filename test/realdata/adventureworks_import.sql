@@ -114,7 +114,7 @@ SELECT tap.same((SELECT jsonb_object_agg(level, n) FROM (
 					WHERE problem IS NULL GROUP BY 1) l),
 				'{"quarter": 4, "month": 12, "vice_president": 12, "manager": 12, "rep": 119}', 'quarters, managers and all above are their sums');
 SELECT tap.same((SELECT array_agg(label ORDER BY period_start) FROM target_tree WHERE plan = 'TFY2018' AND level = 'quarter'),
-				'{FY2018-Q1,FY2018-Q2,FY2018-Q3,FY2018-Q4}'::text[], 'by fiscal quarters');
+				'{FY18-Q1,FY18-Q2,FY18-Q3,FY18-Q4}'::text[], 'by fiscal quarters');
 SELECT tap.none($$SELECT * FROM tap.inexact('TFY2018', 'team sales')$$, 'children add up to their parents');
 
 -- --------------------------------------------------------- the sheet goes back

@@ -34,7 +34,7 @@ ORDER BY c.relname, a.attnum;
 -- when the function was made are not looked up again
 SELECT p.oid::regprocedure AS function FROM pg_proc p
 WHERE p.pronamespace = 'target_split'::regnamespace AND p.provolatile <> 'i' AND p.prokind <> 'w'
-  AND p.prorettype <> 'trigger'::regtype AND p.proname NOT IN ('add_calendar', 'periods', 'workdays', 'add_workdays', 'create_flat_view')
+  AND p.prorettype <> 'trigger'::regtype AND p.proname NOT IN ('add_calendar', 'periods', 'period_label', 'period_number', 'period_within', 'period_of', 'workdays', 'add_workdays', 'create_flat_view')
   AND p.prosqlbody IS NULL AND (p.proconfig IS NULL OR 'search_path=pg_catalog, pg_temp' <> ALL (p.proconfig))
 ORDER BY 1;
 -- nothing runs with other rights than the caller's

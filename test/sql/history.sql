@@ -128,6 +128,7 @@ FROM (SELECT target_id, sum(difference) AS total, count(*) FILTER (WHERE event I
 LEFT JOIN target t USING (target_id);
 SELECT count(*) AS gaps FROM (SELECT amount_before, lag(amount_after) OVER (PARTITION BY target_id ORDER BY change_order) AS previous FROM target_history) h
 WHERE amount_before IS DISTINCT FROM previous;
+SELECT count(*) AS nameless FROM target_history WHERE event = '';
 -- every revision is there once
 SELECT (SELECT count(*) FROM revision) - count(revision_id) AS lost, count(revision_id) - count(DISTINCT revision_id) AS doubled FROM target_history;
 

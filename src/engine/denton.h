@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * denton.h
+ *	  Temporal disaggregation: totals of buckets (years, quarters) spread over
+ *	  their periods (months) so that there is no step where two buckets meet.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TS_ENGINE_DENTON_H
+#define TS_ENGINE_DENTON_H
+
+#include "engine/apportion.h"
+
+/*
+ * What is to be spread; see denton.c for the words
+ *
+ * Bucket k has the periods from end[k - 1] (0 for the first) to end[k] - 1.
+ * indicator: finite; a period with one below 0 takes no part and gets 0.
+ * For the additive variant it is in units, as totals are; otherwise its scale
+ * does not matter.
+ */
+typedef struct ts_denton_input
+{
+	size_t		n;				/* periods */
+	const double *indicator;	/* by period */
+	size_t		n_buckets;
+	const size_t *end;			/* by bucket */
+	const ts_int128 *total;		/* by bucket, units; below 10^36 */
+	const bool *is_free;		/* by bucket: it has no total */
+	bool		additive;		/* else proportional */
+	bool		second;			/* second differences, else first */
+	bool		keep_sign;		/* no value has another sign than its total */
+	ts_check	check;
+} ts_denton_input;
+
+typedef struct ts_denton_report
+{
+	size_t		bucket;			/* TS_ALL_ZERO: which */
+	int			solves;			/* linear systems solved */
+	bool		optimal;		/* the conditions of Karush, Kuhn and Tucker
+								 * hold */
+} ts_denton_report;
+
+extern size_t ts_denton_work(const ts_denton_input *input);
+extern ts_status ts_denton(const ts_denton_input *input, double *value,
+						   ts_denton_report *report, void *work);
+extern ts_status ts_denton_units(const ts_denton_input *input,
+								 const double *value, ts_int128 *share,
+								 void *work);
+
+#endif							/* TS_ENGINE_DENTON_H */

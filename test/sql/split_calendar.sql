@@ -1,0 +1,135 @@
+-- A plan goes by its own calendar: splits, views, cuts, and what history is like.
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
+CREATE SCHEMA split_calendar_test;
+SET search_path = split_calendar_test, target_split;
+SET datestyle = ISO;
+-- one order a day and market; nothing is random
+CREATE TABLE orders AS
+SELECT day::date AS day, market, ((extract(doy FROM day)::int * 37 + ascii(market) * 11 + extract(isodow FROM day)::int * 90) % 500 + 10) * 0.25 AS amount
+FROM generate_series('2020-01-01'::date, '2026-01-31', '1 day') day, (VALUES ('East'), ('West')) m (market);
+SELECT add_metric('sales', unit => 'EUR', quantum => 0.01) > 0 AS metric;
+SELECT count(*) FROM add_source('sales', 'orders', occurred_on => 'day', amount => 'amount', dimensions => '{"market": "market"}');
+SELECT add_calendar('retail', first_month => 2, label_by => 'start', week_start => 7, pattern => '4-5-4') > 0 AS retail,
+	add_calendar('periods', pattern => '13x4') > 0 AS periods, add_calendar('july', first_month => 7) > 0 AS july;
+
+-- ------------------------------------------------ months and weeks both add up
+SELECT create_plan('G', period => '[2024-01-15,2024-12-20)') > 0 AS plan, set_target('G', 'sales', amount => 100000.01) > 0 AS target;
+SELECT count(*) FROM split_target(root_target('G', 'sales'), '{market,quarter,month,week}', method => 'history', basis => '[2023-01-01,2024-01-01)');
+SELECT level, label, path, period_start, period_end, fiscal_year, fiscal_quarter, month, week, amount
+FROM target_tree WHERE plan = 'G' AND slice = '{"market": "East"}' AND period && '[2024-04-29,2024-05-06)' ORDER BY period_start, depth;
+-- the segments add up to months, quarters and the year, and to whole weeks as the calendar of the server has them
+SELECT count(*) FILTER (WHERE level = 'week') AS segments, count(DISTINCT week) AS weeks,
+	count(*) FILTER (WHERE level = 'week' AND week <> to_char(period_start, 'IYYY-"W"IW')) AS wrong_weeks,
+	sum(amount) FILTER (WHERE level = 'week') AS total
+FROM target_tree WHERE plan = 'G';
+SELECT * FROM plan_check;
+SELECT evaluate_plan('G', as_of => '2024-05-10') > 0 AS evaluated;
+SELECT week, period_start, period_end, n_segments, amount, actual, expected FROM kpi_week
+WHERE plan = 'G' AND slice = '{"market": "East"}' AND period_start >= '2024-04-22' AND period_start <= '2024-05-13' ORDER BY period_start;
+-- against plain SQL
+SELECT count(*) AS weeks, count(*) FILTER (WHERE k.amount IS DISTINCT FROM t.amount OR k.actual IS DISTINCT FROM o.actual OR k.n_segments <> t.n) AS wrong
+FROM kpi_week k
+JOIN (SELECT slice, date_trunc('week', period_start)::date AS monday, sum(amount) AS amount, count(*) AS n FROM target_tree WHERE plan = 'G' AND level = 'week' GROUP BY 1, 2) t
+	ON t.slice = k.slice AND t.monday = date_trunc('week', k.period_start)::date
+LEFT JOIN (SELECT jsonb_build_object('market', market) AS slice, date_trunc('week', day)::date AS monday, sum(amount) AS actual
+	FROM orders WHERE day >= '2024-01-15' AND day < '2024-12-20' AND day <= '2024-05-10' GROUP BY 1, 2) o ON o.slice = k.slice AND o.monday = t.monday
+WHERE k.plan = 'G';
+-- by week alone weeks are whole; under months they are segments
+SELECT period_label, period_start, period_end, amount, actual FROM kpi_cut('G', 'sales', '{week}', as_of => '2024-05-10') WHERE period_start BETWEEN '2024-04-22' AND '2024-05-06';
+SELECT period_label, period_start, period_end, amount, actual FROM kpi_cut('G', 'sales', '{month,week}', as_of => '2024-05-10') WHERE period_start BETWEEN '2024-04-22' AND '2024-05-06';
+SELECT period_label, period_start, period_end, amount FROM kpi_cut('G', 'sales', '{quarter,week}', as_of => '2024-05-10') WHERE period_start BETWEEN '2024-09-23' AND '2024-10-07';
+SELECT w.n, w.total = m.total AND w.total = q.total AS same FROM (SELECT count(*) AS n, sum(amount) AS total FROM kpi_cut('G', 'sales', '{week}')) w,
+	(SELECT sum(amount) AS total FROM kpi_cut('G', 'sales', '{month,week}')) m, (SELECT sum(amount) AS total FROM kpi_cut('G', 'sales', '{quarter,week}')) q;
+
+-- -------------------------------------------------------- a year of whole weeks
+SELECT * FROM find_plan('G');
+SELECT create_plan('R', period => '[2024-02-04,2025-02-02)', calendar => 'retail') > 0 AS plan, set_target('R', 'sales', amount => 50000) > 0 AS target;
+SELECT label, parent_label, period_start, period_end, days, workdays FROM plan_periods('R', 'month');
+SELECT count(*) FROM split_target(root_target('R', 'sales'), '{market,half,quarter,month,week}');
+SELECT level, label, fiscal_year, fiscal_quarter, month, week, period_start, period_end, amount
+FROM target_tree WHERE plan = 'R' AND slice = '{"market": "West"}' AND period && '[2024-02-04,2024-02-18)' ORDER BY period_start, depth;
+-- last year's week of the same number, and in it the same weekday: weights are its sums
+WITH f AS (SELECT market, (day - date '2023-01-29') / 7 AS week, sum(amount) AS amount FROM orders WHERE day >= '2023-01-29' AND day < '2024-01-28' GROUP BY 1, 2)
+SELECT count(*) AS weeks, count(*) FILTER (WHERE t.weight IS DISTINCT FROM f.amount) AS wrong
+FROM (SELECT x.slice ->> 'market' AS market, (lower(x.period) - date '2024-02-04') / 7 AS week, x.weight FROM target x JOIN plan p USING (plan_id) WHERE p.family = 'R' AND x.level = 'week') t
+FULL JOIN f USING (market, week);
+SELECT slice, fiscal_year, year_start, year_end, m01, m02, m12, m13, q1, q2, q3, q4, total, q1 + q2 + q3 + q4 = total AS whole FROM target_wide WHERE plan = 'R' ORDER BY slice;
+SELECT cut, period_label, amount FROM kpi_cut('R', 'sales', '{quarter}');
+SELECT period_label, period_start, period_end FROM kpi_cut('R', 'sales', '{week}') LIMIT 2;
+-- a year of 53 weeks after one of 52: week 53 is like week 52
+SELECT create_plan('L', period => '[2023-01-29,2024-02-04)', calendar => 'retail') > 0 AS plan, set_target('L', 'sales', amount => 53000) > 0 AS target;
+SELECT count(*) FROM split_target(root_target('L', 'sales'), '{week}');
+SELECT label, weight FROM target_tree JOIN (SELECT target_id, weight FROM target) w USING (target_id)
+WHERE plan = 'L' AND label IN ('FY23-W01', 'FY23-W52', 'FY23-W53') ORDER BY label;
+SELECT sum(amount) FILTER (WHERE day < '2022-02-06') AS week_1, sum(amount) FILTER (WHERE day >= '2023-01-22') AS week_52
+FROM orders WHERE day >= '2022-01-30' AND day < '2023-01-29';
+-- and one of 52 after one of 53: its week 52 is like the mean of both
+SELECT create_plan('R2', period => '[2024-02-04,2025-02-02)', calendar => 'retail') > 0 AS plan, set_target('R2', 'sales', amount => 50000) > 0 AS target;
+SELECT count(*) AS n, count(*) FILTER (WHERE weight IS DISTINCT FROM 2 * amount) AS wrong
+FROM (SELECT (lower(period) - date '2024-02-04') / 7 + 1 AS week, weight FROM preview_split(root_target('R2', 'sales'), '{week}', basis => '[2023-01-29,2024-02-04)')) s
+FULL JOIN (SELECT LEAST((day - date '2023-01-29') / 7 + 1, 52) AS week, sum(CASE WHEN day >= '2024-01-21' THEN amount / 2 ELSE amount END) AS amount FROM orders
+	WHERE day >= '2023-01-29' AND day < '2024-02-04' GROUP BY 1) f USING (week);
+
+-- ------------------------------------------------- which day is like which
+SELECT create_plan('A', period => '[2024-01-01,2025-01-01)') > 0 AS plan, set_target('A', 'sales', amount => 366000) > 0 AS target;
+-- by date: the same day of last year; 29 February has none
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = (p.period_start - interval '1 year')::date AND to_char(o.day, 'MMDD') = to_char(p.period_start, 'MMDD'))
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM COALESCE(l.amount, 0)) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', on_missing => 'zero') s JOIN like_it l ON l.day = lower(s.period);
+-- by week: number and weekday of the ISO week, 2024-12-30 and 31 are in week 1 of 2025, and are like the first days of 2024
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o
+		ON (extract(isoyear FROM o.day), extract(week FROM o.day), extract(isodow FROM o.day))
+		 = (extract(isoyear FROM p.period_start) - 1, extract(week FROM p.period_start), extract(isodow FROM p.period_start)))
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'week') s JOIN like_it l ON l.day = lower(s.period);
+-- by weekday: 52 weeks before
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = p.period_start - 364)
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'weekday') s JOIN like_it l ON l.day = lower(s.period);
+-- two years before 2024, in whole weeks: 104 of them
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = p.period_start - 728)
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'weekday', basis => '[2022-01-03,2023-01-04)') s JOIN like_it l ON l.day = lower(s.period);
+-- it is recorded, made again, and explained
+SELECT count(*) FROM split_target(root_target('A', 'sales'), '{month}', align => 'weekday');
+SELECT method, arguments FROM split_log WHERE plan = 'A';
+SELECT count(*) FROM preview_resplit(root_target('A', 'sales'));
+SELECT count(*) > 0 AS others FROM preview_resplit(root_target('A', 'sales'), align => 'date');
+SELECT substring(split_call FROM 'method.*align[^)]*') AS split_call FROM explain_target(find_target('A', 'sales', period => '[2024-02-01,2024-03-01)')) WHERE level = 'month';
+-- what cannot be
+SELECT create_plan('B', period => '[2024-01-01,2025-01-01)') > 0 AS plan, set_target('B', 'sales', amount => 1) > 0 AS target;
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', align => 'month');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'equal', align => 'week');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', align => 'week');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'profile', profile => '{"metric": "sales", "lag": 2}', align => 'week');
+-- a calendar without quarters
+CREATE TABLE listed AS SELECT 'month' AS grain, period_start, period_end, 'P' || row_number() OVER (ORDER BY period_start) AS label
+FROM periods('[2024-01-01,2025-01-01)', 'month');
+SELECT add_calendar('listed', periods_from => 'listed') > 0 AS listed;
+SELECT create_plan('C', period => '[2024-01-01,2024-07-01)', calendar => 'listed') > 0 AS plan, set_target('C', 'sales', amount => 60) > 0 AS target;
+SELECT * FROM preview_split(root_target('C', 'sales'), '{quarter}', method => 'equal');
+SELECT count(*) FROM split_target(root_target('C', 'sales'), '{month,week}', method => 'equal');
+SELECT label, fiscal_year, month, week, amount FROM target_tree WHERE plan = 'C' AND period_start < '2024-02-12' AND depth > 0 ORDER BY period_start, depth;
+SELECT m01, m02, m06, q1, total FROM target_wide WHERE plan = 'C';
+DELETE FROM calendar_period WHERE label = 'P6';
+SELECT * FROM preview_split(root_target('C', 'sales'), '{market}', method => 'equal');
+
+-- ------------------------------------------- thirteen periods, a year from July
+SELECT create_plan('T', period => '[2024-01-01,2024-12-30)', calendar => 'periods') > 0 AS plan, set_target('T', 'sales', amount => 13000) > 0 AS target;
+SELECT count(*) FROM split_target(root_target('T', 'sales'), '{quarter,month}', method => 'equal');
+SELECT fiscal_year, m01, m12, m13, q1, q4, total FROM target_wide WHERE plan = 'T';
+SELECT create_plan('J', period => '[2023-07-01,2024-07-01)', calendar => 'july') > 0 AS plan, set_target('J', 'sales', amount => 1200) > 0 AS target;
+SELECT count(*) FROM split_target(root_target('J', 'sales'), '{quarter,month}', method => 'equal');
+SELECT path, fiscal_year, fiscal_quarter, month, amount FROM target_tree WHERE plan = 'J' AND depth > 0 AND period_start < '2023-10-01' ORDER BY period_start, depth;
+SELECT fiscal_year, m01, m12, m13, q1, q4, total FROM target_wide WHERE plan = 'J';
+
+DROP SCHEMA split_calendar_test CASCADE;
+DROP EXTENSION target_split CASCADE;
+CREATE EXTENSION target_split;
