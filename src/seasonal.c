@@ -253,6 +253,9 @@ ts_seasons_read(ts_seasons *seasons, ts_split *series)
 
 	/* grouped by month a fact table has a small part of the groups */
 	series->stretches = &stretches;
+	/* each day stands for itself */
+	series->has_align = true;
+	series->align = TS_ALIGN_DATE;
 	history.method = ts_split_method_find("history");
 	history.has_basis = true;
 	history.basis_from = seasons->months.from[0];

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Measures method "seasonal" on the server that PGHOST, PGPORT, PGUSER name: 20,000
 # targets into weeks, each with indices of its own from three years of facts,
-# against the same split by another method (BENCH_PEER, "equal" unless given), which
-# reads none.
+# against the same split by "days" (or BENCH_PEER), which reads none.
 #
 #   test/bench/seasonal.sh [TARGETS]
 #
@@ -14,7 +13,7 @@ set -eu
 
 targets=${1:-20000}
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
-peer=${BENCH_PEER:-equal}
+peer=${BENCH_PEER:-days}
 
 sql >/dev/null <<SQL
 SET client_min_messages = warning;

@@ -209,6 +209,20 @@ LATERAL (WITH rate AS (SELECT date_trunc('month', day)::date AS month, sum(amoun
 		 SELECT mean.season, mean.mean / avg(mean.mean) OVER () AS by_hand FROM mean) m
 WHERE i.level = 'area' AND m.season = i.season GROUP BY 1 ORDER BY 1;
 
+-- years of whole weeks, of 12 months and of 13 periods, some of them of 53 weeks:
+-- what Ann does is the same on every working day
+CREATE VIEW ann AS SELECT day, amount FROM visits WHERE rep = 'Ann';
+SELECT add_metric('ann', unit => 'visit') > 0 AS added;
+SELECT count(*) AS levels FROM add_source('ann', 'ann', occurred_on => 'day', amount => 'amount', dimensions => '{}');
+SELECT add_calendar('retail', first_month => 2, pattern => '4-4-5') > 0 AS added, add_calendar('thirteen', pattern => '13x4') > 0 AS added;
+SELECT c AS calendar, count(*) AS seasons, min(label) AS first, max(label) AS last, min(index) AS least, max(index) AS most, max(spread) AS spread, min(n) AS n, min(index_basis::text) AS basis
+FROM unnest('{retail,thirteen}'::text[]) c, seasonal_index('ann', calendar => c) GROUP BY 1 ORDER BY 1;
+SELECT create_plan('Retail', period => (SELECT daterange(min(period_start), max(period_end), '[]') FROM periods('[2024-02-04,2025-02-01]', 'week', 'retail')), calendar => 'retail') > 0 AS created,
+	   set_target('Retail', 'ann', amount => 26100) > 0 AS set;
+SELECT bool_and(abs(s.amount - 26100 * workdays(s.period, 'retail') / workdays(t.period, 'retail')) < 0.01) AS by_workdays, count(*) AS weeks
+FROM preview_split(root_target('Retail', 'ann'), '{quarter,month,week}', method => 'seasonal') s,
+	 target t WHERE t.target_id = root_target('Retail', 'ann') AND s.level = 'week' AND s.period && '[2024-08-01,2024-10-01)';
+
 -- --------------------------------------------- a year, two years, no history
 SELECT n, count(*) AS seasons, max(spread) AS spread FROM seasonal_index('sales', basis => '[2022-01-01,2024-01-01)') GROUP BY 1;
 SELECT create_plan('B', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('B', 'sales', amount => 100000.01) > 0 AS set;
