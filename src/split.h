@@ -16,6 +16,7 @@
 
 #include "axis.h"
 #include "engine/apportion.h"
+#include "facts.h"
 #include "tree.h"
 
 /* bases of one split that are explained */
@@ -261,6 +262,7 @@ struct ts_split
 	int64		n_unassigned;	/* facts that were spread or caught */
 	Jsonb	   *findings;		/* a list of what methods found, or NULL */
 	ts_watch   *watch;			/* NULL: nobody wants to know */
+	const ts_stretches *stretches;	/* days that history need not tell apart; NULL: none */
 
 	MemoryContext context;		/* lives as long as the call */
 };

@@ -1339,7 +1339,7 @@ ts_weigh_history(ts_split *split)
 	}
 	else
 		h.facts = ts_facts_open(&h.source, tree->members, tree->n_dims, tree->dimension_ids,
-								h.depths, h.with_day, split->term->basis_from, split->term->basis_upto);
+								h.depths, h.with_day, split->stretches, split->term->basis_from, split->term->basis_upto);
 	while (next_fact(&h, &fact))
 	{
 		add_fact(&h, &fact);
