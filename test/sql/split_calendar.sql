@@ -130,6 +130,59 @@ SELECT count(*) FROM split_target(root_target('J', 'sales'), '{quarter,month}', 
 SELECT path, fiscal_year, fiscal_quarter, month, amount FROM target_tree WHERE plan = 'J' AND depth > 0 AND period_start < '2023-10-01' ORDER BY period_start, depth;
 SELECT fiscal_year, m01, m12, m13, q1, q4, total FROM target_wide WHERE plan = 'J';
 
+-- ------------------------------------------------ random calendars, spans, weights
+-- every level adds up, every part is a period of its calendar, no promise is broken
+CREATE FUNCTION chosen(VARIADIC texts text[]) RETURNS text LANGUAGE sql VOLATILE AS 'SELECT texts[1 + floor(random() * array_length(texts, 1))::int]';
+CREATE TABLE tried (no int, calendar text, span daterange, by_levels text[], method text, parts bigint);
+SELECT setseed(0.2024);
+DO $$
+DECLARE
+	pattern text; calendar_name text; first_day date; span daterange; by_levels text[]; way text; plan_name text; parts bigint;
+BEGIN
+	FOR i IN 1 .. 60 LOOP
+		pattern := split_calendar_test.chosen('months', '4-4-5', '4-5-4', '5-4-4', '13x4');
+		calendar_name := 'random ' || i;
+		PERFORM target_split.add_calendar(calendar_name, pattern => pattern, first_month => 1 + floor(random() * 12)::int, label_by => split_calendar_test.chosen('start', 'end'),
+			week_start => 1 + floor(random() * 7)::int, year_end => split_calendar_test.chosen('nearest', 'last'),
+			week_53 => CASE WHEN pattern <> 'months' AND random() < 0.5 THEN 1 + floor(random() * 12)::int END,
+			day_weights => CASE WHEN random() < 0.5 THEN '{1,1,1,1,1,0,0}'::numeric[] ELSE '{1,1,1,1,1.5,0.5,0.25}'::numeric[] END);
+		first_day := date '2023-01-01' + floor(random() * 600)::int;
+		span := daterange(first_day, first_day + 1 + floor(random() * 700)::int);
+		SELECT array_agg(g ORDER BY n) INTO by_levels
+		FROM unnest('{year,half,quarter,month,week,day}'::text[]) WITH ORDINALITY u (g, n) WHERE random() < CASE g WHEN 'day' THEN 0.2 ELSE 0.6 END;
+		CONTINUE WHEN by_levels IS NULL;
+		way := split_calendar_test.chosen('days', 'workdays', 'equal', 'history');
+		plan_name := 'random ' || i;
+		PERFORM target_split.create_plan(plan_name, period => span, calendar => calendar_name);
+		PERFORM target_split.set_target(plan_name, 'sales', amount => round((random() * 1000000 - 100000)::numeric, 2));
+		BEGIN
+			SELECT count(*) INTO parts FROM target_split.split_target(target_split.root_target(plan_name, 'sales'), by_levels, method => way, on_missing => 'equal', on_zero => 'equal',
+				basis => CASE way WHEN 'history' THEN daterange('2021-01-01', '2023-01-01') END);
+			INSERT INTO split_calendar_test.tried VALUES (i, calendar_name, span, by_levels, way, parts);
+		EXCEPTION WHEN OTHERS THEN
+			-- a span within one period cannot be split by it
+			IF SQLERRM NOT LIKE '% is not longer than a %' THEN RAISE; END IF;
+		END;
+	END LOOP;
+END $$;
+SELECT count(*) > 30 AS many_plans, count(DISTINCT method) AS methods, sum(parts) > 5000 AS many_parts FROM tried;
+SELECT plan, promise, problem FROM plan_check WHERE plan LIKE 'random%' LIMIT 5;
+CREATE VIEW random_tree AS SELECT t.*, n.no, n.method, n.calendar FROM tried n JOIN target_tree t ON t.plan = 'random ' || n.no;
+-- the parts of each level are the periods of the calendar in that span, cut only by the span
+SELECT count(*) > 0 AS levels, count(*) FILTER (WHERE ours IS DISTINCT FROM theirs) AS wrong
+FROM (SELECT n.no, g, (SELECT array_agg((period_start, period_end, label) ORDER BY period_start) FROM random_tree t WHERE t.no = n.no AND t.level = g) AS ours,
+		(SELECT array_agg((p.period_start, p.period_end, p.label) ORDER BY p.period_start) FROM periods(n.span, g, n.calendar) p) AS theirs
+	  FROM tried n CROSS JOIN unnest(n.by_levels) g) l;
+-- every level adds up to the whole, and whole weeks do
+SELECT count(*) > 0 AS levels, count(*) FILTER (WHERE l.total <> r.amount) AS wrong
+FROM (SELECT no, level, sum(amount) AS total FROM random_tree WHERE depth > 0 GROUP BY no, level) l JOIN random_tree r ON r.no = l.no AND r.depth = 0;
+SELECT count(*) > 0 AS weeks, count(*) FILTER (WHERE w.total <> k.amount) AS wrong
+FROM (SELECT no, plan, week, sum(amount) AS total FROM random_tree WHERE level = 'week' GROUP BY no, plan, week) w
+CROSS JOIN LATERAL (SELECT c.amount FROM kpi_cut(w.plan, 'sales', '{week}') c WHERE c.period_label = w.week) k WHERE w.no % 6 = 0;
+-- days and working days are weights as plain SQL counts them
+SELECT count(*) > 0 AS parts, count(*) FILTER (WHERE x.weight <> CASE t.method WHEN 'days' THEN t.period_end - t.period_start + 1 ELSE workdays(t.period, t.calendar) END) AS wrong
+FROM random_tree t JOIN target x ON x.target_id = t.target_id WHERE t.method IN ('days', 'workdays') AND t.depth > 0 AND t.fallback IS NULL AND t.is_leaf;
+
 DROP SCHEMA split_calendar_test CASCADE;
 DROP EXTENSION target_split CASCADE;
 CREATE EXTENSION target_split;
