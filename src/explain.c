@@ -97,7 +97,7 @@ weigh_again(const explain_step *top, int32 plan_id, int64 split_id, ts_watch *wa
 		args[TS_SPLIT_ON_UNASSIGNED].value = CStringGetTextDatum("spread");
 	/* bounds say nothing about the basis */
 	args[TS_SPLIT_BOUNDS].isnull = args[TS_SPLIT_BOUNDS_FROM].isnull = true;
-	ts_record_find_relations(split_id, args, NULL);
+	ts_record_find_relations(split_id, args, 0, NULL);
 	split = ts_split_begin(args, true, context);
 	n_dims = ts_split_find_levels(split, DatumGetArrayTypeP(args[TS_SPLIT_BY].value), 0, dimension_ids);
 	if (!reads_basis(split))
