@@ -51,6 +51,8 @@ SELECT count(*) FROM split_target(:r, '{market}', members => '["East", "West"]')
 SELECT * FROM shown('H');
 SELECT * FROM preview_resplit(:r);
 SELECT * FROM preview_resplit(find_target('H', 'sales', '{}', '[2024-01-01,2024-07-01)'));
+-- and what is told of its basis is of these days, too
+SELECT level, amount, weight, basis_rows FROM explain_target(plan => 'H', metric => 'sales', slice => '{"market": "East"}', period => '[2024-01-01,2024-07-01)');
 -- another method in a part has the basis that the whole would have
 SELECT count(*) FROM resplit_target(:r, by => '{market}', method => 'equal');
 SELECT count(*) FROM resplit_target(find_target('H', 'sales', '{}', '[2024-01-01,2024-07-01)'), method => 'history');
@@ -82,6 +84,7 @@ SELECT count(*) FROM split_target(:r, '{half,type}', on_missing => 'zero', on_ze
 SELECT slice, period, amount FROM target_tree WHERE plan = 'R' AND slice ->> 'market' = 'Others' AND level = 'type' ORDER BY period_start, slice;
 SELECT * FROM preview_resplit(find_target('R', 'sales', '{"market": "Others"}', '[2024-01-01,2024-07-01)'));
 SELECT count(*) FROM resplit_target(find_target('R', 'sales', '{"market": "Others"}', '[2024-01-01,2024-07-01)'), on_missing => 'equal');
+SELECT level, amount, weight, basis_rows FROM explain_target(plan => 'R', metric => 'sales', slice => '{"market": "Others", "type": "key"}', period => '[2024-01-01,2024-07-01)');
 SELECT * FROM preview_resplit(:r);
 
 -- ------------------- a part with a call of its own whose weights follow from amounts
