@@ -5,7 +5,8 @@
  *
  * Method
  *	  The splits on the way from the overall target down are weighed once more,
- *	  each under the target that it started from, with all fallbacks allowed.
+ *	  each under the target that it started from, in a tree from the one that its
+ *	  call named, with all fallbacks allowed.
  *	  What is read of the basis, year by year and base by base, is counted for
  *	  every target on the way (split_history.c).
  *
@@ -56,6 +57,7 @@ typedef struct explain_step
 	int64		target_id;
 	int64		split_id;		/* 0: none */
 	int64		origin;			/* the first split that it replaces, or itself */
+	int64		origin_id;		/* the target that this one named */
 	ts_watch_step edge;
 } explain_step;
 
@@ -70,9 +72,64 @@ reads_basis(const ts_split *split)
 	return reads;
 }
 
-/* Weighs a split once more under the target that it started from */
+/*
+ * The tree of a split: from the target that its call named, steps[0], down to
+ * the last of n steps, which it started from, with what is beside these
+ */
+static ts_tree *
+load_tree(const explain_step *steps, int n, int32 plan_id, int n_dims, int32 *dimension_ids, MemoryContext context)
+{
+	ts_tree    *tree;
+	ts_args		args = {0};
+	int64	   *ids = palloc(sizeof(int64) * n);
+	uint64		found;
+	int32		up = 0;
+
+	for (int i = 0; i < n; i++)
+		ids[i] = steps[i].target_id;
+	ts_arg_int4(&args, plan_id);
+	ts_arg_int8_array(&args, n - 1, ids);
+	found = n == 1 ? 0 : ts_run("SELECT DISTINCT m.dimension_id FROM target_split.target t JOIN target_split.member m"
+								" ON m.member_id = t.member_id WHERE t.plan_id = $1 AND t.parent_id = ANY ($2)"
+								" ORDER BY m.dimension_id", &args, true);
+	for (uint64 row = 0; row < found; row++)
+		n_dims = ts_dimension_add(ts_int4(row, 1), n_dims, dimension_ids);
+	tree = ts_tree_load_alone(ids[0], n_dims, dimension_ids, context);
+	for (int i = 1; i < n; i++)
+	{
+		ts_node    *nodes;
+		int32		next = up;
+
+		memset(&args, 0, sizeof(args));
+		ts_arg_int4(&args, plan_id);
+		ts_arg_int8(&args, ids[i - 1]);
+		found = ts_run("SELECT t.target_id, t.member_id, t.period, t.amount, t.slice FROM target_split.target t"
+					   " WHERE t.plan_id = $1 AND t.parent_id = $2 ORDER BY t.target_id", &args, true);
+		nodes = MemoryContextAllocExtended(context, sizeof(ts_node) * found, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		for (uint64 row = 0; row < found; row++)
+		{
+			ts_node    *node = &nodes[row];
+			bool		empty;
+
+			node->target_id = ts_int8(row, 1);
+			node->member_id = ts_int8(row, 2);
+			node->parent = up;
+			node->member = node->member_id == 0 ? -1 : ts_members_by_id(tree->members, node->member_id);
+			ts_daterange_parts(ts_datum(row, 3), &node->from, &node->upto, &empty);
+			node->amount = ts_datum_copy(row, 4, context);
+			node->slice = ts_datum_copy(row, 5, context);
+			if (node->target_id == ids[i])
+				next = tree->n + (int32) row;
+		}
+		up = next;
+		tree = ts_tree_deepen(tree, (int32) found, nodes, context);
+	}
+	return tree;
+}
+
+/* Weighs a split once more under the last of n steps, which it started from */
 static void
-weigh_again(const explain_step *top, int32 plan_id, int64 split_id, ts_watch *watch, MemoryContext context)
+weigh_again(const explain_step *steps, int n, int32 plan_id, int64 split_id, ts_watch *watch, MemoryContext context)
 {
 	static const struct
 	{
@@ -90,28 +147,30 @@ weigh_again(const explain_step *top, int32 plan_id, int64 split_id, ts_watch *wa
 
 	if (!ts_record_read(plan_id, split_id, args, context))
 		return;
-	args[TS_SPLIT_TARGET_ID].value = Int64GetDatum(top->target_id);
+	args[TS_SPLIT_TARGET_ID].value = Int64GetDatum(steps[n - 1].target_id);
 	for (int i = 0; i < (int) lengthof(lenient); i++)
 		args[lenient[i].argument].value = CStringGetTextDatum(lenient[i].word);
 	if (strcmp(TextDatumGetCString(args[TS_SPLIT_ON_UNASSIGNED].value), "error") == 0)
 		args[TS_SPLIT_ON_UNASSIGNED].value = CStringGetTextDatum("spread");
 	/* bounds say nothing about the basis */
 	args[TS_SPLIT_BOUNDS].isnull = args[TS_SPLIT_BOUNDS_FROM].isnull = true;
-	ts_record_find_relations(split_id, args, NULL);
+	ts_record_find_relations(split_id, args, 0, NULL);
 	split = ts_split_begin(args, true, context);
 	n_dims = ts_split_find_levels(split, DatumGetArrayTypeP(args[TS_SPLIT_BY].value), 0, dimension_ids);
 	if (!reads_basis(split))
 		return;
-	split->tree = ts_tree_load_alone(top->target_id, n_dims, dimension_ids, context);
+	split->tree = load_tree(steps, n, plan_id, n_dims, dimension_ids, context);
 	split->n_leaves = 1;
 	split->leaves = MemoryContextAllocZero(context, sizeof(int32));
+	while (split->tree->nodes[split->leaves[0]].target_id != steps[n - 1].target_id)
+		split->leaves[0]++;
 	split->watch = watch;
 	ts_split_weigh(split, &nodes);
 }
 
 /* The same; what fails is returned as a message and changes nothing */
 static char *
-try_to_weigh(const explain_step *top, int32 plan_id, int64 split_id, ts_watch *watch, MemoryContext context)
+try_to_weigh(const explain_step *steps, int n, int32 plan_id, int64 split_id, ts_watch *watch, MemoryContext context)
 {
 	MemoryContext old = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -121,7 +180,7 @@ try_to_weigh(const explain_step *top, int32 plan_id, int64 split_id, ts_watch *w
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		weigh_again(top, plan_id, split_id, watch, context);
+		weigh_again(steps, n, plan_id, split_id, watch, context);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -243,29 +302,29 @@ target_split_explain_basis(PG_FUNCTION_ARGS)
 		plan_id = ts_int4(i, 5);
 	}
 	for (int i = 0; i < n; i++)
-	{
-		int64		ignored;
-
-		steps[i].origin = ts_record_origin(plan_id, steps[i].split_id, &ignored);
-	}
+		steps[i].origin = ts_record_origin(plan_id, steps[i].split_id, &steps[i].origin_id);
 	for (int first = 1, last, top = 0; first < n; first = last)
 	{
 		ts_watch   *watch = palloc0(sizeof(ts_watch));
 		char	   *problem;
+		int			named = 0;
 
 		/* what was split again only in part started from where the whole did */
 		if (steps[first].origin != steps[first - 1].origin)
 			top = first - 1;
 		for (last = first; last < n && steps[last].split_id == steps[first].split_id;)
 			last++;
-		watch->n_steps = last - top - 1;
-		watch->steps = palloc(sizeof(ts_watch_step) * watch->n_steps);
-		for (int i = 0; i < watch->n_steps; i++)
-			watch->steps[i] = steps[top + 1 + i].edge;
 		if (steps[first].split_id == 0)
 			continue;
-		problem = try_to_weigh(&steps[top], plan_id, steps[first].split_id, watch, context);
-		put_split(store, desc, &steps[top + 1], last - first, watch, problem);
+		/* it may have been moved away from there */
+		while (named < top && steps[named].target_id != steps[first].origin_id)
+			named++;
+		watch->n_steps = last - named - 1;
+		watch->steps = palloc(sizeof(ts_watch_step) * watch->n_steps);
+		for (int i = 0; i < watch->n_steps; i++)
+			watch->steps[i] = steps[named + 1 + i].edge;
+		problem = try_to_weigh(&steps[named], top - named + 1, plan_id, steps[first].split_id, watch, context);
+		put_split(store, desc, &steps[named + 1], last - first, watch, problem);
 	}
 	ts_finish();
 	MemoryContextSwitchTo(old);

@@ -11,10 +11,13 @@
  *					made, made again; or the targets that no split made, by
  *					hand: these keep their shares of each other
  *	  anchor		a target whose amount a run shares
+ *	  origin		the first of the splits that replace one another
+ *	  own call		that of a part which was split again by itself
  *	  top			the target that the split of an anchor's parts started from: the
  *					anchor, unless it is itself a part of that split, because
- *					only what is under it is, or once was, split again
+ *					only what is under it is split again, or has its own call
  *	  path			the targets between the top and the anchor, that included
+ *	  way			the named target and all above it
  *	  block			what is made under one anchor
  *	  node			a target as it will be; it has an old target or is new
  *	  held			a node that keeps its amount: locked, with all that is under
@@ -24,11 +27,13 @@
  *					a one is under it, and goes otherwise
  *
  * Method
- *	  1. read and lock everything under the named target
- *	  2. run by run, from the outermost: read the recorded call, put the
- *		 arguments of this call in place of its own, weigh its parts under a
- *		 tree that has what the runs before made (split.c), and find the old
- *		 target of each part by its parent, member and first day
+ *	  1. read and lock everything under the named target, and read the recorded
+ *		 calls; the arguments of this one take the place of theirs
+ *	  2. run by run, from the outermost: open the call, weigh its parts (split.c)
+ *		 in a tree from the target that the call first named down to the run's
+ *		 tops, and find the old target of each part by its parent, member and
+ *		 first day.  A call that no run needs is never opened: what it reads may
+ *		 be gone
  *	  3. blocks from the last to the first: what held parts need at least and
  *		 take at most limits the anchor in its own block
  *	  4. blocks from the first to the last: share the anchor's amount within
@@ -36,12 +41,18 @@
  *		 bounded.c); every free node is floor or ceiling of its exact share
  *	  5. write changes, new and removed targets by one statement
  *
+ *	  Which call makes the parts of a target: the one that made them, unless it
+ *	  has been replaced where all of it was split, or that has got other arguments
+ *	  since (call_below).  So a part keeps its own call until the whole gets
+ *	  arguments, and what was locked meanwhile follows the whole.
+ *
  *	  New targets below which others of their run are split further are split
  *	  as those are, if the call that did it named a target at or above them.
  *
  *	  Each run is a row in "split", the first one is the call: revisions carry
- *	  its key, and undo_split takes all of it back.  Where nothing would change,
- *	  neither amounts nor weights, nothing is written.
+ *	  its key, and undo_split takes all of it back.  A row names the part that it
+ *	  is for, or explain_target would give a call that changes the whole.  Where
+ *	  nothing would change, neither amounts nor weights, nothing is written.
  *
  * Limits
  *	  About 400 bytes of memory a target, besides what split.c needs.  A quantum
@@ -150,8 +161,7 @@ typedef struct resplit_node
 	int32		block;			/* -1 for the named target */
 	int32		below;			/* block that shares its amount on, -1 */
 	int32		n_children;
-	int32		key;			/* member or first day, of a node that a split makes */
-	int32		tree_node;		/* -1: not yet in the tree */
+	int32		tree_node;		/* in the tree that is being built; -1: not there */
 	int16		depth;
 	uint8		axis;
 	uint8		fallback;
@@ -163,6 +173,7 @@ typedef struct resplit_node
 	DateADT		from;
 	DateADT		upto;
 	int64		target_id;		/* 0: a new one in a preview */
+	int64		member_id;		/* 0 for a period */
 	ts_int128	weight;
 	ts_int128	least;			/* the run's bounds, or the old target's own */
 	ts_int128	most;
@@ -175,36 +186,63 @@ typedef struct resplit_block
 {
 	int32		run;
 	int32		anchor;			/* node */
+	int			n_path;			/* targets from the anchor up to below its top */
 	int32		first;			/* its nodes are first ... first + n - 1 */
 	int32		n;
+	int32		n_parts;		/* that the split makes here */
+	int32	   *place;			/* of each: its node; or -1 less the node that is
+								 * not split so far, below which it would be; NULL
+								 * unless they are looked at again */
 } resplit_block;
+
+/* A split that a call replaces, directly or not */
+typedef struct resplit_ancestor
+{
+	int64		split_id;
+	bool		changed;		/* by other arguments than what it replaces */
+} resplit_ancestor;
 
 /* A recorded call, with the arguments that take part now */
 typedef struct resplit_call
 {
 	int64		split_id;		/* 0: no split */
+	int64		target_id;		/* that it is for */
 	int64		origin;			/* the first split that it replaces, or itself */
-	int64		target_id;		/* that the origin named */
+	int64		origin_id;		/* the target that the origin named */
+	int			n_line;			/* itself and what it replaces, the origin first */
+	resplit_ancestor *line;
+	int			n_same;			/* calls of the same origin, this one included */
+	bool		below;			/* it made something under the named target */
 	bool		by_hand;
 	bool		named;			/* by this call's "by" */
 	bool		changed;		/* by arguments of this call */
+	bool		opened;
 	NullableDatum args[TS_SPLIT_N_ARGUMENTS];
-	ts_split   *split;			/* opened and not yet run */
 } resplit_call;
+
+/* A target on a way down */
+typedef struct resplit_step
+{
+	int64		target_id;
+	int64		member_id;		/* 0 for a period */
+	DateADT		from;
+	DateADT		upto;
+} resplit_step;
 
 typedef struct resplit_run
 {
-	const resplit_call *call;
+	int			call_no;
+	resplit_call *call;
 	ts_split   *split;			/* NULL: by hand */
 	int			scale;			/* of the weights */
 	bool		left;			/* as it is: "by" names others */
 	int			n_path;			/* above 0: the top is weighed, and only what is
 								 * under the one anchor is taken */
-	resplit_old *path;			/* the anchor and those above it, the top the last */
+	resplit_step *path;			/* from below the top down to that anchor */
+	int64		skipped;		/* parts that come before those of the anchor */
 	bool		own_rounding;	/* a quantum of the call, or another residual */
-	ts_split_nodes made;		/* kept for that */
-	int32	  **place;			/* per block: where its parts are among the nodes,
-								 * kept where weights follow from amounts */
+	bool		from_amounts;	/* weights follow from what anchors have */
+	ts_split_nodes made;		/* kept for own_rounding */
 	int32		first_block;
 	int32		n_blocks;
 	int64		split_id;		/* new */
@@ -218,8 +256,19 @@ typedef struct resplit_wait
 {
 	int32		node;
 	int			call;
+	int			n_path;
 	bool		left;			/* its parts are to be as they are */
 } resplit_wait;
+
+/* A target from the named one upwards, and what is beside it */
+typedef struct resplit_way
+{
+	resplit_step step;
+	int64		split_id;		/* 0: none */
+	Datum		amount;
+	int			n_children;		/* one of them is the one below it on the way */
+	resplit_step *children;
+} resplit_way;
 
 typedef struct resplit_state
 {
@@ -230,8 +279,10 @@ typedef struct resplit_state
 	bool		keep_adjustments;
 	bool		keep_locks;
 	int64		target_id;
-	ts_tree    *alone;			/* the named target's top */
-	ts_tree    *tree;			/* with all that was made */
+	ts_tree    *tree;			/* the named target alone */
+	ts_tree    *root;			/* the last one that was read for a run */
+	int			n_dims;			/* dimensions of all that a tree may have */
+	int32		dimension_ids[TS_MAX_DIMENSIONS];
 
 	int32		n_olds;
 	int32		old_space;
@@ -241,14 +292,17 @@ typedef struct resplit_state
 	int			n_calls;
 	resplit_call *calls;
 	int			n_way;
-	resplit_old *way;			/* the named target and those above it, upwards */
-	int64	   *way_origin;		/* of their splits */
-	int			n_path;			/* of the named target */
+	resplit_way *way;			/* the named target and those above it */
+	int			first_call;		/* that makes the parts of the named target */
+	int			first_path;		/* from its top to the named target */
+
+	int64		n_bounds_set;	/* old targets with bounds that a person set, -1:
+								 * not yet read */
+	int64	   *bounds_set;
 
 	int32		n_nodes;
 	int32		node_space;
 	resplit_node *nodes;		/* the named target is the first */
-	int32		n_in_tree;
 	int32		n_blocks;
 	int32		block_space;
 	resplit_block *blocks;
@@ -506,13 +560,67 @@ find_old(const resplit_state *state, int32 parent, int64 member_id, DateADT from
 
 /* ------------------------------------------------------- recorded calls */
 
-/* Reads a call; amounts that were given are shares by now, as those of no method are */
-static void
-read_call(resplit_state *state, resplit_call *call)
+static int
+find_call(const resplit_state *state, int64 split_id)
 {
-	call->origin = ts_record_origin(state->tree->plan_id, call->split_id, &call->target_id);
-	call->by_hand = !ts_record_read(state->tree->plan_id, call->split_id, call->args, state->attempt);
-	call->args[TS_SPLIT_TARGET_ID].value = Int64GetDatum(state->target_id);
+	int			low = 0;
+	int			high = state->n_calls;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (state->calls[middle].split_id < split_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	Assert(low < state->n_calls && state->calls[low].split_id == split_id);
+	return low;
+}
+
+/* Reads the calls with what they replace */
+static void
+load_lines(resplit_state *state, int n, const int64 *ids)
+{
+	ts_args		args = {0};
+	uint64		found;
+
+	ts_arg_int4(&args, state->tree->plan_id);
+	ts_arg_int8_array(&args, n, ids);
+	found = ts_run("WITH RECURSIVE line AS ("
+				   "SELECT s.split_id AS of_id, s.split_id, s.target_id, s.replaces, s.method, s.basis,"
+				   " s.arguments - '{amount,keep_adjustments,keep_locks}'::pg_catalog.text[] AS arguments"
+				   " FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = ANY ($2)"
+				   " UNION ALL "
+				   "SELECT l.of_id, s.split_id, s.target_id, s.replaces, s.method, s.basis,"
+				   " s.arguments - '{amount,keep_adjustments,keep_locks}'::pg_catalog.text[]"
+				   " FROM line l JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND s.split_id = l.replaces)"
+				   " SELECT l.of_id, l.split_id, l.target_id, o.split_id IS NOT NULL"
+				   " AND (l.method, l.basis, l.arguments) IS DISTINCT FROM (o.method, o.basis, o.arguments)"
+				   " FROM line l LEFT JOIN line o ON o.of_id = l.of_id AND o.split_id = l.replaces"
+				   " ORDER BY l.of_id, l.split_id", &args, false);
+	for (uint64 row = 0; row < found; row++)
+	{
+		resplit_call *call = &state->calls[find_call(state, ts_int8(row, 1))];
+
+		if (call->n_line == 0)
+		{
+			uint64		end = row;
+
+			while (end < found && ts_int8(end, 1) == call->split_id)
+				end++;
+			call->line = MemoryContextAlloc(state->attempt, sizeof(resplit_ancestor) * (end - row));
+			call->origin = ts_int8(row, 2);
+			call->origin_id = ts_int8(row, 3);
+		}
+		call->target_id = ts_int8(row, 3);
+		call->line[call->n_line].split_id = ts_int8(row, 2);
+		call->line[call->n_line++].changed = ts_bool(row, 4);
+	}
+	for (int i = 0; i < state->n_calls; i++)
+		for (int j = 0; j < state->n_calls; j++)
+			state->calls[i].n_same += state->calls[i].origin == state->calls[j].origin;
 }
 
 static char *
@@ -574,25 +682,6 @@ split_of_children(const resplit_state *state, int32 old)
 }
 
 static int
-find_call(const resplit_state *state, int64 split_id)
-{
-	int			low = 0;
-	int			high = state->n_calls;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-
-		if (state->calls[middle].split_id < split_id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	Assert(low < state->n_calls && state->calls[low].split_id == split_id);
-	return low;
-}
-
-static int
 compare_int8(const void *a, const void *b)
 {
 	int64		x = *(const int64 *) a;
@@ -609,7 +698,7 @@ refuse_by(const resplit_state *state, Datum by)
 
 	initStringInfo(&list);
 	for (int i = 0; i < state->n_calls; i++)
-		if (!state->calls[i].args[TS_SPLIT_BY].isnull)
+		if (state->calls[i].below && !state->calls[i].args[TS_SPLIT_BY].isnull)
 			appendStringInfo(&list, "%sby => %s", list.len > 0 ? ", " : "",
 							 quote_literal_cstr(array_text(state->calls[i].args[TS_SPLIT_BY].value)));
 	ereport(ERROR,
@@ -633,52 +722,157 @@ distinct_ids(int64 *ids, int32 n)
 	return kept;
 }
 
-/* The dimensions of the members that old targets are for */
-static int
-load_dimensions(const resplit_state *state, int32 *dimension_ids)
+/* The dimensions of the members that old targets, and those on the way, are for */
+static void
+load_dimensions(resplit_state *state)
 {
-	int64	   *ids = MemoryContextAllocHuge(state->attempt, sizeof(int64) * state->n_olds);
+	int64	   *ids;
+	int32		n = 0;
+	int32		space = state->n_olds;
 	ts_args		args = {0};
 	uint64		found;
-	int			n = 0;
 
+	for (int i = 0; i < state->n_way; i++)
+		space += state->way[i].n_children + 1;
+	ids = MemoryContextAllocHuge(state->attempt, sizeof(int64) * space);
 	for (int32 i = 0; i < state->n_olds; i++)
-		ids[i] = state->olds[i].member_id;
-	ts_arg_int8_array(&args, distinct_ids(ids, state->n_olds), ids);
+		ids[n++] = state->olds[i].member_id;
+	for (int i = 0; i < state->n_way; i++)
+	{
+		ids[n++] = state->way[i].step.member_id;
+		for (int j = 0; j < state->way[i].n_children; j++)
+			ids[n++] = state->way[i].children[j].member_id;
+	}
+	ts_arg_int8_array(&args, distinct_ids(ids, n), ids);
 	found = ts_run("SELECT DISTINCT m.dimension_id FROM " TS_SCHEMA ".member m WHERE m.member_id = ANY ($1)"
 				   " ORDER BY m.dimension_id", &args, false);
 	for (uint64 row = 0; row < found; row++)
-		n = ts_dimension_add(ts_int4(row, 1), n, dimension_ids);
+		state->n_dims = ts_dimension_add(ts_int4(row, 1), state->n_dims, state->dimension_ids);
 	pfree(ids);
-	return n;
 }
 
-/* Reads the calls that made what is under the target, and opens them */
+/*
+ * How far above a node another target is, 0 for itself, -1 if it is not.  node
+ * -1: above a target on the way instead
+ */
+static int
+height_above(const resplit_state *state, int64 target_id, int32 node, int way)
+{
+	int			height = 0;
+
+	if (node >= 0)
+	{
+		for (const resplit_node *up = &state->nodes[node]; up; up = node_above(state, up), height++)
+			if (up->target_id == target_id)
+				return height;
+		way = 1;
+	}
+	for (; way < state->n_way; way++, height++)
+		if (state->way[way].step.target_id == target_id)
+			return height;
+	return -1;
+}
+
+/*
+ * Is a call out of force where another one of its origin holds?  That is so if
+ * the other one replaces it, for what was locked then has still its key; or if
+ * the other one has got other arguments since.
+ */
+static bool
+is_replaced(const resplit_call *call, const resplit_call *by)
+{
+	for (int i = 0; i < by->n_line; i++)
+		if (by->line[i].split_id == call->split_id ||
+			(by->line[i].split_id > call->split_id && by->line[i].changed))
+			return true;
+	return by->changed;
+}
+
+/*
+ * The call that is to make the parts of a target, which the call "above" is to
+ * make, -1 for none: the one that made them, unless another one of its origin
+ * is in force for all of it.  A part that was split again by itself keeps its
+ * own call that way, until the whole gets other arguments.
+ */
+static int
+call_below(const resplit_state *state, int above, int64 split_id, int32 node, int way)
+{
+	int			found = find_call(state, split_id);
+	const resplit_call *call = &state->calls[found];
+	int			height;
+
+	if (call->origin == 0 || call->n_same == 1)
+		return found;
+	if (above >= 0 && state->calls[above].origin == call->origin)
+		return above == found || is_replaced(call, &state->calls[above]) ? above : found;
+	height = height_above(state, call->target_id, node, way);
+	for (int i = 0; i < state->n_calls; i++)
+	{
+		const resplit_call *other = &state->calls[i];
+		int			other_height;
+
+		if (i == found || other->origin != call->origin || !is_replaced(call, other))
+			continue;
+		other_height = height_above(state, other->target_id, node, way);
+		if (other_height > height || (other_height >= 0 && other_height == height && i > found))
+		{
+			found = i;
+			call = other;
+			height = other_height;
+		}
+	}
+	return found;
+}
+
+/* Reads the calls that made what is under the target, and on the way to it */
 static void
 load_calls(resplit_state *state)
 {
-	int64	   *ids = MemoryContextAllocHuge(state->attempt, sizeof(int64) * state->n_olds);
+	int64	   *ids = MemoryContextAllocHuge(state->attempt, sizeof(int64) * (state->n_olds + state->n_way));
 	bool		how = says_how(state);
 	bool		by_named = !state->fcinfo->args[ARG_BY].isnull;
 	Datum		by = state->fcinfo->args[ARG_BY].value;
-	int64		outermost = split_of_children(state, 0);
-	int			n_changed = 0;
+	bool		found = !by_named;
 	int32		n = 0;
-	int32		dimension_ids[TS_MAX_DIMENSIONS];
-	int			n_dims = load_dimensions(state, dimension_ids);
+	resplit_call *call;
 
 	for (int32 i = 1; i < state->n_olds; i++)
 		ids[n++] = state->olds[i].split_id;
+	for (int i = 0; i < state->n_way; i++)
+		ids[n++] = state->way[i].split_id;
 	state->n_calls = distinct_ids(ids, n);
 	state->calls = MemoryContextAllocZero(state->attempt, sizeof(resplit_call) * state->n_calls);
 	for (int i = 0; i < state->n_calls; i++)
 	{
-		resplit_call *call = &state->calls[i];
-
+		call = &state->calls[i];
 		call->split_id = ids[i];
-		read_call(state, call);
+		call->by_hand = !ts_record_read(state->tree->plan_id, call->split_id, call->args, state->attempt);
+		call->args[TS_SPLIT_TARGET_ID].value = Int64GetDatum(state->target_id);
+	}
+	load_lines(state, state->n_calls, ids);
+	for (int32 i = 1; i < state->n_olds; i++)
+		state->calls[find_call(state, state->olds[i].split_id)].below = true;
+	pfree(ids);
+
+	/* from the overall target down to the named one */
+	state->first_call = -1;
+	for (int i = state->n_way - 1; i >= 0; i--)
+	{
+		int			next = call_below(state, state->first_call, i > 0 ? state->way[i - 1].split_id :
+									  split_of_children(state, 0), -1, i);
+		bool		goes_on = state->first_call >= 0 && state->calls[next].origin != 0 &&
+			state->calls[next].origin == state->calls[state->first_call].origin;
+
+		state->first_path = goes_on ? state->first_path + 1 : 0;
+		state->first_call = next;
+	}
+	state->calls[state->first_call].below = true;
+	for (int i = 0; i < state->n_calls; i++)
+	{
+		call = &state->calls[i];
 		call->named = by_named && same_by(call, by);
-		if (how && (by_named ? same_by(call, by) : call->split_id == outermost))
+		found |= call->named && call->below;
+		if (how && (by_named ? call->named : i == state->first_call))
 		{
 			if (call->args[TS_SPLIT_BY].isnull)
 				ereport(ERROR,
@@ -687,36 +881,21 @@ load_calls(resplit_state *state)
 						 errhint("To split it: SELECT target_split.unsplit_target(%lld); then split_target().",
 								 (long long) state->target_id)));
 			change_call(state, call);
-			n_changed++;
 			call->by_hand = false;
 		}
-		if (call->by_hand)
-			continue;
-		ts_record_find_relations(call->split_id, call->args, call->changed ? state->fcinfo->args + ARG_METHOD - TS_SPLIT_METHOD : NULL);
-		call->split = ts_split_begin(call->args, true, state->attempt);
-		if (call->split->main.method->gives_amounts)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("method \"%s\" gives amounts and shares nothing", call->split->main.method->name),
-					 errhint("To set amounts: adjust_target(), or import_targets() for a table of them.")));
-		n_dims = ts_split_find_levels(call->split, DatumGetArrayTypeP(call->args[TS_SPLIT_BY].value),
-									  n_dims, dimension_ids);
 	}
-	if (by_named && n_changed == 0)
-	{
-		bool		found = false;
-
-		for (int i = 0; i < state->n_calls; i++)
-			found |= same_by(&state->calls[i], by);
-		if (!found)
-			refuse_by(state, by);
-	}
-	pfree(ids);
-	state->alone = ts_tree_load_alone(state->way[state->n_path].target_id, n_dims, dimension_ids, state->attempt);
-	state->tree = state->alone;
+	if (!found)
+		refuse_by(state, by);
 }
 
 /* ----------------------------------------------------------- making blocks */
+
+/* Was a target put in by plain SQL?  That counts as an adjustment where a split makes it */
+static bool
+is_put_in(const resplit_old *old)
+{
+	return old->split_id == 0;
+}
 
 /* Is an old target kept where no run makes it? */
 static bool
@@ -726,7 +905,7 @@ is_kept(const resplit_state *state, int32 old)
 
 	check_stack_depth();
 	if ((state->keep_locks && o->locked) ||
-		(state->keep_adjustments && (o->adjusted || o->split_id == 0)))
+		(state->keep_adjustments && (o->adjusted || is_put_in(o))))
 		return true;
 	for (int32 i = 0; i < o->n_children; i++)
 		if (is_kept(state, state->old_children[o->first_child + i]))
@@ -740,6 +919,7 @@ add_node(resplit_state *state, int32 block, int32 up, int32 old)
 {
 	resplit_node *node;
 	bool		of_block = up >= state->blocks[block].first;
+	bool		by_hand = state->runs[state->blocks[block].run].call->by_hand;
 
 	state->nodes = grow(state, state->nodes, state->n_nodes, &state->node_space, sizeof(resplit_node));
 	node = &state->nodes[state->n_nodes++];
@@ -748,7 +928,6 @@ add_node(resplit_state *state, int32 block, int32 up, int32 old)
 	node->block = block;
 	node->parent = of_block ? up - state->blocks[block].first : -1;
 	node->below = -1;
-	node->tree_node = -1;
 	node->depth = state->nodes[up].depth + 1;
 	node->least = node->lower = TS_NO_LOWER;
 	node->most = node->upper = TS_NO_UPPER;
@@ -760,13 +939,14 @@ add_node(resplit_state *state, int32 block, int32 up, int32 old)
 
 		o->used = true;
 		node->target_id = o->target_id;
+		node->member_id = o->member_id;
 		node->from = o->from;
 		node->upto = o->upto;
 		node->least = o->least;
 		node->most = o->most;
 		if (state->keep_locks && o->locked)
 			node->hold = HOLD_LOCK;
-		else if (state->keep_adjustments && o->adjusted)
+		else if (state->keep_adjustments && (o->adjusted || (is_put_in(o) && !by_hand)))
 			node->hold = HOLD_ADJUSTMENT;
 	}
 	return node;
@@ -777,26 +957,51 @@ add_node(resplit_state *state, int32 block, int32 up, int32 old)
  * "by" names other splits, and nothing above them changes.
  */
 static void
-wait_for(resplit_state *state, int32 node, int call, bool left)
+wait_for(resplit_state *state, int32 node, int call, int n_path, bool left)
 {
+	resplit_wait *wait;
+
 	state->waiting = grow(state, state->waiting, state->n_waiting, &state->wait_space, sizeof(resplit_wait));
-	state->waiting[state->n_waiting].node = node;
-	state->waiting[state->n_waiting].left = left && !state->calls[call].named;
-	state->waiting[state->n_waiting++].call = call;
+	wait = &state->waiting[state->n_waiting++];
+	wait->node = node;
+	wait->call = call;
+	wait->n_path = n_path;
+	wait->left = left && !state->calls[call].named;
+}
+
+/* A node that is split further, by what made the parts of its old target */
+static void
+wait_below(resplit_state *state, int32 number, bool left)
+{
+	const resplit_node *node = &state->nodes[number];
+	const resplit_block *block = &state->blocks[node->block];
+	int			above = state->runs[block->run].call_no;
+	int			call;
+	int			n_path = 0;
+
+	if (node->old < 0 || node->n_children > 0 || node->hold == HOLD_LOCK || state->olds[node->old].n_children == 0)
+		return;
+	call = call_below(state, above, split_of_children(state, node->old), number, 0);
+	if (state->calls[call].origin != 0 && state->calls[call].origin == state->calls[above].origin)
+		n_path = block->n_path + node->depth - state->nodes[block->anchor].depth;
+	wait_for(state, number, call, n_path, left);
 }
 
 static int32
-add_block(resplit_state *state, int32 run, int32 anchor)
+add_block(resplit_state *state, int32 run, const resplit_wait *wait)
 {
 	resplit_block *block;
 
 	state->blocks = grow(state, state->blocks, state->n_blocks, &state->block_space, sizeof(resplit_block));
 	block = &state->blocks[state->n_blocks];
 	block->run = run;
-	block->anchor = anchor;
+	block->anchor = wait->node;
+	block->n_path = wait->n_path;
 	block->first = state->n_nodes;
 	block->n = 0;
-	state->nodes[anchor].below = state->n_blocks;
+	block->n_parts = 0;
+	block->place = NULL;
+	state->nodes[wait->node].below = state->n_blocks;
 	state->runs[run].n_blocks++;
 	return state->n_blocks++;
 }
@@ -818,71 +1023,119 @@ add_strays(resplit_state *state, int32 block, int32 up)
 }
 
 /*
- * Is a part under the top on the path to the anchor?  above: the same for the
- * part that it is under
- */
-static bool
-is_on_path(const resplit_run *run, const ts_split_nodes *made, int64 part, bool above)
-{
-	const ts_axis *axis = &run->split->axes[made->axis[part]];
-	const resplit_old *step;
-	DateADT		from;
-	DateADT		upto;
-
-	if (!above || made->axis[part] >= run->n_path)
-		return false;
-	step = &run->path[run->n_path - 1 - made->axis[part]];
-	if (!axis->is_time)
-		return step->member_id == run->split->tree->members->members[made->key[part]].member_id;
-	from = run->path[run->n_path - made->axis[part]].from;
-	upto = run->path[run->n_path - made->axis[part]].upto;
-	ts_axis_bucket(run->split->tree, axis, made->key[part], &from, &upto);
-	return step->member_id == 0 && step->from == from;
-}
-
-/*
  * Does a run make no parts of a node?  Not of a locked one, nor of one whose
- * old target has no parts, or those of another split.  Parts of its own split
- * that were split again by themselves keep their own call, unless this call
- * has arguments for all of it.
+ * old target has no parts, or those of another call.
  */
 static bool
-is_closed(const resplit_state *state, const resplit_call *call, const resplit_node *node)
+is_closed(const resplit_state *state, int call_no, int32 number)
 {
-	const resplit_call *own;
+	const resplit_node *node = &state->nodes[number];
 
 	if (node->old < 0)
 		return false;
 	if (node->hold == HOLD_LOCK || state->olds[node->old].n_children == 0)
 		return true;
-	own = &state->calls[find_call(state, split_of_children(state, node->old))];
-	return call->changed ? own->origin != call->origin : own != call;
+	return call_below(state, call_no, split_of_children(state, node->old), number, 0) != call_no;
+}
+
+/*
+ * Narrows the parts of a run's only leaf, first ... first + n - 1, to those
+ * under the anchor; false if that is not among them
+ */
+static bool
+find_parts(const resplit_run *run, const ts_split_nodes *made, int64 *first, int32 *n)
+{
+	const ts_split *split = run->split;
+	int64		end = *first + *n;
+	int64		at = *first;
+
+	for (int i = 0; i < run->n_path; i++)
+	{
+		const resplit_step *step = &run->path[i];
+		const ts_axis *axis = &split->axes[i];
+
+		for (bool found = false; !found; at++)
+		{
+			DateADT		from = step->from;
+			DateADT		upto = step->upto;
+
+			CHECK_FOR_INTERRUPTS();
+			if (at == end || made->axis[at] < i)
+				return false;
+			if (made->axis[at] > i)
+				continue;
+			if (axis->is_time)
+				ts_axis_bucket(split->tree, axis, made->key[at], &from, &upto);
+			found = axis->is_time ? step->member_id == 0 && from == step->from && upto == step->upto :
+				step->member_id == split->tree->members->members[made->key[at]].member_id;
+		}
+	}
+	for (end = at; end < *first + *n && made->axis[end] >= run->n_path;)
+		end++;
+	*first = at;
+	*n = (int32) (end - at);
+	return true;
+}
+
+/* Does this call give the bounds of a call? */
+static bool
+gives_bounds(const resplit_state *state, const resplit_call *call)
+{
+	const NullableDatum *given = state->fcinfo->args + ARG_METHOD - TS_SPLIT_METHOD;
+
+	return call->changed && !(given[TS_SPLIT_BOUNDS].isnull && given[TS_SPLIT_BOUNDS_FROM].isnull);
+}
+
+/* Has a person set, or taken away, the bounds of an old target, after all splits? */
+static bool
+is_bound_set(resplit_state *state, int32 old)
+{
+	if (state->n_bounds_set < 0)
+	{
+		ts_args		args = {0};
+
+		ts_arg_int4(&args, state->tree->plan_id);
+		state->n_bounds_set = (int64)
+			ts_run("SELECT c.target_id FROM ("
+				   "SELECT DISTINCT ON (r.target_id) r.target_id, r.split_id FROM ("
+				   "SELECT v.target_id, v.revision_id, v.split_id, v.old_row, pg_catalog.lead(v.old_row, 1, pg_catalog.jsonb_build_object("
+				   "'at_least', t.at_least, 'at_most', t.at_most)) OVER (PARTITION BY v.target_id ORDER BY v.revision_id) AS new_row"
+				   " FROM " TS_SCHEMA ".revision v JOIN " TS_SCHEMA ".target t ON t.plan_id = v.plan_id AND t.target_id = v.target_id"
+				   " WHERE v.plan_id = $1 AND v.old_row IS NOT NULL) r"
+				   " WHERE (r.old_row -> 'at_least', r.old_row -> 'at_most')"
+				   " IS DISTINCT FROM (r.new_row -> 'at_least', r.new_row -> 'at_most')"
+				   " ORDER BY r.target_id, r.revision_id DESC) c WHERE c.split_id IS NULL ORDER BY c.target_id", &args, false);
+		state->bounds_set = MemoryContextAllocHuge(state->attempt, sizeof(int64) * (state->n_bounds_set + 1));
+		for (int64 i = 0; i < state->n_bounds_set; i++)
+			state->bounds_set[i] = ts_int8(i, 1);
+	}
+	return bsearch(&state->olds[old].target_id, state->bounds_set, state->n_bounds_set, sizeof(int64),
+				   compare_int8) != NULL;
 }
 
 /* The parts of one leaf of a run's split */
 static void
-make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_nodes *made, int32 leaf)
+make_block(resplit_state *state, int32 run_no, const resplit_wait *wait, const ts_split_nodes *made, int32 leaf)
 {
 	resplit_run *run = &state->runs[run_no];
 	const ts_split *split = run->split;
 	const ts_members *members = split->tree->members;
+	int32		anchor = wait->node;
 	int64		first = made->first[leaf];
 	int32		n = (int32) (made->first[leaf + 1] - first);
-	/*
-	 * Where a part is among the nodes; -2 less the one that it is closed in; or
-	 * between the top and the anchor, or beside that path
-	 */
-	const int32 on_path = PG_INT32_MIN;
-	const int32 beside = PG_INT32_MIN + 1;
-	int32	   *place = MemoryContextAllocHuge(state->attempt, sizeof(int32) * (n + 1));
-	int32		block = add_block(state, run_no, anchor);
+	int32		block = add_block(state, run_no, wait);
+	int32	   *place;
 	int32		end;
 
+	if (!find_parts(run, made, &first, &n))
+		n = 0;
+	run->skipped = first - made->first[leaf];
+	place = MemoryContextAllocHuge(state->attempt, sizeof(int32) * (n + 1));
 	for (int32 i = 0; i < n; i++)
 	{
 		int64		part = first + i;
 		const ts_axis *axis = &split->axes[made->axis[part]];
-		int32		up = made->parent[part] < 0 ? anchor : place[made->parent[part]];
+		int32		up = made->axis[part] == run->n_path ? anchor : place[made->parent[part] - run->skipped];
 		int64		member_id = axis->is_time ? 0 : members->members[made->key[part]].member_id;
 		DateADT		from;
 		DateADT		upto;
@@ -890,20 +1143,14 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 		int32		old = -1;
 
 		CHECK_FOR_INTERRUPTS();
-		if (run->n_path > 0 && (made->parent[part] < 0 || up == on_path || up == beside))
-		{
-			place[i] = !is_on_path(run, made, part, up != beside) ? beside :
-				made->axis[part] == run->n_path - 1 ? anchor : on_path;
-			continue;
-		}
 		if (up >= 0 && up != anchor && state->nodes[up].closed)
-			up = -2 - up;
+			up = -1 - up;
 		if (up < 0)
 		{
 			/* not made, but its weight counts for what it would be under */
 			place[i] = up;
 			if (made->n_children[part] == 0)
-				state->nodes[-2 - up].weight += made->weight[part];
+				state->nodes[-1 - up].weight += made->weight[part];
 			continue;
 		}
 		from = state->nodes[up].from;
@@ -915,19 +1162,19 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 		place[i] = state->n_nodes;
 		node = add_node(state, block, up, old);
 		node->made = true;
-		node->closed = made->n_children[part] > 0 && is_closed(state, run->call, node);
-		node->key = made->key[part];
+		node->member_id = member_id;
 		node->axis = made->axis[part];
 		node->fallback = made->fallback[part];
 		node->from = from;
 		node->upto = upto;
 		node->weight = made->n_children[part] == 0 ? made->weight[part] : 0;
-		node->has_bounds = made->lower != NULL;
-		if (made->lower)
+		node->has_bounds = made->lower && (old < 0 || gives_bounds(state, run->call) || !is_bound_set(state, old));
+		if (node->has_bounds)
 		{
 			node->least = made->lower[part];
 			node->most = made->upper[part];
 		}
+		node->closed = made->n_children[part] > 0 && is_closed(state, run->call_no, place[i]);
 		run->fallbacks[node->fallback]++;
 	}
 	end = state->n_nodes;
@@ -935,24 +1182,18 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
 	{
 		int32		up = i < 0 ? anchor : place[i];
 
-		if (up >= 0 && state->nodes[up].old >= 0 &&
-			(i < 0 || (up != anchor && state->nodes[up].n_children > 0)))
+		if (up >= 0 && state->nodes[up].old >= 0 && (i < 0 || state->nodes[up].n_children > 0))
 			add_strays(state, block, up);
 	}
-	if (run->place)
-		run->place[leaf] = place;
+	state->blocks[block].n_parts = n;
+	if (run->from_amounts || run->own_rounding)
+		state->blocks[block].place = place;
 	else
 		pfree(place);
 
 	/* what is split further by another call */
 	for (int32 i = state->blocks[block].first; i < end; i++)
-	{
-		const resplit_node *node = &state->nodes[i];
-
-		if (node->old >= 0 && node->n_children == 0 && node->hold != HOLD_LOCK &&
-			state->olds[node->old].n_children > 0)
-			wait_for(state, i, find_call(state, split_of_children(state, node->old)), false);
-	}
+		wait_below(state, i, false);
 }
 
 /*
@@ -960,10 +1201,10 @@ make_block(resplit_state *state, int32 run_no, int32 anchor, const ts_split_node
  * that are left as they are
  */
 static void
-make_block_by_hand(resplit_state *state, int32 run_no, int32 anchor)
+make_block_by_hand(resplit_state *state, int32 run_no, const resplit_wait *wait)
 {
-	const resplit_old *parent = &state->olds[state->nodes[anchor].old];
-	int32		block = add_block(state, run_no, anchor);
+	const resplit_old *parent = &state->olds[state->nodes[wait->node].old];
+	int32		block = add_block(state, run_no, wait);
 	bool		left = state->runs[run_no].left;
 	bool		any = left;
 
@@ -975,12 +1216,11 @@ make_block_by_hand(resplit_state *state, int32 run_no, int32 anchor)
 		resplit_node *node;
 
 		CHECK_FOR_INTERRUPTS();
-		node = add_node(state, block, anchor, old);
+		node = add_node(state, block, wait->node, old);
 		node->made = !left;
 		node->weight = amount < 0 ? -amount : amount;
 		any |= node->weight > 0 && node->hold == HOLD_NONE;
-		if (node->hold != HOLD_LOCK && state->olds[old].n_children > 0)
-			wait_for(state, number, find_call(state, split_of_children(state, old)), left);
+		wait_below(state, number, left);
 		if (left)
 			state->nodes[number].hold = HOLD_STRAY;
 	}
@@ -994,121 +1234,173 @@ make_block_by_hand(resplit_state *state, int32 run_no, int32 anchor)
 		}
 }
 
-/* A target as a leaf of the tree, below another one; member: its index, -1 for a period */
-static void
-set_tree_node(const ts_tree *tree, const ts_node *above, int32 up, int64 target_id, int32 member,
-			  DateADT from, DateADT upto, ts_node *node)
+/* ------------------------------------------------------------------- trees */
+
+/*
+ * A run is weighed in a tree like the one that its call was weighed in: from
+ * the target that the call named down to those that it splits, with all that
+ * is beside them on the way, for a member that stands for the rest leaves it
+ * out.
+ */
+typedef struct resplit_builder
 {
+	const ts_tree *root;
+	int32		n;
+	int32		space;
+	ts_node    *nodes;			/* all but the root */
+} resplit_builder;
+
+/* Adds a target below another one; both are numbers in the tree that will be */
+static int32
+put_tree_node(const resplit_state *state, resplit_builder *builder, int32 up, int64 target_id, int64 member_id,
+			  DateADT from, DateADT upto)
+{
+	const ts_tree *root = builder->root;
+	const ts_node *above;
+	ts_node    *node;
+
+	builder->nodes = grow(state, builder->nodes, builder->n, &builder->space, sizeof(ts_node));
+	above = up == 0 ? &root->nodes[0] : &builder->nodes[up - 1];
+	node = &builder->nodes[builder->n++];
 	memset(node, 0, sizeof(*node));
 	node->target_id = target_id;
 	node->parent = up;
 	node->from = from;
 	node->upto = upto;
-	node->member = member;
+	node->member = -1;
 	node->slice = above->slice;
-	if (member < 0)
-		return;
-	node->member_id = tree->members->members[member].member_id;
-	node->slice = DirectFunctionCall2(jsonb_concat, above->slice, ts_tree_edge_slice(tree, member));
-}
-
-/* The tree of the named target's top alone, with some targets below one another: steps, upwards */
-static ts_tree *
-path_tree(const resplit_state *state, int n, const resplit_old *steps)
-{
-	const ts_tree *tree = state->alone;
-	ts_node    *new_nodes = palloc(sizeof(ts_node) * (n + 1));
-
-	for (int i = 0; i < n; i++)
+	if (member_id != 0)
 	{
-		const resplit_old *step = &steps[n - 1 - i];
-
-		set_tree_node(tree, i == 0 ? &tree->nodes[0] : &new_nodes[i - 1], i, step->target_id,
-					  step->member_id == 0 ? -1 : ts_members_by_id(tree->members, step->member_id),
-					  step->from, step->upto, &new_nodes[i]);
+		node->member_id = member_id;
+		node->member = ts_members_by_id(root->members, member_id);
+		node->slice = DirectFunctionCall2(jsonb_concat, above->slice, ts_tree_edge_slice(root, node->member));
 	}
-	return ts_tree_deepen(tree, n, new_nodes, state->attempt);
-}
-
-/* Puts the path from the top to the named target into the tree */
-static void
-add_path(resplit_state *state)
-{
-	state->tree = path_tree(state, state->n_path, state->way);
-	state->nodes[0].tree_node = state->n_path;
+	return builder->n;
 }
 
 /*
- * The anchor and all targets above it up to the named one's top, that not
- * included; n_path: how many of them the anchor's split has made
+ * Builds the tree of a run whose tops are nodes, or the one target on the way,
+ * above 0, that is the top of all; places: where they are in the tree
  */
-static resplit_old *
-find_path(const resplit_state *state, const resplit_call *call, int32 anchor, int *n_path, int *n_all)
+static ts_tree *
+build_tree(resplit_state *state, const resplit_call *call, int32 n, const int32 *tops, int top_way, int32 *places)
 {
-	resplit_old *path;
-	int			n = 0;
-	bool		same = true;
+	resplit_builder builder = {0};
+	int64		root_id = call->origin_id;
+	int			root_way = 0;
+	int32		root = 0;
+	bool	   *inner;
 
-	path = palloc0(sizeof(resplit_old) * (state->nodes[anchor].depth + 2));
-	*n_path = 0;
-	for (const resplit_node *node = &state->nodes[anchor]; node->block >= 0; node = node_above(state, node), n++)
+	/* the target that the call named, where it is still above all */
+	while (root_way < state->n_way && state->way[root_way].step.target_id != root_id)
+		root_way++;
+	if (root_way == state->n_way || root_way < top_way)
 	{
-		const resplit_run *run = &state->runs[state->blocks[node->block].run];
-		const resplit_old *old = node->old < 0 ? NULL : &state->olds[node->old];
-		const resplit_call *own = old ? &state->calls[find_call(state, old->split_id)] : run->call;
+		bool		above = top_way == 0;
 
-		path[n].target_id = node->target_id;
-		path[n].from = node->from;
-		path[n].upto = node->upto;
-		path[n].member_id = old ? old->member_id :
-			run->split->axes[node->axis].is_time ? 0 : state->tree->members->members[node->key].member_id;
-		same &= call->origin != 0 && own->origin == call->origin;
-		*n_path += same;
+		root_way = top_way;
+		for (int32 i = 0; i < n && above; i++)
+			above = height_above(state, root_id, tops[i], 0) >= 0;
+		if (!above)
+			root_id = state->way[root_way].step.target_id;
+		for (root = 0; above && state->nodes[root].target_id != root_id;)
+			root++;
 	}
-	for (int i = 0; i < state->n_path; i++, n++)
+	if (!state->root || state->root->nodes[0].target_id != root_id || state->root->n_dims < state->n_dims)
+		state->root = ts_tree_load_alone(root_id, state->n_dims, state->dimension_ids, state->attempt);
+	builder.root = state->root;
+	builder.nodes = grow(state, NULL, 0, &builder.space, sizeof(ts_node));
+
+	/* on the way down to the named target */
+	places[0] = 0;
+	for (int i = root_way, up = 0; i > top_way; i--)
 	{
-		path[n] = state->way[i];
-		same &= call->origin != 0 && state->way_origin[i] == call->origin;
-		*n_path += same;
+		const resplit_way *way = &state->way[i];
+
+		for (int j = 0; j < way->n_children; j++)
+		{
+			const resplit_step *step = &way->children[j];
+			int32		number = put_tree_node(state, &builder, up, step->target_id, step->member_id,
+											   step->from, step->upto);
+
+			if (step->target_id == state->way[i - 1].step.target_id)
+				places[0] = number;
+		}
+		up = places[0];
 	}
-	path[n] = state->way[state->n_path];
-	*n_all = n;
-	return path;
+
+	/* and below it */
+	if (top_way == 0)
+	{
+		inner = MemoryContextAllocExtended(state->attempt, sizeof(bool) * state->n_nodes,
+										   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		for (int32 i = 0; i < n; i++)
+			for (const resplit_node *up = &state->nodes[tops[i]]; up != &state->nodes[root];)
+			{
+				up = node_above(state, up);
+				if (inner[up - state->nodes])
+					break;
+				inner[up - state->nodes] = true;
+			}
+		for (int32 i = root; i < state->n_nodes; i++)
+		{
+			resplit_node *node = &state->nodes[i];
+			const resplit_node *up = i == root ? NULL : node_above(state, node);
+
+			CHECK_FOR_INTERRUPTS();
+			if (i == root)
+				node->tree_node = places[0];
+			else if (inner[up - state->nodes])
+				node->tree_node = put_tree_node(state, &builder, up->tree_node, node->target_id, node->member_id,
+												node->from, node->upto);
+		}
+		pfree(inner);
+		for (int32 i = 0; i < n; i++)
+			places[i] = state->nodes[tops[i]].tree_node;
+	}
+	return ts_tree_deepen(builder.root, builder.n, builder.nodes, state->attempt);
 }
 
-/* Puts the nodes that are not in the tree yet into it */
-static void
-deepen_tree(resplit_state *state)
+/* The node that is the top of a run's anchor, -1 where it is above the named target */
+static int32
+top_of(const resplit_state *state, const resplit_run *run, int32 anchor)
 {
-	const ts_tree *tree = state->tree;
-	int32		n = state->n_nodes - state->n_in_tree;
-	ts_node    *new_nodes;
+	const resplit_node *top = &state->nodes[anchor];
 
-	if (tree->n == 1 && state->n_path > 0)
+	for (int i = 0; i < run->n_path; i++)
 	{
-		add_path(state);
-		tree = state->tree;
+		top = node_above(state, top);
+		if (!top)
+			return -1;
 	}
-	if (n == 0)
-		return;
-	new_nodes = MemoryContextAllocHuge(state->attempt, sizeof(ts_node) * n);
-	for (int32 i = 0; i < n; i++)
-	{
-		resplit_node *node = &state->nodes[state->n_in_tree + i];
-		const ts_split *split = state->runs[state->blocks[node->block].run].split;
-		int32		up = node_above(state, node)->tree_node;
-		int64		member_id = node->old < 0 ? 0 : state->olds[node->old].member_id;
-		int32		member = split && node->made ? (split->axes[node->axis].is_time ? -1 : node->key) :
-			member_id == 0 ? -1 : ts_members_by_id(tree->members, member_id);
+	return (int32) (top - state->nodes);
+}
 
-		CHECK_FOR_INTERRUPTS();
-		set_tree_node(tree, up < tree->n ? &tree->nodes[up] : &new_nodes[up - tree->n], up, node->target_id,
-					  member, node->from, node->upto, &new_nodes[i]);
-		node->tree_node = tree->n + i;
+/* The targets from below the top of an anchor down to it */
+static resplit_step *
+find_path(const resplit_state *state, int n_path, int32 anchor)
+{
+	resplit_step *path = MemoryContextAllocZero(state->attempt, sizeof(resplit_step) * (n_path + 1));
+	const resplit_node *node = &state->nodes[anchor];
+	int			way = 1;
+
+	for (int i = n_path - 1; i >= 0; i--)
+	{
+		if (node && node->block >= 0)
+		{
+			path[i].target_id = node->target_id;
+			path[i].member_id = node->member_id;
+			path[i].from = node->from;
+			path[i].upto = node->upto;
+			node = node_above(state, node);
+			continue;
+		}
+		/* the named target is the first of the way, and the node that has no block */
+		path[i] = state->way[way - 1].step;
+		way++;
+		node = NULL;
 	}
-	state->tree = ts_tree_deepen(tree, n, new_nodes, state->attempt);
-	state->n_in_tree = state->n_nodes;
-	pfree(new_nodes);
+	return path;
 }
 
 /*
@@ -1125,28 +1417,6 @@ likely_units(const resplit_state *state, const resplit_node *node)
 	return node->weight > 0 ? 1 : 0;
 }
 
-static ts_split *
-open_call(const resplit_state *state, const NullableDatum *args)
-{
-	ts_split   *split = ts_split_begin(args, true, state->attempt);
-	int32		ignored[TS_MAX_DIMENSIONS];
-
-	(void) ts_split_find_levels(split, DatumGetArrayTypeP(args[TS_SPLIT_BY].value), 0, ignored);
-	return split;
-}
-
-/* A call's arguments without what it could refuse because of an amount */
-static NullableDatum *
-lenient_arguments(const resplit_call *call, NullableDatum *args)
-{
-	memcpy(args, call->args, sizeof(NullableDatum) * TS_SPLIT_N_ARGUMENTS);
-	args[TS_SPLIT_ON_NEGATIVE].value = CStringGetTextDatum("zero");
-	args[TS_SPLIT_ON_ZERO].value = CStringGetTextDatum("equal");
-	if (strcmp(TextDatumGetCString(args[TS_SPLIT_METHOD].value), "copy") == 0)
-		args[TS_SPLIT_METHOD].value = CStringGetTextDatum("profile");
-	return args;
-}
-
 /* Says in the context of an error which of the splits it is about */
 static void
 tell_call(void *arg)
@@ -1157,45 +1427,85 @@ tell_call(void *arg)
 			   quote_literal_cstr(array_text(call->args[TS_SPLIT_BY].value)));
 }
 
+/* Opens a call for an anchor; lenient: without what it could refuse because of an amount */
+static ts_split *
+open_call(resplit_state *state, resplit_call *call, const resplit_node *anchor, bool lenient)
+{
+	NullableDatum args[TS_SPLIT_N_ARGUMENTS];
+	ErrorContextCallback context;
+	ts_split   *split;
+
+	context.callback = tell_call;
+	context.arg = call;
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	if (!call->opened)
+	{
+		int64		only = 0;
+
+		/* where others go by the same levels, "by" would name them as well */
+		for (int i = 0; i < state->n_calls; i++)
+			if (&state->calls[i] != call && state->calls[i].below && !state->calls[i].args[TS_SPLIT_BY].isnull &&
+				same_by(&state->calls[i], call->args[TS_SPLIT_BY].value))
+				only = anchor->target_id;
+		ts_record_find_relations(call->split_id, call->args, only,
+								 call->changed ? state->fcinfo->args + ARG_METHOD - TS_SPLIT_METHOD : NULL);
+		call->opened = true;
+	}
+	memcpy(args, call->args, sizeof(args));
+	if (lenient)
+	{
+		args[TS_SPLIT_ON_NEGATIVE].value = CStringGetTextDatum("zero");
+		args[TS_SPLIT_ON_ZERO].value = CStringGetTextDatum("equal");
+		if (strcmp(TextDatumGetCString(args[TS_SPLIT_METHOD].value), "copy") == 0)
+			args[TS_SPLIT_METHOD].value = CStringGetTextDatum("profile");
+	}
+	split = ts_split_begin(args, true, state->attempt);
+	if (split->main.method->gives_amounts)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" gives amounts and shares nothing", split->main.method->name),
+				 errhint("To set amounts: adjust_target(), or import_targets() for a table of them.")));
+	state->n_dims = ts_split_find_levels(split, DatumGetArrayTypeP(args[TS_SPLIT_BY].value),
+										 state->n_dims, state->dimension_ids);
+	error_context_stack = context.previous;
+	return split;
+}
+
 static void
-weigh(const resplit_call *call, ts_split *split, ts_split_nodes *made)
+weigh(resplit_call *call, ts_split *split, ts_split_nodes *made)
 {
 	ErrorContextCallback context;
 
 	context.callback = tell_call;
-	context.arg = unconstify(resplit_call *, call);
+	context.arg = call;
 	context.previous = error_context_stack;
 	error_context_stack = &context;
 	ts_split_weigh(split, made);
 	error_context_stack = context.previous;
 }
 
-/* The node that is the top of an anchor, NULL where it is above the named target */
-static const resplit_node *
-top_of(const resplit_state *state, const resplit_run *run, int32 anchor)
-{
-	const resplit_node *top = &state->nodes[anchor];
-
-	for (int i = 0; i < run->n_path && top; i++)
-		top = node_above(state, top);
-	return top;
-}
-
-/*
- * Weighs the top of an anchor, alone in a tree with what is above it: how the
- * anchor's parts weigh among all of the split
- */
+/* Finds what a run is weighed in: its tops as leaves of a tree, with their amounts */
 static void
-prepare_top(resplit_state *state, resplit_run *run, int n_all, int32 anchor)
+find_tops(resplit_state *state, resplit_run *run, int32 n, const resplit_wait *waits)
 {
 	ts_split   *split = run->split;
-	const resplit_node *top = top_of(state, run, anchor);
+	int32	   *tops = MemoryContextAllocHuge(state->attempt, sizeof(int32) * n);
+	int			way = 0;
 
-	split->tree = path_tree(state, n_all - run->n_path, run->path + run->n_path);
-	split->leaves[0] = split->tree->n - 1;
-	/* of targets above the named one, the tree has the amount */
-	if (top)
-		split->tree->nodes[split->leaves[0]].amount = units_out(state, likely_units(state, top));
+	for (int32 i = 0; i < n; i++)
+	{
+		tops[i] = top_of(state, run, waits[i].node);
+		if (tops[i] < 0)
+			way = run->n_path - (state->nodes[waits[i].node].depth - state->nodes[0].depth);
+	}
+	split->n_leaves = n;
+	split->leaves = MemoryContextAllocHuge(state->attempt, sizeof(int32) * n);
+	split->tree = build_tree(state, run->call, n, tops, way, split->leaves);
+	for (int32 i = 0; i < n; i++)
+		split->tree->nodes[split->leaves[i]].amount = tops[i] < 0 ? state->way[way].amount :
+			units_out(state, likely_units(state, &state->nodes[tops[i]]));
+	pfree(tops);
 }
 
 /*
@@ -1209,116 +1519,73 @@ make_run(resplit_state *state, int call_no)
 	int32		run_no = state->n_runs;
 	int32		n = 0;
 	int32		kept = 0;
-	int32	   *anchors = MemoryContextAllocHuge(state->attempt, sizeof(int32) * state->n_waiting);
-	int			n_all = 0;
-	int			n_path = 0;
-	bool		left = false;
-	resplit_old *path = NULL;
+	resplit_wait *waits = MemoryContextAllocHuge(state->attempt, sizeof(resplit_wait) * state->n_waiting);
 	resplit_run *run;
 
 	/* an anchor with a path is on its own */
 	for (int32 i = 0; i < state->n_waiting; i++)
 	{
-		const resplit_wait *wait = &state->waiting[i];
-		bool		takes = wait->call == call_no && (n == 0 || (n_path == 0 && wait->left == left));
+		resplit_wait *wait = &state->waiting[i];
 
-		if (takes && !call->by_hand && !wait->left)
-		{
-			int			n_own;
-			resplit_old *own = find_path(state, call, wait->node, &n_own, &n_all);
-
-			takes = n == 0 || n_own == 0;
-			if (n == 0)
-			{
-				n_path = n_own;
-				path = own;
-			}
-		}
-		if (takes && n == 0)
-			left = wait->left;
-		if (takes)
-			anchors[n++] = wait->node;
+		if (wait->call == call_no && (n == 0 || (wait->left == waits[0].left &&
+												 (call->by_hand || wait->left ||
+												  (wait->n_path == 0 && waits[0].n_path == 0)))))
+			waits[n++] = *wait;
 		else
 			state->waiting[kept++] = *wait;
 	}
-	if (n_path > 0)
-		(void) find_path(state, call, anchors[0], &n_path, &n_all);
 	state->n_waiting = kept;
 	state->runs = grow(state, state->runs, state->n_runs, &state->run_space, sizeof(resplit_run));
 	run = &state->runs[state->n_runs++];
 	memset(run, 0, sizeof(*run));
+	run->call_no = call_no;
 	run->call = call;
 	run->first_block = state->n_blocks;
-	run->left = left;
-	run->n_path = n_path;
-	run->path = path;
-	if (call->by_hand || left)
+	run->left = waits[0].left;
+	if (call->by_hand || run->left)
 	{
 		for (int32 i = 0; i < n; i++)
-			make_block_by_hand(state, run_no, anchors[i]);
+			make_block_by_hand(state, run_no, &waits[i]);
 	}
 	else
 	{
 		ts_split_nodes made = {0};
-		NullableDatum lenient[TS_SPLIT_N_ARGUMENTS];
+		const resplit_node *anchor = &state->nodes[waits[0].node];
 
-		/* a call may be met again where targets were moved by hand */
-		run->split = call->split;
-		call->split = NULL;
-		if (!run->split)
-			run->split = open_call(state, call->args);
-		if (run_no > 0 && ts_split_reads_amounts(run->split))
-		{
-			/* which parts there are; what they weigh is found when amounts are known */
-			run->place = MemoryContextAllocZero(state->attempt, sizeof(int32 *) * (n + 1));
-			run->split = open_call(state, lenient_arguments(call, lenient));
-		}
-		run->split->n_leaves = n;
-		run->split->leaves = MemoryContextAllocHuge(state->attempt, sizeof(int32) * (n + 1));
-		if (n_path > 0)
-			prepare_top(state, run, n_all, anchors[0]);
-		else
-		{
-			deepen_tree(state);
-			run->split->tree = state->tree;
-			for (int32 i = 0; i < n; i++)
-			{
-				const resplit_node *node = &state->nodes[anchors[i]];
-
-				run->split->leaves[i] = node->tree_node;
-				state->tree->nodes[node->tree_node].amount = units_out(state, likely_units(state, node));
-			}
-		}
+		run->n_path = waits[0].n_path;
+		run->path = find_path(state, run->n_path, waits[0].node);
+		run->split = open_call(state, call, anchor, false);
+		/* which parts there are; what they weigh is found when amounts are known */
+		run->from_amounts = run_no > 0 && ts_split_reads_amounts(run->split);
+		if (run->from_amounts)
+			run->split = open_call(state, call, anchor, true);
+		find_tops(state, run, n, waits);
 		weigh(call, run->split, &made);
 		run->scale = run->split->scale;
 		run->own_rounding = run->split->coarse != 1 || strcmp(run->split->residual, "largest") != 0;
 		for (int32 i = 0; i < n; i++)
-			make_block(state, run_no, anchors[i], &made, i);
-		if (n_path > 0 && state->blocks[run->first_block].n == 0)
+			make_block(state, run_no, &waits[i], &made, i);
+		if (run->n_path > 0 && state->blocks[run->first_block].n == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("the split that made target %lld would not make it any more", (long long) path[0].target_id),
-					 errhint("SELECT * FROM target_split.preview_resplit(%lld);", (long long) path[n_path].target_id)));
+					 errmsg("the split that made target %lld would not make it any more",
+							(long long) state->nodes[waits[0].node].target_id),
+					 errhint("SELECT * FROM target_split.preview_resplit(%lld);",
+							 (long long) run->split->tree->nodes[run->split->leaves[0]].target_id)));
 		if (run->own_rounding)
 			run->made = made;
 		else
 			ts_split_free_nodes(&made);
 	}
-	pfree(anchors);
+	pfree(waits);
 	return kept;
 }
 
 /* Does a call split what is under a node, if it is new? */
 static bool
-reaches(const resplit_state *state, const resplit_call *call, const resplit_node *node)
+reaches(const resplit_state *state, const resplit_call *call, int32 node)
 {
-	for (int i = 0; i < state->n_way; i++)
-		if (state->way[i].target_id == call->target_id)
-			return true;
-	while ((node = node_above(state, node)) != NULL)
-		if (node->target_id == call->target_id)
-			return true;
-	return false;
+	return height_above(state, call->origin_id, node, 0) > 0 && height_above(state, call->target_id, node, 0) > 0;
 }
 
 /* New targets are split further as those beside them are */
@@ -1341,9 +1608,9 @@ follow_siblings(resplit_state *state, int64 origin, int32 first_wait, int32 firs
 			continue;
 		for (int j = 0; j < n_calls; j++)
 			if (!state->calls[calls[j]].by_hand && state->calls[calls[j]].origin != origin &&
-				reaches(state, &state->calls[calls[j]], node))
+				reaches(state, &state->calls[calls[j]], i))
 			{
-				wait_for(state, i, (int) calls[j], false);
+				wait_for(state, i, (int) calls[j], 0, false);
 				break;
 			}
 	}
@@ -1357,9 +1624,9 @@ make_blocks(resplit_state *state)
 	const resplit_old *top = &state->olds[0];
 	resplit_node *node;
 
-	state->nodes = grow(state, NULL, 0, &state->node_space, sizeof(resplit_node));
+	state->node_space = 64;
+	state->nodes = MemoryContextAllocHuge(state->attempt, sizeof(resplit_node) * state->node_space);
 	state->n_nodes = 1;
-	state->n_in_tree = 1;
 	node = &state->nodes[0];
 	memset(node, 0, sizeof(*node));
 	node->block = node->parent = node->below = -1;
@@ -1367,10 +1634,11 @@ make_blocks(resplit_state *state)
 	node->from = top->from;
 	node->upto = top->upto;
 	node->target_id = top->target_id;
+	node->member_id = top->member_id;
 	node->share = state->fcinfo->args[ARG_AMOUNT].isnull ? top->amount :
 		ts_units_from_numeric(state->fcinfo->args[ARG_AMOUNT].value, &state->tree->quantum, "amount");
-	wait_for(state, 0, find_call(state, split_of_children(state, 0)),
-			 !state->fcinfo->args[ARG_BY].isnull && state->fcinfo->args[ARG_AMOUNT].isnull);
+	wait_for(state, 0, state->first_call, state->first_path,
+			 !state->fcinfo->args[ARG_BY].isnull && node->share == top->amount);
 	while (state->n_waiting > 0)
 	{
 		int			next = state->n_calls;
@@ -1383,9 +1651,37 @@ make_blocks(resplit_state *state)
 		first_wait = make_run(state, next);
 		follow_siblings(state, state->calls[next].origin, first_wait, first_node);
 	}
-	/* slices of new targets begin with that of the named one */
-	if (state->tree->n == 1 && state->n_path > 0)
-		add_path(state);
+}
+
+/* A slice with a member, 0 for a period, of a run's split */
+static Datum
+slice_with(const resplit_run *run, Datum slice, int64 member_id)
+{
+	const ts_tree *tree = run->split->tree;
+
+	if (member_id == 0)
+		return slice;
+	return DirectFunctionCall2(jsonb_concat, slice,
+							   ts_tree_edge_slice(tree, ts_members_by_id(tree->members, member_id)));
+}
+
+/* The slice of a node that a split makes */
+static Datum
+slice_of(const resplit_state *state, const resplit_node *node)
+{
+	const resplit_block *block = &state->blocks[node->block];
+	const resplit_run *run = &state->runs[block->run];
+	Datum		slice;
+
+	if (node->parent >= 0)
+		slice = slice_of(state, &state->nodes[block->first + node->parent]);
+	else
+	{
+		slice = run->split->tree->nodes[run->split->leaves[block - state->blocks - run->first_block]].slice;
+		for (int i = 0; i < run->n_path; i++)
+			slice = slice_with(run, slice, run->path[i].member_id);
+	}
+	return slice_with(run, slice, node->member_id);
 }
 
 /* ---------------------------------------------------------------- sharing */
@@ -1409,7 +1705,7 @@ static void
 limit_anchor(resplit_state *state, const resplit_block *block)
 {
 	bool		mirrored = state->nodes[block->anchor].negative;
-	bool		weighed = !state->runs[block->run].place;
+	bool		weighed = !state->runs[block->run].from_amounts;
 	ts_int128  *low = MemoryContextAllocExtended(state->attempt, sizeof(ts_int128) * ((Size) block->n + 1),
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ts_int128  *high = MemoryContextAllocExtended(state->attempt, sizeof(ts_int128) * ((Size) block->n + 1),
@@ -1483,16 +1779,13 @@ refuse_amount(const resplit_state *state, const resplit_node *node, ts_int128 am
 static void
 limit_held(const resplit_state *state, resplit_node *node)
 {
-	const NullableDatum *given = state->fcinfo->args + ARG_METHOD - TS_SPLIT_METHOD;
 	const resplit_old *old = &state->olds[node->old];
 	const resplit_call *call = state->runs[state->blocks[node->block].run].call;
-	bool		are_given = call->changed &&
-		!(given[TS_SPLIT_BOUNDS].isnull && given[TS_SPLIT_BOUNDS_FROM].isnull);
 
 	node->lower = node->upper = old->amount;
 	if (node->has_bounds && (old->amount < node->least || old->amount > node->most))
 	{
-		if (are_given)
+		if (gives_bounds(state, call))
 			refuse_amount(state, node, old->amount, node->least, node->most);
 		node->has_bounds = false;
 		node->least = old->least;
@@ -1539,6 +1832,9 @@ limit_nodes(resplit_state *state)
 			if (node->upper == TS_NO_UPPER)
 				node->upper = Min(up->upper, NO_LIMIT);
 		}
+		/* among amounts of both signs that no split made, each has its own */
+		if (node->hold == HOLD_NONE && !state->runs[state->blocks[node->block].run].split && old->amount != 0)
+			node->negative = up->negative != ((old->amount < 0) != (state->olds[up->old].amount < 0));
 	}
 	for (int32 block = state->n_blocks - 1; block > 0; block--)
 		limit_anchor(state, &state->blocks[block]);
@@ -1610,6 +1906,49 @@ refuse_block(const resplit_state *state, const resplit_block *block, ts_status s
 			 errhint("keep_adjustments => false shares adjusted targets again, keep_locks => false locked ones.")));
 }
 
+/*
+ * Are the parts of a target that no split made to stay as they are?  That is
+ * so as long as it has the amount that they add up to, and nothing limits them.
+ * Otherwise they keep their shares of each other, which amounts of both signs
+ * do not have.
+ */
+static bool
+stays_by_hand(resplit_state *state, const resplit_block *block)
+{
+	const resplit_node *anchor = &state->nodes[block->anchor];
+	bool		stays = anchor->share == state->olds[anchor->old].amount;
+	bool		signs[2] = {false, false};
+
+	for (int32 i = block->first; i < block->first + block->n; i++)
+	{
+		const resplit_node *node = &state->nodes[i];
+		ts_int128	amount = state->olds[node->old].amount;
+
+		CHECK_FOR_INTERRUPTS();
+		stays &= amount >= node->lower && amount <= node->upper;
+		if (node->hold == HOLD_NONE && amount != 0)
+			signs[amount < 0] = true;
+	}
+	if (!stays && signs[0] && signs[1])
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("parts of %s have amounts of both signs, and no split made them", old_name(state, anchor->old)),
+				 errdetail("They would share %s instead of %s, and have no shares of each other to keep.",
+						   units_text(state, anchor->share), units_text(state, state->olds[anchor->old].amount)),
+				 errhint("Change them first: SELECT * FROM target_split.adjust_target(%lld, amount => %s, absorb => 'root', on_negative => 'absolute');",
+						 (long long) anchor->target_id, units_text(state, anchor->share))));
+	if (!stays)
+		return false;
+	for (int32 i = block->first; i < block->first + block->n; i++)
+	{
+		resplit_node *node = &state->nodes[i];
+
+		node->share = state->olds[node->old].amount;
+		state->runs[block->run].held[node->hold]++;
+	}
+	return true;
+}
+
 /* Shares the amount of a block's anchor */
 static void
 share_block(resplit_state *state, const resplit_block *block)
@@ -1655,6 +1994,25 @@ share_block(resplit_state *state, const resplit_block *block)
 	pfree(work);
 }
 
+/* The error that a split's own rounding does not go with a node that is held, or limited */
+static void
+refuse_rounding(const resplit_state *state, const resplit_run *run, const resplit_node *node)
+{
+	char	   *name = node->old >= 0 ? old_name(state, node->old) :
+		psprintf("the new target for %s", JsonbToCString(NULL, &DatumGetJsonbP(slice_of(state, node))->root, 0));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a split with a quantum or a residual of its own cannot be made again around what is kept"),
+			 node->hold != HOLD_NONE ?
+			 errdetail("%s %s %s.", name, hold_verbs[node->hold], units_text(state, node->lower)) :
+			 errdetail("%s would get %s, and its bounds, or what is under it, %s %s.", name,
+					   units_text(state, node->share), node->share < node->lower ? "need" : "take",
+					   units_text(state, node->share < node->lower ? node->lower : node->upper)),
+			 errhint("Share it like any other: by => %s, quantum => %s, residual => 'largest'",
+					 quote_literal_cstr(array_text(run->call->args[TS_SPLIT_BY].value)), units_text(state, 1))));
+}
+
 /*
  * Shares the amounts of a run's anchors with the rounding that its call asks
  * for; nothing may be held, for that is not what other systems do
@@ -1669,37 +2027,28 @@ share_run(resplit_state *state, resplit_run *run)
 				 errhint("Share it like any other: by => %s, quantum => %s, residual => 'largest'",
 						 quote_literal_cstr(array_text(run->call->args[TS_SPLIT_BY].value)), units_text(state, 1))));
 	for (int32 i = 0; i < run->n_blocks; i++)
-	{
-		const resplit_block *block = &state->blocks[run->first_block + i];
-
-		for (int32 j = block->first; j < block->first + block->n; j++)
-		{
-			const resplit_node *node = &state->nodes[j];
-
-			CHECK_FOR_INTERRUPTS();
-			/* bounds of the call itself are its own business */
-			if (node->lower == node->least && node->upper == node->most)
-				continue;
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("a split with a quantum or a residual of its own cannot be made again around what is kept"),
-					 errdetail("%s is kept, or limited by what is under it.", old_name(state, node->old)),
-					 errhint("Share it like any other: by => %s, quantum => %s, residual => 'largest'",
-							 quote_literal_cstr(array_text(run->call->args[TS_SPLIT_BY].value)), units_text(state, 1))));
-		}
-		run->split->units[i] = state->nodes[block->anchor].share;
-	}
+		run->split->units[i] = state->nodes[state->blocks[run->first_block + i].anchor].share;
 	ts_split_apportion(run->split, &run->made);
 	for (int32 i = 0; i < run->n_blocks; i++)
 	{
 		const resplit_block *block = &state->blocks[run->first_block + i];
 
-		for (int32 j = 0; j < block->n; j++)
+		for (int32 j = 0; j < block->n_parts; j++)
 		{
-			resplit_node *node = &state->nodes[block->first + j];
+			int64		part = run->made.first[i] + j;
 
-			node->share = run->made.share[run->made.first[i] + j];
-			node->weight = run->made.weight[run->made.first[i] + j];
+			if (block->place[j] < 0)
+				continue;
+			state->nodes[block->place[j]].share = run->made.share[part];
+			state->nodes[block->place[j]].weight = run->made.weight[part];
+		}
+		for (int32 j = block->first; j < block->first + block->n; j++)
+		{
+			const resplit_node *node = &state->nodes[j];
+
+			CHECK_FOR_INTERRUPTS();
+			if (node->hold != HOLD_NONE || node->share < node->lower || node->share > node->upper)
+				refuse_rounding(state, run, node);
 		}
 	}
 }
@@ -1711,8 +2060,7 @@ share_run(resplit_state *state, resplit_run *run)
 static void
 weigh_again(resplit_state *state, resplit_run *run)
 {
-	const resplit_call *call = run->call;
-	ts_split   *split = open_call(state, call->args);
+	ts_split   *split = open_call(state, run->call, &state->nodes[state->blocks[run->first_block].anchor], false);
 	ts_split_nodes made = {0};
 
 	split->tree = run->split->tree;
@@ -1720,31 +2068,31 @@ weigh_again(resplit_state *state, resplit_run *run)
 	split->leaves = run->split->leaves;
 	for (int32 i = 0; i < run->n_blocks; i++)
 	{
-		const resplit_node *top = top_of(state, run, state->blocks[run->first_block + i].anchor);
+		int32		top = top_of(state, run, state->blocks[run->first_block + i].anchor);
 
-		if (top)
-			split->tree->nodes[split->leaves[i]].amount = units_out(state, top->share);
+		if (top >= 0)
+			split->tree->nodes[split->leaves[i]].amount = units_out(state, state->nodes[top].share);
 	}
-	weigh(call, split, &made);
+	weigh(run->call, split, &made);
 	memset(run->fallbacks, 0, sizeof(run->fallbacks));
 	for (int32 i = 0; i < run->n_blocks; i++)
 	{
 		const resplit_block *block = &state->blocks[run->first_block + i];
-		const int32 *place = run->place[i];
+		int64		first = made.first[i] + run->skipped;
 
 		for (int32 j = block->first; j < block->first + block->n; j++)
 			state->nodes[j].weight = 0;
-		for (int64 part = made.first[i]; part < made.first[i + 1]; part++)
+		for (int32 j = 0; j < block->n_parts; j++)
 		{
-			int32		at = place[part - made.first[i]];
+			int32		at = block->place[j];
 
 			CHECK_FOR_INTERRUPTS();
-			if (made.n_children[part] == 0)
-				state->nodes[at >= 0 ? at : -2 - at].weight += made.weight[part];
+			if (made.n_children[first + j] == 0)
+				state->nodes[at >= 0 ? at : -1 - at].weight += made.weight[first + j];
 			if (at < 0)
 				continue;
-			state->nodes[at].fallback = made.fallback[part];
-			run->fallbacks[made.fallback[part]]++;
+			state->nodes[at].fallback = made.fallback[first + j];
+			run->fallbacks[made.fallback[first + j]]++;
 		}
 	}
 	run->split = split;
@@ -1763,14 +2111,17 @@ share_runs(resplit_state *state)
 	{
 		resplit_run *run = &state->runs[i];
 
-		if (run->place)
+		if (run->from_amounts)
 			weigh_again(state, run);
 		if (run->own_rounding)
 			share_run(state, run);
 		for (int32 j = 0; j < run->n_blocks && !run->own_rounding; j++)
 		{
+			const resplit_block *block = &state->blocks[run->first_block + j];
+
 			CHECK_FOR_INTERRUPTS();
-			share_block(state, &state->blocks[run->first_block + j]);
+			if (run->split || run->left || !stays_by_hand(state, block))
+				share_block(state, block);
 		}
 	}
 }
@@ -1793,6 +2144,7 @@ enum
 	COL_AMOUNT,
 	COL_MADE,
 	COL_IS_FREE,
+	COL_MARK,
 	COL_WEIGHT,
 	COL_FALLBACK,
 	COL_HAS_BOUNDS,
@@ -1808,26 +2160,10 @@ static const struct
 }			node_columns[N_COLUMNS] = {
 	{"run", INT4OID}, {"target_id", INT8OID}, {"is_new", BOOLOID}, {"parent_id", INT8OID},
 	{"member_id", INT8OID}, {"n_children", INT4OID}, {"depth", INT4OID}, {"level", TEXTOID},
-	{"slice", JSONBOID}, {"period", DATERANGEOID}, {"amount", NUMERICOID}, {"made", BOOLOID}, {"is_free", BOOLOID},
+	{"slice", JSONBOID}, {"period", DATERANGEOID}, {"amount", NUMERICOID}, {"made", BOOLOID}, {"is_free", BOOLOID}, {"mark", BOOLOID},
 	{"weight", NUMERICOID}, {"fallback", TEXTOID}, {"has_bounds", BOOLOID}, {"at_least", NUMERICOID},
 	{"at_most", NUMERICOID}
 };
-
-/* The slice of a node, from its own place in the tree or from those above it */
-static Datum
-slice_of(const resplit_state *state, const resplit_node *node)
-{
-	const ts_split *split;
-	Datum		above;
-
-	if (node->tree_node >= 0)
-		return state->tree->nodes[node->tree_node].slice;
-	split = state->runs[state->blocks[node->block].run].split;
-	above = slice_of(state, node_above(state, node));
-	if (split->axes[node->axis].is_time)
-		return above;
-	return DirectFunctionCall2(jsonb_concat, above, ts_tree_edge_slice(state->tree, node->key));
-}
 
 static bool
 same_weight(ts_int128 a, int a_scale, ts_int128 b, int b_scale)
@@ -1872,6 +2208,7 @@ list_nodes(resplit_state *state, TupleDesc *desc, bool *changes)
 		Datum		values[N_COLUMNS] = {0};
 		bool		nulls[N_COLUMNS] = {0};
 		bool		is_free;
+		bool		mark;
 
 		CHECK_FOR_INTERRUPTS();
 		/* strays stay as they are */
@@ -1880,9 +2217,12 @@ list_nodes(resplit_state *state, TupleDesc *desc, bool *changes)
 		if (!old && !state->preview)
 			node->target_id = ts_next_target_id();
 		is_free = node->hold == HOLD_NONE;
-		*changes |= !old || old->amount != node->share || (is_free && block && old->adjusted) ||
-			(node->made && (old->weight < 0 || old->fallback != node->fallback ||
-							!same_weight(old->weight, old->weight_scale, node->weight, run->scale))) ||
+		/* its split will not tell any more that it was put in by plain SQL */
+		mark = old && node->made && run->split && !is_free && is_put_in(old);
+		/* weights of what no split made are the present amounts, and say nothing new */
+		*changes |= !old || old->amount != node->share || mark || (is_free && block && old->adjusted) ||
+			(node->made && run->split && (old->weight < 0 || old->fallback != node->fallback ||
+										  !same_weight(old->weight, old->weight_scale, node->weight, run->scale))) ||
 			(node->has_bounds && (old->least != node->least || old->most != node->most));
 		values[COL_RUN] = Int32GetDatum(block ? block->run : -1);
 		values[COL_TARGET_ID] = Int64GetDatum(node->target_id);
@@ -1891,6 +2231,7 @@ list_nodes(resplit_state *state, TupleDesc *desc, bool *changes)
 		values[COL_AMOUNT] = units_out(state, node->share);
 		values[COL_MADE] = BoolGetDatum(node->made);
 		values[COL_IS_FREE] = BoolGetDatum(is_free && block);
+		values[COL_MARK] = BoolGetDatum(mark);
 		nulls[COL_WEIGHT] = !node->made;
 		if (node->made)
 			values[COL_WEIGHT] = ts_scaled_to_numeric(node->weight, run->scale);
@@ -1912,7 +2253,7 @@ list_nodes(resplit_state *state, TupleDesc *desc, bool *changes)
 
 			values[COL_PARENT_ID] = Int64GetDatum(up->target_id);
 			nulls[COL_PARENT_ID] = up->target_id == 0;
-			values[COL_MEMBER_ID] = Int64GetDatum(axis->is_time ? 0 : state->tree->members->members[node->key].member_id);
+			values[COL_MEMBER_ID] = Int64GetDatum(node->member_id);
 			values[COL_N_CHILDREN] = Int32GetDatum(node->n_children);
 			values[COL_DEPTH] = Int32GetDatum(node->depth);
 			values[COL_LEVEL] = CStringGetTextDatum(axis->name);
@@ -2014,6 +2355,21 @@ is_recorded(const resplit_state *state, const resplit_run *run)
 }
 
 /*
+ * The target that a run's call is for from now on: one of a part stays that of
+ * the part, also when the whole is made again
+ */
+static int64
+target_of_run(const resplit_state *state, const resplit_run *run)
+{
+	if (run->n_path > 0)
+		return state->nodes[state->blocks[run->first_block].anchor].target_id;
+	for (int32 i = 0; i < run->n_blocks; i++)
+		if (height_above(state, run->call->target_id, state->blocks[run->first_block + i].anchor, 0) < 0)
+			return state->target_id;
+	return height_above(state, run->call->target_id, 0, 0) > 0 ? state->target_id : run->call->target_id;
+}
+
+/*
  * Records the runs that are not left as they are: the first one is the call,
  * whose key the revisions get, the others are parts of it
  */
@@ -2038,7 +2394,7 @@ record_runs(resplit_state *state)
 		memset(&args, 0, sizeof(args));
 		ts_arg_int4(&args, state->tree->plan_id);
 		ts_arg_int4(&args, state->tree->metric_id);
-		ts_arg_int8(&args, state->target_id);
+		ts_arg_int8(&args, target_of_run(state, run));
 		ts_arg(&args, TEXTARRAYOID, given[TS_SPLIT_BY].value, given[TS_SPLIT_BY].isnull);
 		ts_arg_text(&args, run->split ? run->split->main.method->name : "present");
 		ts_arg(&args, JSONBOID, arguments, false);
@@ -2078,7 +2434,7 @@ record_runs(resplit_state *state)
 	" fallback = CASE WHEN n.made THEN n.fallback ELSE t.fallback END," \
 	" at_least = CASE WHEN n.has_bounds THEN n.at_least ELSE t.at_least END," \
 	" at_most = CASE WHEN n.has_bounds THEN n.at_most ELSE t.at_most END," \
-	" adjusted = t.adjusted AND NOT n.is_free," \
+	" adjusted = n.mark OR (t.adjusted AND NOT n.is_free)," \
 	" locked = t.locked OR COALESCE(t.target_id = ANY ($3), false)" \
 	" FROM resplit_node n WHERE t.plan_id = $1 AND t.target_id = n.target_id AND NOT n.is_new"
 
@@ -2168,40 +2524,55 @@ write_all(resplit_state *state, Tuplestorestate *result)
 
 /* -------------------------------------------------------------- functions */
 
-/* Reads the target and all above it, and finds the top */
+static void
+read_step(uint64 row, resplit_step *step)
+{
+	bool		empty;
+
+	step->target_id = ts_int8(row, 1);
+	step->member_id = ts_int8(row, 2);
+	ts_daterange_parts(ts_datum(row, 3), &step->from, &step->upto, &empty);
+}
+
+/* Reads the target and all above it, with what is beside these */
 static void
 load_way(resplit_state *state)
 {
 	ts_args		args = {0};
-	uint64		n;
-	int64		ignored;
-	int64		origin = ts_record_origin(state->tree->plan_id, split_of_children(state, 0), &ignored);
+	int64	   *ids;
 
 	ts_arg_int4(&args, state->tree->plan_id);
 	ts_arg_int8(&args, state->target_id);
-	n = ts_run("WITH RECURSIVE way AS ("
-			   "SELECT t.* FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $2"
-			   " UNION ALL "
-			   "SELECT t.* FROM way w JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = w.parent_id)"
-			   " SELECT w.target_id, COALESCE(w.split_id, 0), w.member_id, w.period FROM way w ORDER BY w.depth DESC",
-			   &args, false);
-	state->way = MemoryContextAllocZero(state->attempt, sizeof(resplit_old) * (n + 1));
-	state->way_origin = MemoryContextAllocZero(state->attempt, sizeof(int64) * (n + 1));
-	state->n_way = (int) n;
-	for (uint64 row = 0; row < n; row++)
-	{
-		resplit_old *old = &state->way[row];
-		bool		empty;
-
-		old->target_id = ts_int8(row, 1);
-		old->split_id = ts_int8(row, 2);
-		old->member_id = ts_int8(row, 3);
-		ts_daterange_parts(ts_datum(row, 4), &old->from, &old->upto, &empty);
-	}
+	state->n_way = (int) ts_run("WITH RECURSIVE way AS ("
+								"SELECT t.* FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $2"
+								" UNION ALL "
+								"SELECT t.* FROM way w JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = w.parent_id)"
+								" SELECT w.target_id, w.member_id, w.period, COALESCE(w.split_id, 0), w.amount"
+								" FROM way w ORDER BY w.depth DESC", &args, false);
+	state->way = MemoryContextAllocZero(state->attempt, sizeof(resplit_way) * state->n_way);
+	ids = MemoryContextAlloc(state->attempt, sizeof(int64) * state->n_way);
 	for (int i = 0; i < state->n_way; i++)
-		state->way_origin[i] = ts_record_origin(state->tree->plan_id, state->way[i].split_id, &ignored);
-	while (origin != 0 && state->way_origin[state->n_path] == origin)
-		state->n_path++;
+	{
+		read_step(i, &state->way[i].step);
+		state->way[i].split_id = ts_int8(i, 4);
+		state->way[i].amount = ts_datum_copy(i, 5, state->attempt);
+		ids[i] = state->way[i].step.target_id;
+	}
+	for (int i = 1; i < state->n_way; i++)
+	{
+		resplit_way *way = &state->way[i];
+
+		memset(&args, 0, sizeof(args));
+		ts_arg_int4(&args, state->tree->plan_id);
+		ts_arg_int8(&args, ids[i]);
+		way->n_children = (int) ts_run("SELECT t.target_id, t.member_id, t.period FROM " TS_SCHEMA ".target t"
+									   " WHERE t.plan_id = $1 AND t.parent_id = $2 ORDER BY t.target_id", &args, false);
+		way->children = MemoryContextAllocHuge(state->attempt, sizeof(resplit_step) * (way->n_children + 1));
+		for (int j = 0; j < way->n_children; j++)
+			read_step(j, &way->children[j]);
+	}
+	pfree(ids);
+	load_dimensions(state);
 }
 
 /* What this call cannot do */
@@ -2257,6 +2628,7 @@ resplit(FunctionCallInfo fcinfo, bool preview)
 		state->attempt = AllocSetContextCreate(context, "target_split resplit attempt", ALLOCSET_DEFAULT_SIZES);
 		MemoryContextSwitchTo(state->attempt);
 		state->fcinfo = fcinfo;
+		state->n_bounds_set = -1;
 		state->preview = preview;
 		state->keep_adjustments = PG_GETARG_BOOL(ARG_KEEP_ADJUSTMENTS);
 		state->keep_locks = PG_GETARG_BOOL(ARG_KEEP_LOCKS);

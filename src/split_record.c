@@ -114,16 +114,18 @@ ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, MemoryContex
 
 /*
  * Relations are recorded by their names: puts their oids in place, but for
- * those that "instead" has
+ * those that "instead" has.  only: a target that has to be named, for "by"
+ * alone would name other splits as well; 0 for none
  */
 void
-ts_record_find_relations(int64 split_id, NullableDatum *given, const NullableDatum *instead)
+ts_record_find_relations(int64 split_id, NullableDatum *given, int64 only, const NullableDatum *instead)
 {
 	static const int arguments[] = {TS_SPLIT_WEIGHTS_FROM, TS_SPLIT_BOUNDS_FROM};
 
 	for (int i = 0; i < (int) lengthof(arguments); i++)
 	{
 		NullableDatum *arg = &given[arguments[i]];
+		const char *name = arguments[i] == TS_SPLIT_WEIGHTS_FROM ? "weights_from" : "bounds_from";
 		Oid			oid;
 
 		if (arg->isnull || (instead && !instead[arguments[i]].isnull))
@@ -134,9 +136,11 @@ ts_record_find_relations(int64 split_id, NullableDatum *given, const NullableDat
 					(errcode(ERRCODE_UNDEFINED_TABLE),
 					 errmsg("relation %s, which split %lld reads, does not exist",
 							TextDatumGetCString(arg->value), (long long) split_id),
+					 only != 0 ?
+					 errhint("Name another one: SELECT * FROM " TS_SCHEMA ".resplit_target(%lld, %s => 'RELATION');",
+							 (long long) only, name) :
 					 errhint("Name another one: by => %s, %s => 'RELATION'",
-							 quote_literal_cstr(OidOutputFunctionCall(F_ARRAY_OUT, given[TS_SPLIT_BY].value)),
-							 arguments[i] == TS_SPLIT_WEIGHTS_FROM ? "weights_from" : "bounds_from")));
+							 quote_literal_cstr(OidOutputFunctionCall(F_ARRAY_OUT, given[TS_SPLIT_BY].value)), name)));
 		arg->value = ObjectIdGetDatum(oid);
 	}
 }

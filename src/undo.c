@@ -19,7 +19,9 @@
  *	  The rows are locked in the order of ids.  Then each is compared with what
  *	  the call left: the first later revision has the amount, and the first that
  *	  keeps a whole row has the rest; without any the row is as it was left.
- *	  What differs, or has children that the call did not make, is in the way.
+ *	  What differs, or has children that the call did not make, is in the way; of
+ *	  children that no split made, those with which the sums would not be right.
+ *	  A mark as adjusted is as the call found it.
  *	  If nothing is, one statement deletes what was made, puts back the values of
  *	  what was changed, and brings back what was removed; the guard compares the
  *	  end of it.
@@ -47,12 +49,13 @@
 
 PG_FUNCTION_INFO_V1(target_split_undo_split);
 
-/* $1 plan_id, $2 split_ids of the parts, $3 the target that the call named */
+/* $1 plan_id, $2 split_ids of the parts */
 #define BELOW \
 	"WITH RECURSIVE below AS (" \
 	"SELECT t.target_id, t.parent_id, t.split_id FROM " TS_SCHEMA ".target t" \
-	" WHERE t.plan_id = $1 AND t.target_id = $3" \
-	" UNION ALL " \
+	" WHERE t.plan_id = $1 AND t.target_id IN (" \
+	"SELECT s.target_id FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = ANY ($2))" \
+	" UNION " \
 	"SELECT t.target_id, t.parent_id, t.split_id FROM below b" \
 	" JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = b.target_id) "
 
@@ -81,9 +84,9 @@ PG_FUNCTION_INFO_V1(target_split_undo_split);
 #define STATE_OF(row) \
 	"(" row " - '{amount,n_children,level,adjusted,fallback,slice,split_id,lineage_id,root_metric_id}'::pg_catalog.text[])"
 
-/* Finds the call and returns its plan, its target and, as bigint[], its parts */
+/* Finds the call and returns its plan and, as bigint[], its parts */
 static Datum
-find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, int64 *target_id, MemoryContext context)
+find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, MemoryContext context)
 {
 	ts_args		args = {0};
 	ts_plan		plan;
@@ -97,7 +100,7 @@ find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, int64 *targe
 	}
 	else
 		ts_arg(&args, INT4OID, (Datum) 0, true);
-	n = ts_run("SELECT s.plan_id, s.target_id, s.part_of, ARRAY(SELECT p.split_id FROM " TS_SCHEMA ".split p"
+	n = ts_run("SELECT s.plan_id, s.part_of, ARRAY(SELECT p.split_id FROM " TS_SCHEMA ".split p"
 			   " WHERE p.plan_id = s.plan_id AND (p.split_id = s.split_id OR p.part_of = s.split_id))"
 			   " FROM " TS_SCHEMA ".split s"
 			   " WHERE s.plan_id = ANY (ARRAY(SELECT p.plan_id FROM " TS_SCHEMA ".plan p))"
@@ -109,16 +112,15 @@ find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, int64 *targe
 				 errmsg("several plans have a split %lld", (long long) split_id),
 				 n == 0 ? errhint("SELECT split_id, plan, target_id, by_levels FROM " TS_SCHEMA ".split_log;") :
 				 errhint("Name the plan: plan => 'FY2024'")));
-	if (!ts_isnull(0, 3))
+	if (!ts_isnull(0, 2))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("split %lld is a part of the call that made split %lld",
-						(long long) split_id, (long long) ts_int8(0, 3)),
+						(long long) split_id, (long long) ts_int8(0, 2)),
 				 errhint("To take the whole call back: SELECT " TS_SCHEMA ".undo_split(%lld);",
-						 (long long) ts_int8(0, 3))));
+						 (long long) ts_int8(0, 2))));
 	*plan_id = ts_int4(0, 1);
-	*target_id = ts_int8(0, 2);
-	return ts_datum_copy(0, 4, context);
+	return ts_datum_copy(0, 3, context);
 }
 
 typedef struct undo_column
@@ -178,7 +180,6 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	Tuplestorestate *mark;
 	int64		split_id;
 	int32		plan_id;
-	int64		target_id;
 	Datum		parts;
 	int64		n_split = ts_split_in_progress;
 	ts_args		args = {0};
@@ -195,21 +196,20 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(context);
 	ts_connect();
 	MemoryContextSwitchTo(context);
-	parts = find_split(fcinfo, split_id, &plan_id, &target_id, context);
+	parts = find_split(fcinfo, split_id, &plan_id, context);
 	ts_arg_int4(&args, plan_id);
 	ts_arg(&args, INT8ARRAYOID, parts, false);
-	ts_arg_int8(&args, target_id);
 	(void) ts_run("SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id IN ("
 				  BELOW "SELECT b.target_id FROM below b WHERE b.split_id = ANY ($2)"
 				  " UNION SELECT b.parent_id FROM below b WHERE b.split_id = ANY ($2)"
-				  " UNION SELECT m.target_id FROM (" MARK ") m) AND $3 IS NOT NULL"
+				  " UNION SELECT m.target_id FROM (" MARK ") m)"
 				  " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
 	SPI_freetuptable(SPI_tuptable);
 
 	/* under a snapshot that is younger than the locks */
 	below = collect("undo_below", BELOW "SELECT b.target_id, b.parent_id, b.split_id FROM below b",
 					&args, 3, below_columns);
-	mark = collect("undo_mark", MARK " HAVING $3 IS NOT NULL", &args, 4, mark_columns);
+	mark = collect("undo_mark", MARK, &args, 4, mark_columns);
 	n = ts_run(SETS ", touched AS ("
 			   "SELECT x.target_id, GREATEST(k.last_id, x.after_revision) AS last_id"
 			   " FROM (SELECT m.target_id, 0 AS after_revision FROM made m UNION ALL"
@@ -221,6 +221,14 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 			   " (SELECT r.old_row FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.target_id = t.target_id"
 			   "  AND r.revision_id > t.last_id AND r.old_row IS NOT NULL ORDER BY r.revision_id LIMIT 1) AS old_row"
 			   " FROM touched t"
+			   /* children that no split made and that the call left alone may be of before or since: do they go with what is put back? */
+			   "), put_in AS ("
+			   "SELECT k.target_id, pg_catalog.count(*) AS n, COALESCE((SELECT r.amount_before"
+			   " FROM undo_mark m JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id WHERE m.target_id = k.target_id),"
+			   " (SELECT t.amount FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = k.target_id)) AS amount"
+			   " FROM kept k JOIN undo_below b ON b.parent_id = k.target_id"
+			   " WHERE b.split_id IS NULL AND NOT EXISTS (SELECT FROM undo_mark m WHERE m.target_id = b.target_id)"
+			   " GROUP BY k.target_id"
 			   "), problem AS ("
 			   "SELECT l.target_id, CASE WHEN x.target_id IS NULL THEN 'has been removed'"
 			   " WHEN l.amount <> x.amount THEN pg_catalog.format('was %s and is %s', l.amount, x.amount)"
@@ -235,6 +243,14 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 			   "SELECT k.target_id, pg_catalog.format('has got %s children by split %s', pg_catalog.count(*), b.split_id)"
 			   " FROM kept k JOIN undo_below b ON b.parent_id = k.target_id"
 			   " WHERE b.split_id > (SELECT pg_catalog.max(p.split_id) FROM part p) GROUP BY k.target_id, b.split_id"
+			   " UNION ALL "
+			   "SELECT p.target_id, pg_catalog.format('has got %s children', p.n) FROM put_in p WHERE p.amount <> ("
+			   "SELECT pg_catalog.sum(COALESCE(r.amount_before, c.amount)) FROM " TS_SCHEMA ".target c"
+			   " LEFT JOIN undo_mark m ON m.target_id = c.target_id LEFT JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id"
+			   " WHERE c.plan_id = $1 AND c.parent_id = p.target_id AND NOT EXISTS (SELECT FROM made a WHERE a.target_id = c.target_id))"
+			   " + COALESCE((SELECT pg_catalog.sum(r.amount_before) FROM undo_mark m"
+			   " JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id WHERE m.removed"
+			   " AND (r.old_row ->> 'parent_id')::pg_catalog.int8 = p.target_id), 0)"
 			   " UNION ALL "
 			   "SELECT r.target_id, pg_catalog.format('was for %s, where a member has got another name', r.old_row -> 'slice')"
 			   " FROM undo_mark k JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.last_id WHERE k.removed AND EXISTS ("
@@ -274,7 +290,10 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 					  " split_id = CASE WHEN x.old_row IS NOT NULL THEN (x.old_row ->> 'split_id')::pg_catalog.int8"
 					  " WHEN t.split_id = ANY ($2) THEN x.replaces ELSE t.split_id END,"
 					  " fallback = CASE WHEN x.old_row IS NULL THEN t.fallback ELSE x.old_row ->> 'fallback' END,"
-					  " adjusted = CASE WHEN x.old_row IS NULL THEN t.adjusted ELSE (x.old_row ->> 'adjusted')::pg_catalog.bool END,"
+					  " adjusted = CASE WHEN x.old_row IS NULL THEN COALESCE((SELECT (r.old_row ->> 'adjusted')::pg_catalog.bool"
+					  " FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.target_id = x.target_id AND r.revision_id > x.last_id"
+					  " AND r.old_row IS NOT NULL ORDER BY r.revision_id LIMIT 1), t.adjusted)"
+					  " ELSE (x.old_row ->> 'adjusted')::pg_catalog.bool END,"
 					  " (parent_id, depth, locked, weight, floor_amount, stretch_amount, over_assignment, at_least, at_most) = (SELECT"
 					  " CASE WHEN o IS NULL THEN t.parent_id ELSE (o ->> 'parent_id')::pg_catalog.int8 END,"
 					  " CASE WHEN o IS NULL THEN t.depth ELSE (o ->> 'depth')::pg_catalog.int2 END,"
@@ -286,7 +305,8 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 					  " CASE WHEN o IS NULL THEN t.at_least ELSE (o ->> 'at_least')::pg_catalog.numeric END,"
 					  " CASE WHEN o IS NULL THEN t.at_most ELSE (o ->> 'at_most')::pg_catalog.numeric END"
 					  " FROM (SELECT x.old_row AS o) s)"
-					  " FROM (SELECT k.target_id, k.replaces, r.amount_before, r.old_row FROM kept k"
+					  " FROM (SELECT k.target_id, k.replaces, r.amount_before, r.old_row,"
+					  " GREATEST(m.last_id, k.after_revision) AS last_id FROM kept k"
 					  " LEFT JOIN undo_mark m ON m.target_id = k.target_id"
 					  " LEFT JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id) x"
 					  " WHERE t.plan_id = $1 AND t.target_id = x.target_id RETURNING 1"

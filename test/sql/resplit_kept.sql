@@ -132,6 +132,87 @@ SELECT * FROM why(format('resplit_target(%s, amount => 400)', :r));
 SELECT * FROM plan_check;
 DROP TABLE orders;
 
+-- --------------------------------------- bounds that a person has set since
+SELECT new_plan('O', 900) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal', bounds => '{"market": {"North": {"at_least": 100}}}');
+UPDATE target SET at_least = 290 WHERE target_id = find_target('O', 'sales', '{"market": "East"}');
+SELECT count(*) FROM resplit_target(:r, amount => 600);
+SELECT slice ->> 'market' AS market, amount, at_least FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'O' AND depth = 1 ORDER BY 1;
+-- taken away, where the call had one
+UPDATE target SET at_least = NULL WHERE target_id = find_target('O', 'sales', '{"market": "North"}');
+SELECT count(*) FROM resplit_target(:r, amount => 300);
+SELECT slice ->> 'market' AS market, amount, at_least FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'O' AND depth = 1 ORDER BY 1;
+-- those that are given are for all
+SELECT count(*) FROM resplit_target(:r, amount => 390, bounds => '{"market": {"North": {"at_least": 140}}}');
+SELECT slice ->> 'market' AS market, amount, at_least FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'O' AND depth = 1 ORDER BY 1;
+
+-- ------------------------------------------ a target put in by plain SQL
+SELECT new_plan('T', 900) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');
+SELECT add_member('market', 'South') > 0 AS added;
+WITH changed AS (UPDATE target SET amount = 200 WHERE target_id = find_target('T', 'sales', '{"market": "East"}'))
+INSERT INTO target (parent_id, member_id, lineage_id, plan_id, metric_id, depth, level, period, amount, slice)
+SELECT t.target_id, m.member_id, 0, t.plan_id, t.metric_id, 1, 'market', t.period, 100, '{"market": "South"}'
+FROM target t, member m WHERE t.target_id = :r AND m.code = 'South';
+SELECT tree_of('T') AS before \gset
+-- kept where the split does not make it, and where it does; marked from then on
+SELECT slice, amount_after FROM preview_resplit(:r, amount => 1000, members => '["East", "West", "North"]');
+SELECT slice, amount_after FROM resplit_target(:r, amount => 1000);
+SELECT count(*) FROM resplit_target(:r, amount => 1300);
+SELECT * FROM shown('T');
+SELECT slice, amount_after FROM preview_resplit(:r, keep_adjustments => false);
+SELECT undo_split(last_call());
+SELECT undo_split(min(split_id)) FROM split_log WHERE plan = 'T' AND in_force AND split_id > (SELECT min(split_id) FROM split_log WHERE plan = 'T');
+SELECT tree_of('T') = :'before'::jsonb AS as_before;
+SELECT * FROM plan_check;
+
+-- ------------------------------------------------------- made by no split
+SELECT new_plan('H', 100) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'amounts', weights => '{"East": 150, "West": -50, "North": 0, "South": 0}');
+SELECT count(*) FROM split_target(find_target('H', 'sales', '{"market": "West"}'), '{type}', method => 'equal');
+SELECT count(*) FROM lock_target(find_target('H', 'sales', '{"market": "West", "type": "key"}'));
+-- with the same amount they stay, and what is under them is made again
+SELECT * FROM preview_resplit(:r);
+SELECT slice, amount_after FROM preview_resplit(:r, by => '{type}', method => 'weights', weights => '{"key": 1, "small": 3}', keep_locks => false);
+-- another one cannot be shared by amounts of both signs; the hint works
+SELECT * FROM why(format('preview_resplit(%s, amount => 200)', :r));
+SELECT count(*) FROM unlock_target(find_target('H', 'sales', '{"market": "West", "type": "key"}'));
+SELECT count(*) FROM adjust_target(:r, amount => 200, absorb => 'root', on_negative => 'absolute');
+SELECT * FROM shown('H');
+-- unless one sign is all held
+SELECT count(*) FROM lock_target(find_target('H', 'sales', '{"market": "West"}'));
+SELECT count(*) FROM resplit_target(:r, amount => 300);
+SELECT * FROM shown('H');
+-- nothing to do: nothing is written
+SELECT new_plan('H2', 100) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'amounts', weights => '{"East": 70, "West": 30, "North": 0, "South": 0}');
+SELECT * FROM resplit_target(:r);
+SELECT count(*) FROM split_log WHERE plan = 'H2';
+SELECT count(*) FROM resplit_target(:r, amount => 200);
+SELECT * FROM resplit_target(:r);
+SELECT count(*) FROM split_log WHERE plan = 'H2';
+SELECT * FROM plan_check;
+
+-- ----------------------------------------- a rounding of its own, and limits
+SELECT new_plan('Q', 1000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'weights', weights => '{"East": 5, "West": 3, "North": 2}', quantum => 100,
+								  members => '["East", "West", "North"]');
+SELECT count(*) FROM split_target(:r, '{type}', method => 'equal', bounds => '{"type": {"key": {"at_least": 20}}}');
+-- what is under it needs some of it, and gets that
+SELECT * FROM preview_resplit(:r);
+SELECT count(*) FROM resplit_target(:r, amount => 1200);
+SELECT * FROM shown('Q');
+-- a new one that gets less is named
+SELECT * FROM why(format($$resplit_target(%s, by => '{market}', weights => '{"East": 5, "West": 3, "North": 2, "South": 0}', members => '["East", "West", "North", "South"]')$$, :r));
+SELECT * FROM why(format($$resplit_target(%s, by => '{market}', weights => '{"East": 5, "West": 3, "North": 0}')$$, :r));
+-- parts that are not split so far any more
+SELECT new_plan('Q2', 1000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market,type}', method => 'equal', quantum => 10, members => '{"market": ["East", "West"], "type": ["key", "small"]}');
+SELECT unsplit_target(find_target('Q2', 'sales', '{"market": "East"}'));
+SELECT count(*) FROM resplit_target(:r, amount => 1200);
+SELECT * FROM shown('Q2');
+SELECT * FROM plan_check;
+
 DROP FUNCTION new_plan(text, numeric), shown(text), tree_of(text), last_call(), why(text);
 DROP TABLE potential;
 RESET search_path;
