@@ -167,3 +167,20 @@ LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'target_split_period_of';
 COMMENT ON FUNCTION @extschema@.period_of(text, date, integer) IS
 'Days of the period of a grain that holds a day, in a calendar; NULL for what is no period of it';
+
+-- Runs with the rights of the table's owner, as the guard of targets does.
+CREATE FUNCTION @extschema@.calendar_guard() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'target_split_calendar_guard';
+COMMENT ON FUNCTION @extschema@.calendar_guard() IS
+'Refuses changes of a calendar that a plan goes by, and lists of periods that are no calendar';
+REVOKE ALL ON FUNCTION @extschema@.calendar_guard() FROM PUBLIC;
+
+CREATE TRIGGER calendar_guard BEFORE UPDATE OR DELETE ON @extschema@.calendar
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.calendar_guard();
+COMMENT ON TRIGGER calendar_guard ON @extschema@.calendar IS 'The rules of a calendar that a plan goes by stay; gregorian is always there';
+
+-- at the end of the transaction, so that a year of periods may come row by row
+CREATE CONSTRAINT TRIGGER calendar_period_guard AFTER INSERT OR UPDATE OR DELETE ON @extschema@.calendar_period
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.calendar_guard();
+COMMENT ON TRIGGER calendar_period_guard ON @extschema@.calendar_period IS 'Periods leave no day out, fit into each other, and cover the plans that go by them';

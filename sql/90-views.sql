@@ -221,7 +221,7 @@ CREATE VIEW @extschema@.plan_check WITH (security_invoker = true) AS
 WITH RECURSIVE node AS (
 	SELECT t.*, pm.quantum, c.n AS n_found, c.amount AS child_amount,
 		   c.first_level, c.last_level, CASE WHEN c.first_split = t.split_id AND c.last_split = t.split_id THEN c.weight END AS child_weight,
-		   p.period AS plan_period,
+		   p.period AS plan_period, p.calendar_id,
 		   pt.target_id AS found_parent, pt.period AS parent_period, pt.slice AS parent_slice,
 		   pt.depth AS parent_depth, pt.metric_id AS parent_metric,
 		   d.name AS edge_dimension, d.dimension_id AS edge_dimension_id, dl.name AS edge_level,
@@ -361,6 +361,12 @@ WITH RECURSIVE node AS (
 	FROM node n
 	WHERE n.found_parent IS NOT NULL
 	  AND (NOT n.period <@ n.parent_period OR (n.member_id <> 0 AND n.period <> n.parent_period))
+	UNION ALL
+	SELECT n.plan_id, n.metric_id, n.target_id, 'period',
+		   pg_catalog.format('is for %s, which is no %s of its plan''s calendar', n.period, n.level)
+	FROM node n
+	WHERE n.member_id = 0 AND n.found_parent IS NOT NULL AND n.level IN ('year', 'half', 'quarter', 'month', 'week', 'day')
+	  AND n.period IS DISTINCT FROM @extschema@.period_of(n.level, pg_catalog.lower(n.period), n.calendar_id) * n.parent_period
 	UNION ALL
 	SELECT s.plan_id, s.metric_id, s.target_id, 'period',
 		   pg_catalog.format('starts on %s, the period before it ends before %s', pg_catalog.lower(s.period), s.previous_end)

@@ -66,6 +66,7 @@ ALTER FUNCTION @extschema@.assign OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.evaluate_plan OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.create_flat_view OWNER TO @extowner@;
 -- so that the owner can GRANT ... ON ALL FUNCTIONS IN SCHEMA
+ALTER FUNCTION @extschema@.calendar_guard OWNER TO @extowner@;
 ALTER FUNCTION @extschema@.target_guard OWNER TO @extowner@;
 
 REVOKE ALL ON FUNCTION

@@ -27,6 +27,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -34,18 +35,27 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rangetypes.h"
+#include "utils/rel.h"
 #include "utils/typcache.h"
 
 #include "calendar.h"
+#include "query.h"
 #include "target_split.h"
 #include "workdays.h"
 
 #define CUSTOM_PATTERN	"custom"
+
+/* the periods of a calendar of that pattern, by its key */
+#define LISTED_PERIODS \
+	"SELECT c.grain, pg_catalog.lower(c.period), pg_catalog.upper(c.period) OPERATOR(pg_catalog.-) 1, c.label" \
+	" FROM " TS_SCHEMA ".calendar_period AS c WHERE c.calendar_id OPERATOR(pg_catalog.=) %d"
 
 #define PERIODS_NARGS	3
 #define PERIODS_NCOLS	8
@@ -73,6 +83,7 @@ PG_FUNCTION_INFO_V1(target_split_period_label);
 PG_FUNCTION_INFO_V1(target_split_period_number);
 PG_FUNCTION_INFO_V1(target_split_period_of);
 PG_FUNCTION_INFO_V1(target_split_period_within);
+PG_FUNCTION_INFO_V1(target_split_calendar_guard);
 
 /*
  * The months of a pattern, as add_calendar() and the table's constraint know
@@ -202,19 +213,49 @@ read_listed(uint64 row, const char *calendar, MemoryContext context, listed_row 
 	listed->label = MemoryContextStrdup(context, label);
 }
 
+static int
+compare_labels(const void *a, const void *b)
+{
+	const listed_row *x = *(const listed_row *const *) a;
+	const listed_row *y = *(const listed_row *const *) b;
+	int			order = x->grain != y->grain ? (x->grain < y->grain ? -1 : 1) : strcmp(x->label, y->label);
+
+	return order != 0 ? order : x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* A label names one period of a grain */
+static void
+refuse_same_labels(const listed_row *rows, int n, const char *calendar)
+{
+	const listed_row **sorted = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(listed_row *) * n);
+
+	for (int i = 0; i < n; i++)
+		sorted[i] = &rows[i];
+	qsort(sorted, n, sizeof(listed_row *), compare_labels);
+	for (int i = 1; i < n; i++)
+		if (sorted[i]->grain == sorted[i - 1]->grain && strcmp(sorted[i]->label, sorted[i - 1]->label) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNIQUE_VIOLATION),
+					 errmsg("periods of calendar \"%s\" have the same label", calendar),
+					 errdetail("There are %s and %s.", listed_text(sorted[i - 1]), listed_text(sorted[i])),
+					 errhint("Put the year into the label, for example 'FY24-P01'.")));
+	pfree(sorted);
+}
+
 /*
  * Reads the periods that a query lists, checks that they are a calendar, and
  * returns them; NULL if there are none.  The table lives in the context.
+ * Read-only: as the calling statement sees them.
  */
 static ts_calendar_table *
-read_periods(const char *sql, const char *calendar, MemoryContext context)
+read_periods(const char *sql, bool read_only, const char *calendar, MemoryContext context)
 {
 	ts_calendar_table *table;
 	listed_row *rows;
 	int			n;
 	int			finest = 0;
 
-	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute(sql, read_only, 0) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed for \"%s\"", sql);
 	n = (int) Min(SPI_processed, (uint64) PG_INT32_MAX);
 	if (n == 0)
@@ -262,6 +303,8 @@ read_periods(const char *sql, const char *calendar, MemoryContext context)
 		table->label[grain][table->n[grain] - 1] = rows[i].label;
 		finest = grain;
 	}
+
+	refuse_same_labels(rows, n, calendar);
 
 	/* what is coarser begins and ends where the next finer one does */
 	for (int i = 0; i < n; i++)
@@ -347,11 +390,7 @@ calendar_fetch(SPIPlanPtr *plan, const char *query, Oid argtype, Datum arg,
 		set_pattern(rule, pattern, isnull ? 0 : week_53);
 		if (strcmp(pattern, CUSTOM_PATTERN) == 0)
 		{
-			char	   *sql = psprintf("SELECT c.grain, pg_catalog.lower(c.period), pg_catalog.upper(c.period) OPERATOR(pg_catalog.-) 1, c.label"
-									   " FROM " TS_SCHEMA ".calendar_period AS c WHERE c.calendar_id OPERATOR(pg_catalog.=) %d",
-									   *calendar_id);
-
-			rule->table = read_periods(sql, name, context);
+			rule->table = read_periods(psprintf(LISTED_PERIODS, *calendar_id), true, name, context);
 			if (rule->table == NULL)
 				ereport(ERROR,
 						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -813,22 +852,33 @@ insert_periods(int32 calendar_id, const char *name, Oid relation)
 				 errmsg("relation with OID %u does not exist", relation)));
 	from = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), relation_name);
 	for (int i = 0; i < (int) lengthof(columns); i++)
-		if (get_attnum(relation, columns[i]) == InvalidAttrNumber)
+	{
+		AttrNumber	attribute = get_attnum(relation, columns[i]);
+
+		if (attribute == InvalidAttrNumber)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("relation %s has no column \"%s\"", from, columns[i]),
 					 errhint("The periods of a calendar are rows of grain, period_start, period_end and label.")));
+		/* which day a text is depends on the session */
+		if ((i == 1 || i == 2) && get_atttype(relation, attribute) != DATEOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of relation %s is of type %s, not date",
+							columns[i], from, format_type_be(get_atttype(relation, attribute))),
+					 errhint("Make a view in which it is a date, for example: to_date(%s, 'YYYY-MM-DD').", columns[i])));
+	}
 
 	/* what is wrong with them is said here, not by the table's constraints */
-	sql = psprintf("SELECT grain::pg_catalog.text, period_start::pg_catalog.date, period_end::pg_catalog.date,"
+	sql = psprintf("SELECT grain::pg_catalog.text, period_start, period_end,"
 				   " label::pg_catalog.text FROM %s", from);
-	if (read_periods(sql, name, CurrentMemoryContext) == NULL)
+	if (read_periods(sql, true, name, CurrentMemoryContext) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("calendar \"%s\" would have no periods", name),
 				 errdetail("Relation %s is empty.", from)));
 	sql = psprintf("INSERT INTO " TS_SCHEMA ".calendar_period (calendar_id, grain, period, label)"
-				   " SELECT %d, grain::pg_catalog.text, pg_catalog.daterange(period_start::pg_catalog.date, period_end::pg_catalog.date, '[]'),"
+				   " SELECT %d, grain::pg_catalog.text, pg_catalog.daterange(period_start, period_end, '[]'),"
 				   " label::pg_catalog.text FROM %s", calendar_id, from);
 	if (SPI_execute(sql, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "SPI_execute failed for \"%s\"", sql);
@@ -965,11 +1015,12 @@ target_split_add_calendar(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(calendar_id);
 }
 
-/* Calendars that a query has met */
+/* A calendar that a function has met */
 typedef struct met_calendar
 {
 	int32		calendar_id;
 	ts_calendar_rule rule;
+	ts_seen		seen;
 	struct met_calendar *next;
 } met_calendar;
 
@@ -983,15 +1034,22 @@ meet_calendar(FunctionCallInfo fcinfo, int32 calendar_id)
 	met_calendar *met = fcinfo->flinfo->fn_extra;
 	MemoryContext old;
 
-	for (; met; met = met->next)
-		if (met->calendar_id == calendar_id)
-			return &met->rule;
+	while (met && met->calendar_id != calendar_id)
+		met = met->next;
+	if (met && ts_still_seen(&met->seen))
+		return &met->rule;
 	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	met = palloc(sizeof(met_calendar));
-	met->calendar_id = calendar_id;
+	if (met == NULL)
+	{
+		met = palloc0(sizeof(met_calendar));
+		met->next = fcinfo->flinfo->fn_extra;
+		fcinfo->flinfo->fn_extra = met;
+	}
+	/* an error on the way leaves nothing that looks met */
+	met->calendar_id = 0;
 	ts_calendar_load_by_id(calendar_id, &met->rule);
-	met->next = fcinfo->flinfo->fn_extra;
-	fcinfo->flinfo->fn_extra = met;
+	met->calendar_id = calendar_id;
+	met->seen = ts_see();
 	MemoryContextSwitchTo(old);
 	return &met->rule;
 }
@@ -1096,4 +1154,155 @@ target_split_period_of(PG_FUNCTION_ARGS)
 	range = empty_period(DATERANGEOID);
 	set_period(range, start, end);
 	PG_RETURN_RANGE_P(range);
+}
+
+/*
+ * Refuses what would make a plan's periods others than those its targets are for:
+ * the plan that comes first is named.
+ */
+static void
+refuse_in_use(int32 calendar_id, const char *name, const char *condition, const char *message)
+{
+	char	   *sql = psprintf("SELECT p.family FROM " TS_SCHEMA ".plan AS p"
+							   " WHERE p.calendar_id OPERATOR(pg_catalog.=) %d AND %s ORDER BY p.plan_id LIMIT 1",
+							   calendar_id, condition);
+
+	if (SPI_execute(sql, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute failed for \"%s\"", sql);
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("calendar \"%s\" is used by plan \"%s\"", name,
+						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
+				 errdetail("%s", message),
+				 errhint("Other periods are another calendar, for later plans: SELECT " TS_SCHEMA ".add_calendar(%s, first_month => 1);",
+						 quote_literal_cstr(psprintf("%s 2", name)))));
+}
+
+/* Do two rows of calendar say the same of a column? */
+static bool
+same_column(TriggerData *trigger, const char *column)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	int			number = SPI_fnumber(desc, column);
+	char	   *before = SPI_getvalue(trigger->tg_trigtuple, desc, number);
+	char	   *after = SPI_getvalue(trigger->tg_newtuple, desc, number);
+
+	return before && after ? strcmp(before, after) == 0 : before == after;
+}
+
+/* A calendar is changed or deleted */
+static void
+guard_calendar(TriggerData *trigger)
+{
+	static const char *const rules[] = {"calendar_id", "first_month", "label_by", "week_start", "pattern", "year_end", "week_53"};
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	char	   *name = SPI_getvalue(trigger->tg_trigtuple, desc, SPI_fnumber(desc, "name"));
+	bool		isnull;
+	int32		calendar_id = DatumGetInt32(SPI_getbinval(trigger->tg_trigtuple, desc,
+														  SPI_fnumber(desc, "calendar_id"), &isnull));
+
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+	{
+		/* the foreign key of plans says the rest */
+		if (calendar_id == 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("calendar \"%s\" cannot be deleted", name),
+					 errdetail("It is what functions go by that are not told another.")));
+		return;
+	}
+	for (int i = 0; i < (int) lengthof(rules); i++)
+		if (!same_column(trigger, rules[i]))
+			refuse_in_use(calendar_id, name, "true", "Its targets are for the periods that the calendar has now.");
+}
+
+/*
+ * A listed period came, went or was changed: at the end of the transaction the
+ * list must be a calendar, and have all days of the plans that use it.
+ */
+static void
+guard_period(TriggerData *trigger)
+{
+	/* what was checked last; all rows of a statement come one after the other */
+	static LocalTransactionId checked_in = InvalidLocalTransactionId;
+	static CommandId checked_at = InvalidCommandId;
+	static int32 checked_id = 0;
+
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	int			number = SPI_fnumber(desc, "calendar_id");
+	HeapTuple	rows[2] = {trigger->tg_trigtuple, TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : NULL};
+
+	for (int i = 0; i < 2 && rows[i]; i++)
+	{
+		bool		isnull;
+		int32		calendar_id = DatumGetInt32(SPI_getbinval(rows[i], desc, number, &isnull));
+		ts_calendar_table *table;
+		char	   *name;
+		char	   *sql;
+
+		if (checked_id == calendar_id && checked_in == MyProc->lxid && checked_at == GetCurrentCommandId(false))
+			continue;
+		/* two sessions must not each add what only fits without the other */
+		sql = psprintf("SELECT c.name, pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('target_split calendar'), %d)"
+					   " FROM " TS_SCHEMA ".calendar AS c WHERE c.calendar_id OPERATOR(pg_catalog.=) %d", calendar_id, calendar_id);
+		if (SPI_execute(sql, false, 1) != SPI_OK_SELECT)
+			elog(ERROR, "SPI_execute failed for \"%s\"", sql);
+		if (SPI_processed == 0)
+			continue;			/* the calendar went as well */
+		name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		/* not read-only: what this transaction did must be seen */
+		table = read_periods(psprintf(LISTED_PERIODS, calendar_id), false, name, CurrentMemoryContext);
+		if (table == NULL)
+			refuse_in_use(calendar_id, name, "true", "Its list of periods would be empty.");
+		else
+		{
+			ts_calendar_rule rule = {.table = table};
+			int			grain = TS_GRAIN_WEEK;
+
+			while (table->start[grain] == NULL)
+				grain--;
+			refuse_in_use(calendar_id, name,
+						  psprintf("NOT p.period OPERATOR(pg_catalog.<@) pg_catalog.daterange('%s', '%s')",
+								   ts_date_text(rule.table->start[grain][0]),
+								   ts_date_text(rule.table->start[grain][table->n[grain]])),
+						  "Its list of periods would not cover the plan any more.");
+		}
+		checked_id = calendar_id;
+		checked_in = MyProc->lxid;
+		checked_at = GetCurrentCommandId(false);
+	}
+}
+
+/*
+ * Trigger of calendar and calendar_period.  It reads plans and periods as the
+ * table's owner, as foreign keys do: row-level security must not hide a plan.
+ */
+Datum
+target_split_calendar_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Oid			caller;
+	int			security_context;
+	int			guc_level;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"calendar_guard\" was not called by a trigger")));
+	GetUserIdAndSecContext(&caller, &security_context);
+	SetUserIdAndSecContext(RelationGetForm(trigger->tg_relation)->relowner,
+						   security_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (strcmp(RelationGetRelationName(trigger->tg_relation), "calendar") == 0)
+		guard_calendar(trigger);
+	else
+		guard_period(trigger);
+	SPI_finish();
+	AtEOXact_GUC(true, guc_level);
+	SetUserIdAndSecContext(caller, security_context);
+	PG_RETURN_POINTER(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple);
 }

@@ -357,8 +357,8 @@ problem_hint(const ts_import *im, const ts_problem *first)
 								strstr(first->text, "SELECT"));
 			return psprintf("The first %s; on_unknown => 'skip' leaves their rows out.", first->text);
 		case TS_PROBLEM_PERIOD:
-			return psprintf("SELECT * FROM target_split.periods('%s', '%s') lists the periods, which a label, a date or a range names.",
-							ts_window_text(im->from, im->upto), ts_grain_name(im->grain));
+			return psprintf("SELECT * FROM target_split.plan_periods(%s, '%s') lists the periods, which a label, a date or a range names.",
+							quote_literal_cstr(im->tree->plan), ts_grain_name(im->grain));
 		case TS_PROBLEM_QUANTUM:
 			return psprintf("The quantum is %s; round the amounts in a view, or give the scale that they are in, such as scale => 1000.",
 							numeric_text(im->quantum));

@@ -353,8 +353,8 @@ ts_import_find_period(ts_import *im, const char *text, ts_grain grain, DateADT *
 static char *
 grain_text(const ts_import *im)
 {
-	return psprintf("SELECT * FROM target_split.periods('%s', '%s')",
-					ts_window_text(im->from, im->upto), ts_grain_name(im->grain));
+	return psprintf("SELECT * FROM target_split.plan_periods(%s, '%s')",
+					quote_literal_cstr(im->tree->plan), ts_grain_name(im->grain));
 }
 
 /* --------------------------------------------------------------- columns */

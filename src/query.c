@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/queryenvironment.h"
@@ -367,6 +368,30 @@ ts_register_rows(const char *name, Tuplestorestate *store, TupleDesc desc, doubl
 	enr->reldata = store;
 	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
 		elog(ERROR, "could not register \"%s\"", name);
+}
+
+/* What the statement at hand sees */
+ts_seen
+ts_see(void)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	ts_seen		seen;
+
+	seen.completed = snapshot->snapXactCompletionCount;
+	seen.xmax = snapshot->xmax;
+	seen.command = snapshot->curcid;
+	seen.role = GetUserId();
+	return seen;
+}
+
+/* Would what was read then be the same if it were read now? */
+bool
+ts_still_seen(const ts_seen *seen)
+{
+	ts_seen		now = ts_see();
+
+	return now.completed == seen->completed && now.xmax == seen->xmax &&
+		now.command == seen->command && now.role == seen->role;
 }
 
 void

@@ -100,6 +100,22 @@ extern void ts_put_query(Tuplestorestate *store, const char *sql, const ts_args 
  */
 extern void ts_register_rows(const char *name, Tuplestorestate *store, TupleDesc desc, double n);
 
+/*
+ * What a query saw, and by whom.  What a function keeps of the tables between its
+ * calls is good only for as long: an expression of PL/pgSQL lives for a whole
+ * transaction.
+ */
+typedef struct ts_seen
+{
+	uint64		completed;
+	TransactionId xmax;
+	CommandId	command;
+	Oid			role;
+} ts_seen;
+
+extern ts_seen ts_see(void);
+extern bool ts_still_seen(const ts_seen *seen);
+
 /* SPI_connect and SPI_finish with their errors */
 extern void ts_connect(void);
 extern void ts_finish(void);

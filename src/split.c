@@ -1814,7 +1814,7 @@ finer_grain(const ts_split *split, const ts_axis *axis)
 				return errhint("Name a finer grain: by => '{%s}'", ts_grain_name(finer.grain));
 		}
 	}
-	return 0;
+	return errhint("A single day cannot be split by time.");
 }
 
 /* What cannot be split again, or not like this */

@@ -236,9 +236,13 @@ prepare_basis(history *h)
 	else if (!split->term->has_basis)
 	{
 		split->term->basis_from = days_for(h, start->from, 1, days)[0];
-		/* the last day and the one after it, whose month may be longer */
+		/*
+		 * Of dates the day after the last, whose month may be longer.  Whole
+		 * weeks may bring the last days into the period itself; those are like
+		 * days of an earlier year then.
+		 */
 		split->term->basis_upto = h->align == TS_ALIGN_DATE ? days_for(h, start->upto, 1, days)[0] :
-			days_for(h, start->upto - 1, 1, days)[0] + 1;
+			Min(days_for(h, start->upto - 1, 1, days)[0] + 1, start->from);
 	}
 	split->term->has_basis = true;
 	/* the day matters if leaves, or their parts, differ by time, or members move */

@@ -555,8 +555,8 @@ ts_refuse_gaps(ts_split *split)
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("the weights leave out %lld periods", (long long) gaps.n),
 				 errdetail_internal("%s.", ts_name_list_text(&gaps)),
-				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods; a weight of 0 is allowed.",
-						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
+				 errhint("SELECT * FROM target_split.plan_periods(%s, '%s') lists the periods; a weight of 0 is allowed.",
+						 quote_literal_cstr(split->tree->plan),
 						 split->axes[split->n_axes - 1].is_time ?
 						 split->axes[split->n_axes - 1].name : "month")));
 }
@@ -584,8 +584,8 @@ ts_weigh_given(ts_split *split)
 						(long long) rows.unknown.n),
 				 errdetail_internal("%s.", ts_name_list_text(&rows.unknown)),
 				 rows.unknown_period >= 0 ?
-				 errhint("SELECT * FROM target_split.periods('%s', '%s') lists the periods, which a date or a label names.",
-						 ts_window_text(split->tree->nodes[0].from, split->tree->nodes[0].upto),
+				 errhint("SELECT * FROM target_split.plan_periods(%s, '%s') lists the periods, which a date or a label names.",
+						 quote_literal_cstr(split->tree->plan),
 						 wide->axes[rows.unknown_period].name) :
 				 errhint("SELECT d.name, m.path FROM target_split.member m JOIN target_split.dimension d USING (dimension_id);")));
 	if (rows.n == 0)

@@ -89,11 +89,7 @@ typedef struct loaded_calendar
 	struct loaded_calendar *next;
 	char	   *calendar;
 	ts_workdays *workdays;
-	/* what was seen, and by whom */
-	uint64		completed;
-	TransactionId xmax;
-	CommandId	command;
-	Oid			role;
+	ts_seen		seen;
 	MemoryContext context;
 } loaded_calendar;
 
@@ -303,14 +299,6 @@ ts_workdays_load(int32 calendar_id, DateADT from, DateADT upto, MemoryContext co
 	return workdays;
 }
 
-/* Would what was loaded be the same if it were read now? */
-static bool
-still_so(const loaded_calendar *l, Snapshot snapshot)
-{
-	return l->completed == snapshot->snapXactCompletionCount && l->xmax == snapshot->xmax &&
-		l->command == snapshot->curcid && l->role == GetUserId();
-}
-
 /*
  * All days of the calendar that an argument names.
  */
@@ -319,7 +307,6 @@ workdays_argument(FunctionCallInfo fcinfo, int argument)
 {
 	FmgrInfo   *flinfo = fcinfo->flinfo;
 	text	   *name = PG_GETARG_TEXT_PP(argument);
-	Snapshot	snapshot = GetActiveSnapshot();
 	loaded_calendar *l = flinfo->fn_extra;
 	ts_calendar_rule rule;
 	int32		calendar_id;
@@ -327,7 +314,7 @@ workdays_argument(FunctionCallInfo fcinfo, int argument)
 	while (l && (strlen(l->calendar) != VARSIZE_ANY_EXHDR(name) ||
 				 memcmp(l->calendar, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) != 0))
 		l = l->next;
-	if (l && l->workdays && still_so(l, snapshot))
+	if (l && l->workdays && ts_still_seen(&l->seen))
 		return l->workdays;
 
 	if (l == NULL)
@@ -344,10 +331,7 @@ workdays_argument(FunctionCallInfo fcinfo, int argument)
 	l->context = AllocSetContextCreate(flinfo->fn_mcxt, "target_split workdays", ALLOCSET_SMALL_SIZES);
 	ts_calendar_load_by_name(l->calendar, &rule, &calendar_id);
 	l->workdays = ts_workdays_load(calendar_id, FIRST_DAY, END_OF_DAYS, l->context);
-	l->completed = snapshot->snapXactCompletionCount;
-	l->xmax = snapshot->xmax;
-	l->command = snapshot->curcid;
-	l->role = GetUserId();
+	l->seen = ts_see();
 	return l->workdays;
 }
 

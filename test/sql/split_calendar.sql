@@ -81,17 +81,22 @@ WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-0
 SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM COALESCE(l.amount, 0)) AS wrong
 FROM preview_split(root_target('A', 'sales'), '{day}', on_missing => 'zero') s JOIN like_it l ON l.day = lower(s.period);
 -- by week: number and weekday of the ISO week, 2024-12-30 and 31 are in week 1 of 2025, and are like the first days of 2024
+-- if the basis has them; without one it ends where the plan begins, and they are like those of 2023
 WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
 	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o
 		ON (extract(isoyear FROM o.day), extract(week FROM o.day), extract(isodow FROM o.day))
 		 = (extract(isoyear FROM p.period_start) - 1, extract(week FROM p.period_start), extract(isodow FROM p.period_start)))
 SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
-FROM preview_split(root_target('A', 'sales'), '{day}', align => 'week') s JOIN like_it l ON l.day = lower(s.period);
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'week', basis => '[2023-01-02,2024-01-03)') s JOIN like_it l ON l.day = lower(s.period);
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight <> d.weight) AS others, string_agg(CASE WHEN s.weight <> d.weight THEN s.weight::text || ' ' || o.amount END, ', ' ORDER BY s.period) AS they_are
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'week') s
+JOIN preview_split(root_target('A', 'sales'), '{day}', align => 'week', basis => '[2023-01-02,2024-01-03)') d USING (period)
+LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = lower(s.period) - 728;
 -- by weekday: 52 weeks before
 WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
 	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = p.period_start - 364)
 SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
-FROM preview_split(root_target('A', 'sales'), '{day}', align => 'weekday') s JOIN like_it l ON l.day = lower(s.period);
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'weekday', basis => '[2023-01-02,2024-01-03)') s JOIN like_it l ON l.day = lower(s.period);
 -- two years before 2024, in whole weeks: 104 of them
 WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
 	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = p.period_start - 728)
@@ -118,8 +123,6 @@ SELECT * FROM preview_split(root_target('C', 'sales'), '{quarter}', method => 'e
 SELECT count(*) FROM split_target(root_target('C', 'sales'), '{month,week}', method => 'equal');
 SELECT label, fiscal_year, month, week, amount FROM target_tree WHERE plan = 'C' AND period_start < '2024-02-12' AND depth > 0 ORDER BY period_start, depth;
 SELECT m01, m02, m06, q1, total FROM target_wide WHERE plan = 'C';
-DELETE FROM calendar_period WHERE label = 'P6';
-SELECT * FROM preview_split(root_target('C', 'sales'), '{market}', method => 'equal');
 
 -- ------------------------------------------- thirteen periods, a year from July
 SELECT create_plan('T', period => '[2024-01-01,2024-12-30)', calendar => 'periods') > 0 AS plan, set_target('T', 'sales', amount => 13000) > 0 AS target;
@@ -129,6 +132,57 @@ SELECT create_plan('J', period => '[2023-07-01,2024-07-01)', calendar => 'july')
 SELECT count(*) FROM split_target(root_target('J', 'sales'), '{quarter,month}', method => 'equal');
 SELECT path, fiscal_year, fiscal_quarter, month, amount FROM target_tree WHERE plan = 'J' AND depth > 0 AND period_start < '2023-10-01' ORDER BY period_start, depth;
 SELECT fiscal_year, m01, m12, m13, q1, q4, total FROM target_wide WHERE plan = 'J';
+
+-- what a plan goes by stays; the end of the transaction says so
+DELETE FROM calendar_period WHERE label = 'P6';
+BEGIN;
+DELETE FROM calendar_period WHERE label IN ('P1', 'P2');
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+DELETE FROM calendar_period;
+DELETE FROM calendar_period WHERE label = 'P12';
+INSERT INTO calendar_period SELECT calendar_id, 'month', '[2025-02-01,2025-03-01)', 'P14' FROM calendar WHERE name = 'listed';
+BEGIN;
+INSERT INTO calendar_period SELECT calendar_id, 'month', '[2025-01-01,2025-02-01)', 'P14' FROM calendar WHERE name = 'listed';
+INSERT INTO calendar_period SELECT calendar_id, 'month', '[2024-12-01,2025-01-01)', 'P13' FROM calendar WHERE name = 'listed';
+COMMIT;
+SELECT count(*) FROM calendar_period;
+UPDATE calendar SET first_month = 4 WHERE name = 'july';
+UPDATE calendar SET day_weights = '{1,1,1,1,1,1,0}', country = 'CN' WHERE name = 'july';
+DELETE FROM calendar WHERE name = 'july';
+DELETE FROM calendar WHERE name = 'gregorian';
+-- a role that sees no plan cannot either
+CREATE ROLE regress_ts_calendar;
+GRANT USAGE ON SCHEMA target_split TO regress_ts_calendar;
+GRANT SELECT, UPDATE, DELETE ON calendar, calendar_period TO regress_ts_calendar;
+SET ROLE regress_ts_calendar;
+UPDATE calendar SET first_month = 4 WHERE name = 'july';
+DELETE FROM calendar_period WHERE label = 'P6';
+RESET ROLE;
+DROP OWNED BY regress_ts_calendar;
+DROP ROLE regress_ts_calendar;
+-- where the guard was off, plan_check finds it
+BEGIN;
+ALTER TABLE calendar DISABLE TRIGGER calendar_guard;
+UPDATE calendar SET first_month = 6 WHERE name = 'july';
+SELECT plan, promise, regexp_replace(problem, '\d+', 'N') AS problem FROM plan_check ORDER BY target_id;
+ROLLBACK;
+-- functions see a change of the same transaction
+DO $$
+DECLARE
+	id int;
+BEGIN
+	id := target_split.add_calendar('changing');
+	FOR i IN 1 .. 2 LOOP
+		RAISE WARNING '%', target_split.period_label('quarter', '2024-01-15', id);
+		UPDATE target_split.calendar SET first_month = 7 WHERE calendar_id = id;
+	END LOOP;
+END $$;
+-- hints by the plan's calendar
+SELECT create_plan('K', period => '[2023-07-01,2024-07-01)', calendar => 'july') > 0 AS plan, set_target('K', 'sales', amount => 1200) > 0 AS target;
+SELECT * FROM preview_split(root_target('K', 'sales'), '{quarter}', method => 'percent', weights => '{"Q1": 10, "Q2": 90}');
+SELECT create_plan('D', period => '[2024-01-01,2024-01-02)') > 0 AS plan, set_target('D', 'sales', amount => 60) > 0 AS target;
+SELECT * FROM preview_split(root_target('D', 'sales'), '{month}', method => 'equal');
 
 -- ------------------------------------------------ random calendars, spans, weights
 -- every level adds up, every part is a period of its calendar, no promise is broken
