@@ -302,6 +302,16 @@ extern void ts_term_read(ts_split *split, ts_term *term);
 extern void ts_term_weigh(ts_split *split, ts_term *term);
 extern ts_profile *ts_profile_parse(ts_split *split, Jsonb *json);
 
+/* The slices of a call's targets: a tree without periods, see split_slices.c */
+typedef struct ts_slices
+{
+	ts_tree    *tree;			/* node i is slice i; all of the same days */
+	int32	   *of_node;		/* per node of the call's tree: its slice */
+} ts_slices;
+
+extern void ts_slices_make(const ts_split *split, DateADT from, DateADT upto, ts_slices *slices);
+extern ts_split *ts_slices_split(const ts_split *split, const ts_slices *slices, const ts_axis *axis);
+
 /* The new targets under all leaves, in preorder */
 typedef struct ts_split_nodes
 {
