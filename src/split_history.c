@@ -341,6 +341,7 @@ weigh_days(history *h)
 	for (int i = 0; i < n_days; i++)
 		if (h->factor[i] > 0)
 			h->factor[i] = multiple / h->factor[i];
+	h->split->basis_times = multiple;
 }
 
 /*
@@ -1290,6 +1291,7 @@ ts_weigh_history(ts_split *split)
 	bool		any = false;
 
 	h.split = split;
+	split->basis_times = 1;
 	h.profile = split->term->profile;
 	h.metric = h.profile ? h.profile->metric : tree->metric;
 	h.lag = h.profile ? h.profile->lag : 0;

@@ -352,7 +352,7 @@ ts_weigh_seasonal(ts_split *split)
 		no_indices(split, &seasons);
 		return;
 	}
-	ts_slices_make(split, seasons.months.from[0], seasons.months.from[seasons.months.n], &slices);
+	ts_slices_make(split, NULL, seasons.months.from[0], seasons.months.from[seasons.months.n], &slices);
 	read_slices(split, &seasons, &slices);
 	if (!ts_seasons_make(&seasons))
 	{

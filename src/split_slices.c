@@ -29,9 +29,12 @@ typedef struct slice_entry
 	int32		slice;
 } slice_entry;
 
-/* The slices of the nodes of the call's tree, as a tree of their own for the days [from, upto) */
+/*
+ * The slices of the nodes of the call's tree, as a tree of their own for the days
+ * [from, upto).  wanted: which nodes, with all above them; NULL: all.
+ */
 void
-ts_slices_make(const ts_split *split, DateADT from, DateADT upto, ts_slices *slices)
+ts_slices_make(const ts_split *split, const bool *wanted, DateADT from, DateADT upto, ts_slices *slices)
 {
 	const ts_tree *tree = split->tree;
 	ts_tree    *top = MemoryContextAlloc(split->context, sizeof(ts_tree));
@@ -49,11 +52,15 @@ ts_slices_make(const ts_split *split, DateADT from, DateADT upto, ts_slices *sli
 	nodes[0] = tree->nodes[0];
 	for (int32 i = 1; i < tree->n; i++)
 	{
-		slice_key	key = {slices->of_node[tree->nodes[i].parent], tree->nodes[i].member};
+		slice_key	key;
 		slice_entry *entry;
 		bool		found;
 
 		CHECK_FOR_INTERRUPTS();
+		if (wanted && !wanted[i])
+			continue;
+		key.parent = slices->of_node[tree->nodes[i].parent];
+		key.member = tree->nodes[i].member;
 		if (key.member < 0)
 		{
 			slices->of_node[i] = key.parent;
