@@ -168,7 +168,7 @@ actual_side(evaluation *e, void (*visit) (evaluation *e, void *arg, int32 node, 
 	if (!e->has_source || upto <= tree->nodes[0].from)
 		return;
 	scan = ts_facts_open(&e->source, tree->members, tree->n_dims, tree->dimension_ids,
-						 tree->depths, true, tree->nodes[0].from, upto);
+						 tree->depths, true, NULL, tree->nodes[0].from, upto);
 	while (ts_facts_next(scan, &fact))
 	{
 		Numeric		sum = DatumGetNumeric(fact.amount);

@@ -92,21 +92,42 @@ level_expression(const ts_source *source, int32 dimension_id, int depth)
 	return NULL;
 }
 
+/* The first days of stretches, the first of which begins with from, cut where members move as well */
+static Datum
+stretch_array(const ts_stretches *stretches, const ts_members *members, DateADT from)
+{
+	Datum	   *days = palloc(sizeof(Datum) * (stretches->n + members->n_breaks + 1));
+	int			n = 0;
+
+	days[n++] = DateADTGetDatum(from);
+	for (int i = 0, j = 0; i < stretches->n || j < members->n_breaks;)
+	{
+		DateADT		day = j == members->n_breaks || (i < stretches->n && stretches->first[i] <= members->breaks[j]) ?
+			stretches->first[i++] : members->breaks[j++];
+
+		if (day > DatumGetDateADT(days[n - 1]))
+			days[n++] = DateADTGetDatum(day);
+	}
+	return PointerGetDatum(construct_array(days, n, DATEOID, sizeof(DateADT), true, TYPALIGN_INT));
+}
+
 /*
  * Starts reading the facts of the days [from, upto).  dimension_ids are the
  * dimensions of members, in its order; depths says how many levels of each
- * are of interest.  Must be called inside an SPI connection that stays open
- * until ts_facts_close.
+ * are of interest.  with_day: each group is of one day, or of one stretch of
+ * days if those are given.  Must be called inside an SPI connection that stays
+ * open until ts_facts_close.
  */
 ts_fact_scan *
 ts_facts_open(const ts_source *source, const ts_members *members,
 			  int n_dims, const int32 *dimension_ids, const int *depths,
-			  bool with_day, DateADT from, DateADT upto)
+			  bool with_day, const ts_stretches *stretches, DateADT from, DateADT upto)
 {
 	ts_fact_scan *scan = palloc0(sizeof(ts_fact_scan));
 	StringInfoData sql;
 	ts_args		args = {0};
 	const char *segment = "";
+	const char *day = stretches ? "$3[pg_catalog.width_bucket(d, $3)]" : "d";
 
 	scan->members = members;
 	scan->n_dims = n_dims;
@@ -127,7 +148,7 @@ ts_facts_open(const ts_source *source, const ts_members *members,
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT pg_catalog.sum(a), pg_catalog.count(*)");
 	if (with_day)
-		appendStringInfoString(&sql, ", d");
+		appendStringInfo(&sql, ", %s", day);
 	appendStringInfoString(&sql, segment);
 	for (int dim = 0; dim < n_dims; dim++)
 	{
@@ -157,7 +178,7 @@ ts_facts_open(const ts_source *source, const ts_members *members,
 	{
 		appendStringInfoString(&sql, " GROUP BY ");
 		if (with_day)
-			appendStringInfoString(&sql, "d");
+			appendStringInfoString(&sql, day);
 		else if (scan->with_segment)
 			appendStringInfoString(&sql, segment + 2);
 		for (int i = 1; i <= scan->n_codes; i++)
@@ -167,6 +188,8 @@ ts_facts_open(const ts_source *source, const ts_members *members,
 
 	ts_arg(&args, DATEOID, DateADTGetDatum(from), false);
 	ts_arg(&args, DATEOID, DateADTGetDatum(upto), false);
+	if (with_day && stretches)
+		ts_arg(&args, DATEARRAYOID, stretch_array(stretches, members, from), false);
 	if (scan->with_segment)
 	{
 		Datum	   *breaks = palloc(sizeof(Datum) * members->n_breaks);

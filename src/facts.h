@@ -25,16 +25,25 @@ typedef struct ts_fact
 								 * that was below another parent on its day */
 	char	  **code;			/* per dimension: the code that has no member,
 								 * NULL if it is NULL or all are known */
-	DateADT		day;			/* only if asked for */
+	DateADT		day;			/* only if asked for; the first of its stretch
+								 * where those are given */
 	Datum		amount;			/* numeric, sum of the amounts */
 	int64		count;			/* number of facts */
 } ts_fact;
 
 typedef struct ts_fact_scan ts_fact_scan;
 
+/* Stretches of days that are read as one: their first days, in order */
+typedef struct ts_stretches
+{
+	int			n;
+	const DateADT *first;
+} ts_stretches;
+
 extern ts_fact_scan *ts_facts_open(const ts_source *source, const ts_members *members,
 								   int n_dims, const int32 *dimension_ids, const int *depths,
-								   bool with_day, DateADT from, DateADT upto);
+								   bool with_day, const ts_stretches *stretches,
+							   DateADT from, DateADT upto);
 extern bool ts_facts_next(ts_fact_scan *scan, ts_fact *fact);
 extern void ts_facts_close(ts_fact_scan *scan);
 extern int	ts_source_depth(const ts_source *source, int32 dimension_id);

@@ -16,8 +16,8 @@
  *	  The series are read like a history: by the split method of that name, in a
  *	  call that is made up for it, whose period is the basis itself and which is
  *	  split by month.  So facts find their slice by the same rules as in any split,
- *	  and the options on_unassigned and on_incomplete mean the same.  A slice that
- *	  has parts is the sum of them.
+ *	  and the options on_unassigned and on_incomplete mean the same.  The server
+ *	  groups the facts by month.  A slice that has parts is the sum of them.
  *
  *	  Amounts are divided by the working days of their month in their year, so that
  *	  a month does not look weak because its holidays fell into it.  Indices
@@ -248,13 +248,20 @@ ts_season_axis(void)
 void
 ts_seasons_read(ts_seasons *seasons, ts_split *series)
 {
+	ts_stretches stretches = {seasons->months.n, seasons->months.from};
 	ts_term		history = {0};
 
+	/* grouped by month a fact table has a small part of the groups */
+	series->stretches = &stretches;
+	/* each day stands for itself */
+	series->has_align = true;
+	series->align = TS_ALIGN_DATE;
 	history.method = ts_split_method_find("history");
 	history.has_basis = true;
 	history.basis_from = seasons->months.from[0];
 	history.basis_upto = seasons->months.from[seasons->months.n];
 	ts_term_read(series, &history);
+	series->stretches = NULL;
 }
 
 void

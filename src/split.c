@@ -1973,6 +1973,14 @@ ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context)
 	split->bounds_from = oid_arg(args, TS_SPLIT_BOUNDS_FROM);
 	if (!args[TS_SPLIT_PRORATE].isnull)
 		split->prorate = option_arg(args, TS_SPLIT_PRORATE, "prorate", prorate_words);
+	if (!args[TS_SPLIT_ALIGN].isnull)
+	{
+		const char *align = option_arg(args, TS_SPLIT_ALIGN, "align", ts_align_names);
+
+		split->has_align = true;
+		while (strcmp(ts_align_names[split->align], align) != 0)
+			split->align++;
+	}
 	if (!args[TS_SPLIT_LINK].isnull)
 		split->main.link = option_arg(args, TS_SPLIT_LINK, "link", link_words);
 	if (split->bounds && OidIsValid(split->bounds_from))
@@ -1997,6 +2005,23 @@ check_prorate(const ts_split *split)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("method \"%s\" takes no prorate", method->name),
 				 errdetail("Its weights say already what a part gets that does not exist all the time.")));
+}
+
+/* Does the call read days of a basis that could be like one day or another of the period? */
+static void
+check_align(const ts_split *split)
+{
+	const ts_split_method *method = split->main.method;
+	bool		reads = method->bases != TS_TAKES_NOT;
+
+	reads |= method->basis != TS_TAKES_NOT && method->weigh != ts_weigh_seasonal;
+	for (int i = 0; i < split->n_axes; i++)
+		reads |= split->level_term[i] != NULL;
+	if (split->has_align && !reads)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("method \"%s\" takes no align", method->name),
+				 errdetail("It does not set the days of a basis against those of the period.")));
 }
 
 /*
@@ -2024,6 +2049,7 @@ ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int32 *dimensio
 	n_dims = ts_term_dimensions(&split->main, n_dims, dimension_ids);
 	ts_levels_parse(split);
 	check_prorate(split);
+	check_align(split);
 	for (int i = 0; i < split->n_axes; i++)
 		if (split->level_term[i])
 			n_dims = ts_term_dimensions(split->level_term[i], n_dims, dimension_ids);

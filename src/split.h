@@ -16,6 +16,7 @@
 
 #include "axis.h"
 #include "engine/apportion.h"
+#include "facts.h"
 #include "tree.h"
 
 /* bases of one split that are explained */
@@ -174,6 +175,7 @@ enum
 	TS_SPLIT_BOUNDS,
 	TS_SPLIT_BOUNDS_FROM,
 	TS_SPLIT_PRORATE,
+	TS_SPLIT_ALIGN,
 	TS_SPLIT_LINK,
 	TS_SPLIT_N_ARGUMENTS
 };
@@ -236,7 +238,8 @@ struct ts_split
 	char	   *on_negative;
 	char	   *on_unassigned;
 	char	   *on_incomplete;
-	ts_align   *align;			/* NULL: by the calendar */
+	bool		has_align;		/* else by the calendar */
+	ts_align	align;
 	bool		keep_increase;	/* new cells get an increase */
 	Jsonb	   *bounds;			/* NULL if not given */
 	Oid			bounds_from;	/* InvalidOid if not given */
@@ -266,6 +269,7 @@ struct ts_split
 	int64		n_unassigned;	/* facts that were spread or caught */
 	Jsonb	   *findings;		/* a list of what methods found, or NULL */
 	ts_watch   *watch;			/* NULL: nobody wants to know */
+	const ts_stretches *stretches;	/* days that history need not tell apart; NULL: none */
 
 	MemoryContext context;		/* lives as long as the call */
 };
@@ -275,6 +279,15 @@ static inline bool
 ts_split_is_given(const ts_split *split, int32 leaf)
 {
 	return split->given && split->given[leaf];
+}
+
+/* Which day of a period is a day of a basis like, if nothing is between but years? */
+static inline ts_align
+ts_split_align(const ts_split *split)
+{
+	if (split->has_align)
+		return split->align;
+	return split->tree->calendar.n_months > 0 ? TS_ALIGN_WEEK : TS_ALIGN_DATE;
 }
 
 /* Is there a bound on any part? */

@@ -50,7 +50,7 @@
 #define ELSEWHERE(member) (-2 - (member))
 
 const char *const ts_align_names[] = {
-	[TS_ALIGN_DATE] = "date",[TS_ALIGN_WEEK] = "week",[TS_ALIGN_WEEKDAY] = "weekday"
+	[TS_ALIGN_DATE] = "date",[TS_ALIGN_WEEK] = "week",[TS_ALIGN_WEEKDAY] = "weekday", NULL
 };
 
 typedef struct cell_sum
@@ -1295,8 +1295,7 @@ ts_weigh_history(ts_split *split)
 	h.profile = split->term->profile;
 	h.metric = h.profile ? h.profile->metric : tree->metric;
 	h.lag = h.profile ? h.profile->lag : 0;
-	h.align = split->align ? *split->align :
-		split->tree->calendar.n_months > 0 && h.lag == 0 ? TS_ALIGN_WEEK : TS_ALIGN_DATE;
+	h.align = h.lag != 0 && !split->has_align ? TS_ALIGN_DATE : ts_split_align(split);
 	if (h.lag != 0 && h.align != TS_ALIGN_DATE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -1341,7 +1340,7 @@ ts_weigh_history(ts_split *split)
 	}
 	else
 		h.facts = ts_facts_open(&h.source, tree->members, tree->n_dims, tree->dimension_ids,
-								h.depths, h.with_day, split->term->basis_from, split->term->basis_upto);
+								h.depths, h.with_day, split->stretches, split->term->basis_from, split->term->basis_upto);
 	while (next_fact(&h, &fact))
 	{
 		add_fact(&h, &fact);

@@ -183,10 +183,17 @@ year_before(const ts_split *split, DateADT day)
 {
 	int32		days[2];
 
-	if (split->tree->calendar.n_months == 0)
-		return ts_add_months(day, -12);
-	(void) ts_same_week(&split->tree->calendar, day, -1, days);
-	return days[0];
+	switch (ts_split_align(split))
+	{
+		case TS_ALIGN_DATE:
+			return ts_add_months(day, -12);
+		case TS_ALIGN_WEEK:
+			(void) ts_same_week(&split->tree->calendar, day, -1, days);
+			return days[0];
+		case TS_ALIGN_WEEKDAY:
+			return day - 52 * 7;
+	}
+	pg_unreachable();
 }
 
 /* A number that is a weight of this scale, at another one */

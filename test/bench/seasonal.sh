@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures method "seasonal" on the server that PGHOST, PGPORT, PGUSER name: 20,000
 # targets into weeks, each with indices of its own from three years of facts,
-# against the same split by "days", which reads none.
+# against the same split by "days" (or BENCH_PEER), which reads none.
 #
 #   test/bench/seasonal.sh [TARGETS]
 #

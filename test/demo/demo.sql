@@ -38,9 +38,10 @@ SELECT level, count(*) AS targets, sum(amount) AS amount, min(amount) AS smalles
 FROM split_target(root_target('FY2024', 'sales'), '{product_line,customer_type,region,seller}', members => '"active"')
 GROUP BY depth, level ORDER BY depth;
 
-\echo '   ... and every part by quarter, month and week. Each level adds up to the same total, to the cent.'
+\echo '   ... and every part by quarter, month and week: by the seasons of three years and the working days of 2024.'
+\echo '   Each level adds up to the same total, to the cent.'
 SELECT level, count(*) AS targets, sum(amount) AS amount, min(amount) AS smallest, max(amount) AS biggest
-FROM split_target(root_target('FY2024', 'sales'), '{quarter,month,week}')
+FROM split_target(root_target('FY2024', 'sales'), '{quarter,month,week}', method => 'seasonal')
 GROUP BY depth, level ORDER BY depth;
 
 \echo '== 4. Who answers for what: sellers own their parts, managers are accountable for a region.'

@@ -135,3 +135,18 @@ SELECT tap.none($$SELECT v.slice, v.period, v.actual, s.actual
 	  AND v.actual IS DISTINCT FROM CASE WHEN v.period_start <= '2020-03-31' THEN COALESCE(s.actual, 0) END$$,
 	'actual of every target against the facts');
 SELECT tap.none($$SELECT * FROM plan_check$$, 'plan_check finds nothing');
+
+-- ------------------------------------- a fiscal year from 1 July, by season and working days
+SELECT tap.ok(create_plan('FY2021 seasons', period => '[2020-07-01,2021-07-01)', calendar => 'fiscal') > 0, 'a plan by season');
+SELECT tap.ok(set_target('FY2021 seasons', 'reseller sales', growth => 0.10) > 0, 'its overall target');
+SELECT tap.ok((SELECT count(*) FROM split_target(root_target('FY2021 seasons', 'reseller sales'), '{category}')) > 0, 'by category');
+SELECT tap.ok((SELECT count(*) FROM split_target(root_target('FY2021 seasons', 'reseller sales'), '{half,quarter,month,week}', method => 'seasonal')) > 0,
+			  'by half, quarter, month and week, seasonal');
+SELECT tap.none($$SELECT * FROM tap.inexact('FY2021 seasons', 'reseller sales')$$, 'children add up to their parents, levels to the whole');
+SELECT tap.none($$SELECT promise, problem FROM plan_check WHERE plan = 'FY2021 seasons'$$, 'no promise is broken');
+SELECT tap.same((SELECT string_agg(DISTINCT label, ' ' ORDER BY label) FROM target_tree WHERE plan = 'FY2021 seasons' AND level IN ('half', 'quarter')),
+				'FY21-H1 FY21-H2 FY21-Q1 FY21-Q2 FY21-Q3 FY21-Q4', 'labels of the fiscal year');
+SELECT tap.same((SELECT array_agg(DISTINCT fiscal_year) FROM target_tree WHERE plan = 'FY2021 seasons'), '{FY2021}'::text[], 'of which all are');
+SELECT tap.none($$SELECT q.slice, q.period FROM target_tree q
+	LEFT JOIN (SELECT slice, fiscal_quarter, sum(amount) AS amount FROM target_tree WHERE plan = 'FY2021 seasons' AND level = 'week' GROUP BY 1, 2) w USING (slice, fiscal_quarter)
+	WHERE q.plan = 'FY2021 seasons' AND q.level = 'quarter' AND q.amount IS DISTINCT FROM w.amount$$, 'the weeks add up to the fiscal quarters');

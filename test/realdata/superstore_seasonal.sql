@@ -50,3 +50,31 @@ SELECT tap.same(string_agg(wape::text, ' ' ORDER BY cut_no), expected, method ||
 FROM wape JOIN (VALUES (1, '0.254 0.317 0.451 0.683'), (2, '0.245 0.313 0.442 0.678'), (3, '0.151 0.406 0.596 0.911'), (4, '0.158 0.341 0.501 0.769'),
 			(5, '0.122 0.364 0.537 0.825'), (6, '0.122 0.277 0.417 0.651'), (7, '0.099 0.276 0.414 0.648'), (8, '0.129 0.298 0.426 0.648')) e (method_no, expected) USING (method_no)
 GROUP BY method_no, method, expected ORDER BY method_no;
+
+-- --------------------------------------------- the session, with seasons and working days
+SELECT tap.ok(create_plan('S2024', period => '[2024-01-01,2025-01-01)', calendar => 'office') > 0, 'plan of 2024 by China''s working days');
+SELECT tap.same(set_target('S2024', 'sales', growth => 0.20) > 0, true, 'overall target');
+SELECT tap.same((SELECT count(*) FROM split_target(root_target('S2024', 'sales'), '{product_line,customer_type,market}')), 66::bigint, 'slices');
+SELECT tap.same((SELECT jsonb_object_agg(level, n) FROM (
+				 SELECT level, count(*) AS n FROM split_target(root_target('S2024', 'sales'), '{quarter,month,week}', method => 'seasonal') GROUP BY level) s),
+				'{"quarter": 216, "month": 648, "week": 3348}'::jsonb, 'each by quarter, month and week, seasonal');
+SELECT tap.none($$SELECT * FROM tap.inexact('S2024', 'sales')$$, 'children add up to their parents, levels to the whole');
+SELECT tap.none($$SELECT promise, problem FROM plan_check WHERE plan = 'S2024'$$, 'no promise is broken');
+CREATE VIEW s2024 AS SELECT t.* FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'S2024';
+SELECT tap.none(format($$SELECT c.slice, c.period FROM s2024 c
+	LEFT JOIN (SELECT slice, %1$s AS period, sum(amount) AS amount FROM s2024 WHERE level = 'week' GROUP BY 1, 2) w USING (slice, period)
+	WHERE c.level = %2$L AND c.amount IS DISTINCT FROM w.amount$$, f, g), 'the weeks add up to every ' || g)
+FROM (VALUES ('month', 'tap.month(lower(period))'), ('quarter', 'tap.quarter(lower(period))')) v (g, f);
+SELECT tap.same((SELECT sum(amount) FROM s2024 WHERE level = 'week'), (SELECT amount FROM s2024 WHERE depth = 0), 'and to the year');
+-- whole ISO weeks, by the server's own functions
+SELECT tap.none($$SELECT COALESCE(k.week, i.week), k.amount, i.amount
+	FROM (SELECT period_label AS week, amount FROM kpi_cut('S2024', 'sales', '{week}')) k
+	FULL JOIN (SELECT to_char(lower(period), 'IYYY-"W"IW') AS week, sum(amount) AS amount FROM s2024 WHERE level = 'week' GROUP BY 1) i USING (week)
+	WHERE k.amount IS DISTINCT FROM i.amount$$, 'a week is the sum of its segments, over all slices');
+SELECT tap.same((SELECT count(*) FROM kpi_cut('S2024', 'sales', '{week}')), 53::bigint, 'there are 53 of them in 2024');
+-- a month's index is the same on all of its days: within it weeks go by working days
+SELECT tap.none($$SELECT w.slice, w.period, w.amount, m.amount * workdays(w.period, 'office') / workdays(m.period, 'office')
+	FROM s2024 w JOIN s2024 m ON m.target_id = w.parent_id
+	WHERE w.level = 'week' AND abs(w.amount - m.amount * workdays(w.period, 'office') / workdays(m.period, 'office')) >= 0.02$$,
+	'within a month, weeks go by their working days');
+SELECT tap.same((SELECT sum(amount) FROM s2024 WHERE level = 'week' AND period = '[2024-10-01,2024-10-07)'), 0.00, 'nothing is asked for in the National Day holiday');

@@ -43,6 +43,8 @@ CALL try('{"''{market,month,type,week}''"}');
 CALL try('{"''{type}'', members => ''2'', rest => ''others''","''{month}''"}');
 CALL try('{"''{type}'', members => ''\"active\"''"}');
 CALL try('{"''{market}'', method => ''shrunk'', basis => ''[2021-01-01,2024-01-01)''","''{month}'', method => ''shrunk'', basis => ''[2021-01-01,2024-01-01)''"}');
+CALL try('{"''{market,type}''","''{quarter,month,week}'', method => ''seasonal''"}');
+CALL try('{"''{market,month}'', method => ''seasonal''"}');
 CALL try('{"''{market}'', method => ''percent'', weights => ''{\"East\": 40, \"West\": 30, \"North\": 20, \"South\": 10}''","''{month}'', method => ''straight_line'', weights => ''{\"first\": 1, \"last\": 3}''"}');
 CALL try('{"''{market}'', method => ''growth'', weights => ''{\"East\": 0.1, \"*\": 0}''","''{month}'', method => ''growth_curve'', weights => ''{\"rate\": 0.02}''"}');
 CALL try('{"''{market,type}'', method => ''blend'', bases => ''[{\"basis\": \"[2022-01-01,2023-01-01)\", \"factor\": 0.5}, {\"method\": \"equal\", \"factor\": 0.5}]''"}');

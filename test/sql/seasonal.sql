@@ -187,6 +187,42 @@ SELECT slice ->> 'product' AS product, fallback, count(*) FROM target WHERE plan
 SELECT fallbacks, findings -> 0 AS call FROM split_log ORDER BY split_id DESC LIMIT 1;
 SELECT * FROM plan_check;
 
+-- ------------------------------------------------------ a member that moves
+-- Bob goes from North to South in the middle of a month; his history stays, and is in
+-- the indices of North up to that day
+CREATE TABLE visits AS
+SELECT d::date AS day, CASE rep WHEN 'Cid' THEN 'South' ELSE 'North' END AS area, rep,
+	   (CASE WHEN rep = 'Bob' AND extract(month FROM d) = 6 THEN 400 ELSE 100 END)::numeric AS amount
+FROM generate_series(timestamp '2019-01-01', '2023-12-31', '1 day') d, unnest('{Ann,Bob,Cid}'::text[]) rep WHERE extract(isodow FROM d) < 6;
+SELECT add_metric('visits', unit => 'visit') > 0 AS added;
+SELECT count(*) AS levels FROM add_source('visits', 'visits', occurred_on => 'day', amount => 'amount', dimensions => '{"area": ["area", "rep"]}');
+SELECT count(*) AS changes FROM move_member('area', 'Bob', 'South', from_day => '2021-06-16', history => 'stays');
+CREATE VIEW visits_seen AS
+SELECT day, CASE WHEN rep = 'Bob' AND day >= '2021-06-16' THEN 'South' ELSE area END AS market, amount FROM visits;
+SELECT index_slice ->> 'area' AS area, bool_and(abs(own_index - by_hand) < 0.000001) AS as_by_hand, count(*) AS months
+FROM seasonal_index('visits', '{area}', outliers => 'keep') i,
+LATERAL (WITH rate AS (SELECT date_trunc('month', day)::date AS month, sum(amount) / weekdays(date_trunc('month', day)::date, (date_trunc('month', day) + interval '1 month')::date) AS rate
+					   FROM visits_seen WHERE market = i.index_slice ->> 'area' GROUP BY date_trunc('month', day)),
+			  trend AS (SELECT month, rate, count(*) OVER (ORDER BY month ROWS BETWEEN 6 PRECEDING AND 6 FOLLOWING) AS months,
+							   (sum(rate) OVER (ORDER BY month ROWS BETWEEN 6 PRECEDING AND 5 FOLLOWING) + sum(rate) OVER (ORDER BY month ROWS BETWEEN 5 PRECEDING AND 6 FOLLOWING)) / 24 AS trend FROM rate),
+			  mean AS (SELECT extract(month FROM month)::int AS season, avg(rate / trend) AS mean FROM trend WHERE months = 13 GROUP BY 1)
+		 SELECT mean.season, mean.mean / avg(mean.mean) OVER () AS by_hand FROM mean) m
+WHERE i.level = 'area' AND m.season = i.season GROUP BY 1 ORDER BY 1;
+
+-- years of whole weeks, of 12 months and of 13 periods, some of them of 53 weeks:
+-- what Ann does is the same on every working day
+CREATE VIEW ann AS SELECT day, amount FROM visits WHERE rep = 'Ann';
+SELECT add_metric('ann', unit => 'visit') > 0 AS added;
+SELECT count(*) AS levels FROM add_source('ann', 'ann', occurred_on => 'day', amount => 'amount', dimensions => '{}');
+SELECT add_calendar('retail', first_month => 2, pattern => '4-4-5') > 0 AS added, add_calendar('thirteen', pattern => '13x4') > 0 AS added;
+SELECT c AS calendar, count(*) AS seasons, min(label) AS first, max(label) AS last, min(index) AS least, max(index) AS most, max(spread) AS spread, min(n) AS n, min(index_basis::text) AS basis
+FROM unnest('{retail,thirteen}'::text[]) c, seasonal_index('ann', calendar => c) GROUP BY 1 ORDER BY 1;
+SELECT create_plan('Retail', period => (SELECT daterange(min(period_start), max(period_end), '[]') FROM periods('[2024-02-04,2025-02-01]', 'week', 'retail')), calendar => 'retail') > 0 AS created,
+	   set_target('Retail', 'ann', amount => 26100) > 0 AS set;
+SELECT bool_and(abs(s.amount - 26100 * workdays(s.period, 'retail') / workdays(t.period, 'retail')) < 0.01) AS by_workdays, count(*) AS weeks
+FROM preview_split(root_target('Retail', 'ann'), '{quarter,month,week}', method => 'seasonal') s,
+	 target t WHERE t.target_id = root_target('Retail', 'ann') AND s.level = 'week' AND s.period && '[2024-08-01,2024-10-01)';
+
 -- --------------------------------------------- a year, two years, no history
 SELECT n, count(*) AS seasons, max(spread) AS spread FROM seasonal_index('sales', basis => '[2022-01-01,2024-01-01)') GROUP BY 1;
 SELECT create_plan('B', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('B', 'sales', amount => 100000.01) > 0 AS set;

@@ -73,6 +73,54 @@ FROM (SELECT (lower(period) - date '2024-02-04') / 7 + 1 AS week, weight FROM pr
 FULL JOIN (SELECT LEAST((day - date '2023-01-29') / 7 + 1, 52) AS week, sum(CASE WHEN day >= '2024-01-21' THEN amount / 2 ELSE amount END) AS amount FROM orders
 	WHERE day >= '2023-01-29' AND day < '2024-02-04' GROUP BY 1) f USING (week);
 
+-- ------------------------------------------------- which day is like which
+SELECT create_plan('A', period => '[2024-01-01,2025-01-01)') > 0 AS plan, set_target('A', 'sales', amount => 366000) > 0 AS target;
+-- by date: the same day of last year; 29 February has none
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = (p.period_start - interval '1 year')::date AND to_char(o.day, 'MMDD') = to_char(p.period_start, 'MMDD'))
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM COALESCE(l.amount, 0)) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', on_missing => 'zero') s JOIN like_it l ON l.day = lower(s.period);
+-- by week: number and weekday of the ISO week, 2024-12-30 and 31 are in week 1 of 2025, and are like the first days of 2024
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o
+		ON (extract(isoyear FROM o.day), extract(week FROM o.day), extract(isodow FROM o.day))
+		 = (extract(isoyear FROM p.period_start) - 1, extract(week FROM p.period_start), extract(isodow FROM p.period_start)))
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'week') s JOIN like_it l ON l.day = lower(s.period);
+-- by weekday: 52 weeks before
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = p.period_start - 364)
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'weekday') s JOIN like_it l ON l.day = lower(s.period);
+-- two years before 2024, in whole weeks: 104 of them
+WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = p.period_start - 728)
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}', align => 'weekday', basis => '[2022-01-03,2023-01-04)') s JOIN like_it l ON l.day = lower(s.period);
+-- it is recorded, made again, and explained
+SELECT count(*) FROM split_target(root_target('A', 'sales'), '{month}', align => 'weekday');
+SELECT method, arguments FROM split_log WHERE plan = 'A';
+SELECT count(*) FROM preview_resplit(root_target('A', 'sales'));
+SELECT count(*) > 0 AS others FROM preview_resplit(root_target('A', 'sales'), align => 'date');
+SELECT substring(split_call FROM 'method.*align[^)]*') AS split_call FROM explain_target(find_target('A', 'sales', period => '[2024-02-01,2024-03-01)')) WHERE level = 'month';
+-- what cannot be
+SELECT create_plan('B', period => '[2024-01-01,2025-01-01)') > 0 AS plan, set_target('B', 'sales', amount => 1) > 0 AS target;
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', align => 'month');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'equal', align => 'week');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', align => 'week');
+SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'profile', profile => '{"metric": "sales", "lag": 2}', align => 'week');
+-- a calendar without quarters
+CREATE TABLE listed AS SELECT 'month' AS grain, period_start, period_end, 'P' || row_number() OVER (ORDER BY period_start) AS label
+FROM periods('[2024-01-01,2025-01-01)', 'month');
+SELECT add_calendar('listed', periods_from => 'listed') > 0 AS listed;
+SELECT create_plan('C', period => '[2024-01-01,2024-07-01)', calendar => 'listed') > 0 AS plan, set_target('C', 'sales', amount => 60) > 0 AS target;
+SELECT * FROM preview_split(root_target('C', 'sales'), '{quarter}', method => 'equal');
+SELECT count(*) FROM split_target(root_target('C', 'sales'), '{month,week}', method => 'equal');
+SELECT label, fiscal_year, month, week, amount FROM target_tree WHERE plan = 'C' AND period_start < '2024-02-12' AND depth > 0 ORDER BY period_start, depth;
+SELECT m01, m02, m06, q1, total FROM target_wide WHERE plan = 'C';
+DELETE FROM calendar_period WHERE label = 'P6';
+SELECT * FROM preview_split(root_target('C', 'sales'), '{market}', method => 'equal');
+
 -- ------------------------------------------- thirteen periods, a year from July
 SELECT create_plan('T', period => '[2024-01-01,2024-12-30)', calendar => 'periods') > 0 AS plan, set_target('T', 'sales', amount => 13000) > 0 AS target;
 SELECT count(*) FROM split_target(root_target('T', 'sales'), '{quarter,month}', method => 'equal');
@@ -81,6 +129,59 @@ SELECT create_plan('J', period => '[2023-07-01,2024-07-01)', calendar => 'july')
 SELECT count(*) FROM split_target(root_target('J', 'sales'), '{quarter,month}', method => 'equal');
 SELECT path, fiscal_year, fiscal_quarter, month, amount FROM target_tree WHERE plan = 'J' AND depth > 0 AND period_start < '2023-10-01' ORDER BY period_start, depth;
 SELECT fiscal_year, m01, m12, m13, q1, q4, total FROM target_wide WHERE plan = 'J';
+
+-- ------------------------------------------------ random calendars, spans, weights
+-- every level adds up, every part is a period of its calendar, no promise is broken
+CREATE FUNCTION chosen(VARIADIC texts text[]) RETURNS text LANGUAGE sql VOLATILE AS 'SELECT texts[1 + floor(random() * array_length(texts, 1))::int]';
+CREATE TABLE tried (no int, calendar text, span daterange, by_levels text[], method text, parts bigint);
+SELECT setseed(0.2024);
+DO $$
+DECLARE
+	pattern text; calendar_name text; first_day date; span daterange; by_levels text[]; way text; plan_name text; parts bigint;
+BEGIN
+	FOR i IN 1 .. 60 LOOP
+		pattern := split_calendar_test.chosen('months', '4-4-5', '4-5-4', '5-4-4', '13x4');
+		calendar_name := 'random ' || i;
+		PERFORM target_split.add_calendar(calendar_name, pattern => pattern, first_month => 1 + floor(random() * 12)::int, label_by => split_calendar_test.chosen('start', 'end'),
+			week_start => 1 + floor(random() * 7)::int, year_end => split_calendar_test.chosen('nearest', 'last'),
+			week_53 => CASE WHEN pattern <> 'months' AND random() < 0.5 THEN 1 + floor(random() * 12)::int END,
+			day_weights => CASE WHEN random() < 0.5 THEN '{1,1,1,1,1,0,0}'::numeric[] ELSE '{1,1,1,1,1.5,0.5,0.25}'::numeric[] END);
+		first_day := date '2023-01-01' + floor(random() * 600)::int;
+		span := daterange(first_day, first_day + 1 + floor(random() * 700)::int);
+		SELECT array_agg(g ORDER BY n) INTO by_levels
+		FROM unnest('{year,half,quarter,month,week,day}'::text[]) WITH ORDINALITY u (g, n) WHERE random() < CASE g WHEN 'day' THEN 0.2 ELSE 0.6 END;
+		CONTINUE WHEN by_levels IS NULL;
+		way := split_calendar_test.chosen('days', 'workdays', 'equal', 'history');
+		plan_name := 'random ' || i;
+		PERFORM target_split.create_plan(plan_name, period => span, calendar => calendar_name);
+		PERFORM target_split.set_target(plan_name, 'sales', amount => round((random() * 1000000 - 100000)::numeric, 2));
+		BEGIN
+			SELECT count(*) INTO parts FROM target_split.split_target(target_split.root_target(plan_name, 'sales'), by_levels, method => way, on_missing => 'equal', on_zero => 'equal',
+				basis => CASE way WHEN 'history' THEN daterange('2021-01-01', '2023-01-01') END);
+			INSERT INTO split_calendar_test.tried VALUES (i, calendar_name, span, by_levels, way, parts);
+		EXCEPTION WHEN OTHERS THEN
+			-- a span within one period cannot be split by it
+			IF SQLERRM NOT LIKE '% is not longer than a %' THEN RAISE; END IF;
+		END;
+	END LOOP;
+END $$;
+SELECT count(*) > 30 AS many_plans, count(DISTINCT method) AS methods, sum(parts) > 5000 AS many_parts FROM tried;
+SELECT plan, promise, problem FROM plan_check WHERE plan LIKE 'random%' LIMIT 5;
+CREATE VIEW random_tree AS SELECT t.*, n.no, n.method, n.calendar FROM tried n JOIN target_tree t ON t.plan = 'random ' || n.no;
+-- the parts of each level are the periods of the calendar in that span, cut only by the span
+SELECT count(*) > 0 AS levels, count(*) FILTER (WHERE ours IS DISTINCT FROM theirs) AS wrong
+FROM (SELECT n.no, g, (SELECT array_agg((period_start, period_end, label) ORDER BY period_start) FROM random_tree t WHERE t.no = n.no AND t.level = g) AS ours,
+		(SELECT array_agg((p.period_start, p.period_end, p.label) ORDER BY p.period_start) FROM periods(n.span, g, n.calendar) p) AS theirs
+	  FROM tried n CROSS JOIN unnest(n.by_levels) g) l;
+-- every level adds up to the whole, and whole weeks do
+SELECT count(*) > 0 AS levels, count(*) FILTER (WHERE l.total <> r.amount) AS wrong
+FROM (SELECT no, level, sum(amount) AS total FROM random_tree WHERE depth > 0 GROUP BY no, level) l JOIN random_tree r ON r.no = l.no AND r.depth = 0;
+SELECT count(*) > 0 AS weeks, count(*) FILTER (WHERE w.total <> k.amount) AS wrong
+FROM (SELECT no, plan, week, sum(amount) AS total FROM random_tree WHERE level = 'week' GROUP BY no, plan, week) w
+CROSS JOIN LATERAL (SELECT c.amount FROM kpi_cut(w.plan, 'sales', '{week}') c WHERE c.period_label = w.week) k WHERE w.no % 6 = 0;
+-- days and working days are weights as plain SQL counts them
+SELECT count(*) > 0 AS parts, count(*) FILTER (WHERE x.weight <> CASE t.method WHEN 'days' THEN t.period_end - t.period_start + 1 ELSE workdays(t.period, t.calendar) END) AS wrong
+FROM random_tree t JOIN target x ON x.target_id = t.target_id WHERE t.method IN ('days', 'workdays') AND t.depth > 0 AND t.fallback IS NULL AND t.is_leaf;
 
 DROP SCHEMA split_calendar_test CASCADE;
 DROP EXTENSION target_split CASCADE;

@@ -169,6 +169,17 @@ SELECT count(*) FROM split_target(root_target('N', 'revenue'), '{line,quarter}',
 SELECT count(*) AS months, max(abs(a.amount - s.amount)) <= 0.01 AS same
 FROM at_once a JOIN preview_split(root_target('N', 'revenue'), '{month}', method => 'linked', link => 'actuals', on_negative => 'zero') s USING (slice, period);
 
+-- days of the same weekday, on both sides of the seam
+SELECT count(*) AS months, count(*) FILTER (WHERE s.amount = b.part) AS as_by_hand
+FROM preview_split(find_target('N', 'revenue', '{"line": "Bikes"}'), '{month}', method => 'linked', link => 'actuals', align => 'weekday', on_incomplete => 'accept') s
+JOIN (SELECT month, disaggregate(total, bucket, z) OVER (ORDER BY month) AS part
+	  FROM (SELECT m::date AS month, CASE WHEN m < '2024-01-01' THEN m ELSE date_trunc('quarter', m) END AS bucket, COALESCE(q.amount, a.amount) AS total,
+				   (SELECT sum(r.amount) FROM revenue r WHERE r.line = 'Bikes' AND r.day >= m::date - 364 AND r.day < (m + interval '1 month')::date - 364) AS z
+			FROM generate_series('2023-02-01'::date, '2024-12-01', '1 month') m
+			LEFT JOIN monthly a ON a.line = 'Bikes' AND a.month = m
+			LEFT JOIN target q ON q.plan_id = (SELECT r.plan_id FROM target r WHERE r.target_id = root_target('N', 'revenue'))
+				AND q.depth = 2 AND q.slice ->> 'line' = 'Bikes' AND q.period @> m::date) chain) b ON b.month = lower(s.period);
+
 -- months that are there already, such as closed ones at their actual amounts: buckets of one month
 SELECT create_plan('V', period => '[2024-01-01,2025-01-01)') > 0 AS created;
 SELECT set_target('V', 'revenue', amount => 80000) > 0 AS set;

@@ -39,6 +39,8 @@ sql_ok('and CREATE EXTENSION once more', 'ts_dump_from', 'CREATE EXTENSION targe
 sql_ok('the role sets up and plans', 'ts_dump_from', company() . plan_sql() . <<'SQL', @user);
 SET target_split.reason = 'the board''s plan';
 SELECT add_calendar('fiscal', first_month => 4, label_by => 'start', week_start => 7) > 0;
+CREATE TABLE listed AS SELECT 'month' AS grain, date '2024-01-01' AS period_start, date '2024-06-30' AS period_end, 'H1' AS label;
+SELECT add_calendar('listed', periods_from => 'listed') > 0;
 CREATE TABLE days AS SELECT date '2024-12-24' AS day, 0.5 AS weight, 'Christmas Eve' AS name;
 SELECT load_calendar_days('fiscal', 'days') = 1;
 INSERT INTO holiday (country, day, name) VALUES ('DE', '2024-12-25', 'Christmas');
@@ -92,6 +94,7 @@ sub check_restored
 			'the calendar that comes with the extension is there once');
 		is(sql($database, q{SELECT first_month, label_by, week_start FROM target_split.calendar WHERE name = 'fiscal'}),
 			'4|start|7', 'an own calendar came along');
+		is(sql($database, q{SELECT label FROM target_split.periods('[2024-02-01,2024-03-01)', 'month', 'listed')}, @user), 'H1', 'with the periods of another');
 		is(sql($database, 'SELECT count(*) FROM target_split.plan_check', @user), '0', 'all promises hold');
 		is(sql($database, 'SELECT count(*), sum(amount) FROM public.fy2024_flat', @user),
 			sql('ts_dump_from', 'SELECT count(*), sum(amount) FROM public.fy2024_flat', @user), 'the flat view shows the same');
