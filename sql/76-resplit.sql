@@ -24,6 +24,7 @@ CREATE FUNCTION @extschema@.resplit_target(
 	bounds_from regclass DEFAULT NULL,
 	prorate		text DEFAULT NULL,
 	align		text DEFAULT NULL,
+	link		text DEFAULT NULL,
 	keep_adjustments boolean DEFAULT true,
 	keep_locks	boolean DEFAULT true,
 	reason		text DEFAULT NULL)
@@ -31,7 +32,7 @@ RETURNS SETOF @extschema@.adjusted_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_resplit_target';
-COMMENT ON FUNCTION @extschema@.resplit_target(bigint, numeric, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, boolean, boolean, text) IS
+COMMENT ON FUNCTION @extschema@.resplit_target(bigint, numeric, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, boolean, boolean, text) IS
 'Shares what is under a target again, as its splits did, for another amount, by other weights or among the members of today; locked and adjusted targets keep their amounts, and as few of the others change as can; returns what changed, came and went';
 
 CREATE FUNCTION @extschema@.preview_resplit(
@@ -58,6 +59,7 @@ CREATE FUNCTION @extschema@.preview_resplit(
 	bounds_from regclass DEFAULT NULL,
 	prorate		text DEFAULT NULL,
 	align		text DEFAULT NULL,
+	link		text DEFAULT NULL,
 	keep_adjustments boolean DEFAULT true,
 	keep_locks	boolean DEFAULT true,
 	reason		text DEFAULT NULL)
@@ -65,5 +67,5 @@ RETURNS SETOF @extschema@.adjusted_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_preview_resplit';
-COMMENT ON FUNCTION @extschema@.preview_resplit(bigint, numeric, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, boolean, boolean, text) IS
+COMMENT ON FUNCTION @extschema@.preview_resplit(bigint, numeric, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, boolean, boolean, text) IS
 'The rows that resplit_target would return, new targets without ids; writes and locks nothing';

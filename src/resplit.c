@@ -634,7 +634,7 @@ static void
 change_call(const resplit_state *state, resplit_call *call)
 {
 	static const int sources[] = {TS_SPLIT_BASIS, TS_SPLIT_WEIGHTS, TS_SPLIT_WEIGHTS_FROM,
-	TS_SPLIT_BASES, TS_SPLIT_PROFILE, TS_SPLIT_LEVELS, TS_SPLIT_PRORATE, TS_SPLIT_ALIGN};
+	TS_SPLIT_BASES, TS_SPLIT_PROFILE, TS_SPLIT_LEVELS, TS_SPLIT_PRORATE, TS_SPLIT_ALIGN, TS_SPLIT_LINK};
 	const NullableDatum *given = state->fcinfo->args + ARG_METHOD - TS_SPLIT_METHOD;
 	bool		weights = !given[TS_SPLIT_WEIGHTS].isnull || !given[TS_SPLIT_WEIGHTS_FROM].isnull;
 	bool		bounds = !given[TS_SPLIT_BOUNDS].isnull || !given[TS_SPLIT_BOUNDS_FROM].isnull;

@@ -1927,6 +1927,7 @@ ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context)
 	static const char *const negative_words[] = {"error", "zero", "absolute", "spread", "equal", "parent", NULL};
 	static const char *const incomplete_words[] = {"error", "accept", NULL};
 	static const char *const prorate_words[] = {"days", "workdays", NULL};
+	static const char *const link_words[] = {"actuals", NULL};
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ts_split   *split = palloc0(sizeof(ts_split));
 	char	   *method = text_to_cstring(DatumGetTextPP(args[TS_SPLIT_METHOD].value));
@@ -1980,6 +1981,8 @@ ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context)
 		while (strcmp(ts_align_names[split->align], align) != 0)
 			split->align++;
 	}
+	if (!args[TS_SPLIT_LINK].isnull)
+		split->main.link = option_arg(args, TS_SPLIT_LINK, "link", link_words);
 	if (split->bounds && OidIsValid(split->bounds_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -147,6 +147,7 @@ typedef struct ts_term
 	int			n_terms;		/* what "bases" says */
 	struct ts_term *terms;
 	ts_profile *profile;		/* NULL if not given */
+	char	   *link;			/* "actuals", or NULL if not given */
 	Datum		factor;			/* numeric; of a base among several */
 } ts_term;
 
@@ -175,6 +176,7 @@ enum
 	TS_SPLIT_BOUNDS_FROM,
 	TS_SPLIT_PRORATE,
 	TS_SPLIT_ALIGN,
+	TS_SPLIT_LINK,
 	TS_SPLIT_N_ARGUMENTS
 };
 
@@ -253,11 +255,16 @@ struct ts_split
 	int32	   *leaves;			/* nodes of the tree */
 	int32	   *leaf_of_node;	/* -1 for inner nodes */
 	ts_int128  *units;			/* their amounts */
+	ts_int128  *amounts;		/* the same unrounded, where they are the parts of a
+								 * stage: in units with so many decimals; or NULL */
+	int			amount_decimals;
 	bool	   *given;			/* their parts are the weights, in units; NULL:
 								 * of none */
 
 	ts_cells	cells;
 	int			scale;			/* common scale of the weights */
+	int64		basis_times;	/* weights of a history: by so much more than the
+								 * basis, where days are averages of several */
 	int64		fallbacks[TS_N_FALLBACKS];
 	int64		n_unassigned;	/* facts that were spread or caught */
 	Jsonb	   *findings;		/* a list of what methods found, or NULL */
@@ -272,6 +279,15 @@ static inline bool
 ts_split_is_given(const ts_split *split, int32 leaf)
 {
 	return split->given && split->given[leaf];
+}
+
+/* Which day of a period is a day of a basis like, if nothing is between but years? */
+static inline ts_align
+ts_split_align(const ts_split *split)
+{
+	if (split->has_align)
+		return split->align;
+	return split->tree->calendar.n_months > 0 ? TS_ALIGN_WEEK : TS_ALIGN_DATE;
 }
 
 /* Is there a bound on any part? */
@@ -305,6 +321,16 @@ extern int	ts_term_dimensions(const ts_term *term, int n, int32 *dimension_ids);
 extern void ts_term_read(ts_split *split, ts_term *term);
 extern void ts_term_weigh(ts_split *split, ts_term *term);
 extern ts_profile *ts_profile_parse(ts_split *split, Jsonb *json);
+
+/* The slices of a call's targets: a tree without periods, see split_slices.c */
+typedef struct ts_slices
+{
+	ts_tree    *tree;			/* node i is slice i; all of the same days */
+	int32	   *of_node;		/* per wanted node of the call's tree: its slice */
+} ts_slices;
+
+extern void ts_slices_make(const ts_split *split, const bool *wanted, DateADT from, DateADT upto, ts_slices *slices);
+extern ts_split *ts_slices_split(const ts_split *split, const ts_slices *slices, const ts_axis *axis);
 
 /* The new targets under all leaves, in preorder */
 typedef struct ts_split_nodes

@@ -345,6 +345,7 @@ weigh_days(history *h)
 	for (int i = 0; i < n_days; i++)
 		if (h->factor[i] > 0)
 			h->factor[i] = multiple / h->factor[i];
+	h->split->basis_times = multiple;
 }
 
 /*
@@ -1294,11 +1295,11 @@ ts_weigh_history(ts_split *split)
 	bool		any = false;
 
 	h.split = split;
+	split->basis_times = 1;
 	h.profile = split->term->profile;
 	h.metric = h.profile ? h.profile->metric : tree->metric;
 	h.lag = h.profile ? h.profile->lag : 0;
-	h.align = split->has_align ? split->align :
-		split->tree->calendar.n_months > 0 && h.lag == 0 ? TS_ALIGN_WEEK : TS_ALIGN_DATE;
+	h.align = h.lag != 0 && !split->has_align ? TS_ALIGN_DATE : ts_split_align(split);
 	if (h.lag != 0 && h.align != TS_ALIGN_DATE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -17,7 +17,8 @@
  *	  are fair whatever method their level has.
  *
  *	  A stage knows the levels above it (all_axes, n_above), by which its given
- *	  weights may differ (split_weights.c).
+ *	  weights may differ (split_weights.c), and what its leaves have of the
+ *	  amounts, for a method that goes by these (split_linked.c).
  *
  * Limits: about 150 bytes of memory a part, besides what split.c needs.
  *
@@ -144,6 +145,26 @@ free_parts(level_parts *parts)
 	pfree(parts->closed);
 }
 
+/* 10^28 */
+static ts_int128
+whole_share(void)
+{
+	return (ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000);
+}
+
+/* A share of an amount, towards zero */
+static ts_int128
+part_of_amount(ts_int128 amount, ts_int128 share)
+{
+	ts_ratio	ratio;
+	ts_uint128	remainder;
+	ts_int128	part;
+
+	ts_ratio_init(&ratio, amount < 0 ? -amount : amount, whole_share());
+	part = (ts_int128) ts_ratio_floor(&ratio, share, &remainder);
+	return amount < 0 ? -part : part;
+}
+
 /*
  * The call as a stage sees it: the axes from first to before last, under the
  * parts of the stages before.
@@ -156,6 +177,8 @@ begin_stage(const ts_split *split, const level_parts *parts, int first, int last
 	ts_node    *nodes = MemoryContextAllocHuge(split->context, sizeof(ts_node) * space);
 	int32		n_new = 0;
 	int32		at[TS_MAX_AXES + 1];
+	ts_int128	largest = 0;
+	ts_int128	fine = 1;
 
 	*stage = *split;
 	stage->levels = NULL;
@@ -171,6 +194,13 @@ begin_stage(const ts_split *split, const level_parts *parts, int first, int last
 		stage->main = *split->level_term[first];
 	if (first == 0)
 		return;
+
+	/* amounts as fine as the engine's sums have room for, at most six decimals */
+	stage->amounts = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (parts->n + 1));
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+		largest = Max(largest, split->units[leaf] < 0 ? -split->units[leaf] : split->units[leaf]);
+	for (; stage->amount_decimals < 6 && largest < whole_share(); largest *= 10, fine *= 10)
+		stage->amount_decimals++;
 
 	/* a node for each prefix of the parts' keys */
 	stage->n_leaves = (int32) parts->n;
@@ -214,6 +244,7 @@ begin_stage(const ts_split *split, const level_parts *parts, int first, int last
 		stage->leaves[part] = at[first];
 		/* a part of nothing need not be told what to share by */
 		stage->units[part] = parts->share[part] == 0 ? 0 : split->units[parts->leaf[part]];
+		stage->amounts[part] = part_of_amount(split->units[parts->leaf[part]] * fine, parts->share[part]);
 	}
 	stage->tree = ts_tree_deepen(tree, n_new, nodes, split->context);
 	pfree(nodes);
@@ -234,8 +265,7 @@ end_stage(const ts_split *split, const level_parts *parts, int first, const ts_s
 	for (int64 start = 0, end; start < cells->n; start = end)
 	{
 		int32		part = cells->leaf[start];
-		ts_int128	share = first == 0 ? (ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000) :
-			parts->share[part];
+		ts_int128	share = first == 0 ? whole_share() : parts->share[part];
 		ts_int128	whole = 0;
 		ts_ratio	ratio;
 

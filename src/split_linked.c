@@ -9,6 +9,8 @@
  *					after the one before ends: the quarters of a product
  *	  indicator		what the parts are to move like: the weights of a history, or
  *					those that the caller gives
+ *	  past			periods of the year before a chain, of the finest grain of "by"
+ *	  ratio			of a part, or of an actual amount, to its indicator
  *
  * Method
  *	  The indicators are weighed as their own method would, with the on_...
@@ -18,19 +20,47 @@
  *	  whoever recomputes shares from what is stored finds the same.  Under a
  *	  target of 0 the weights are the indicators.
  *
+ *	  link => 'actuals' puts the past of a chain before it, each period as a
+ *	  bucket of its own, whose total is its actual amount.  What it is compared
+ *	  with is what the call would have read a year earlier: its basis is a year
+ *	  earlier too.  Given weights are a season, so there it is the weight of the
+ *	  period a year later.  Without an amount and an indicator above 0 a period
+ *	  has no ratio, and is left out; where none has one, the chain begins as it
+ *	  does without a link, and a finding says so.
+ *
+ *	  Where the chain begins within the period of the call, because what is
+ *	  before it is split already, the past are the periods from the call's first
+ *	  day on, and their basis is the call's.
+ *
  * Limits
  *	  Only periods can be split by, since a target says nothing about the
  *	  amounts of its members before it is split by them.
+ *
+ *	  Steps are first differences, so the last period with a ratio decides alone:
+ *	  those before it stand beside fixed ones.  A year of them is read because
+ *	  the last ones may have none.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include <math.h>
+
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/hsearch.h"
+#include "utils/jsonb.h"
 
 #include "engine/denton.h"
+#include "query.h"
 #include "split.h"
+
+/* chains that are noted by name, of those that are linked and of the others */
+#define NOTED_CHAINS 20
+
+/* beyond any amount of a plan; the total of a past period need not be larger */
+#define LARGEST_TOTAL 1e30
 
 /* A target that is split, in its chain */
 typedef struct chain_link
@@ -42,6 +72,40 @@ typedef struct chain_link
 	int64		first;			/* its cells */
 	int64		n;
 } chain_link;
+
+/* A period of the past of a slice */
+typedef struct past_key
+{
+	int32		slice;
+	DateADT		from;
+} past_key;
+
+typedef struct past_entry
+{
+	past_key	key;
+	double		actual;			/* in the plan's quanta */
+	double		indicator;		/* as the weights of the chains are */
+} past_entry;
+
+/* The past of the chains that begin on one day */
+typedef struct past
+{
+	DateADT		start;			/* that day */
+	DateADT		from;
+	DateADT		end;			/* its periods end then: at the start, or where the
+								 * source does */
+	ts_slices	slices;
+	HTAB	   *periods;		/* past_entry */
+} past;
+
+/* A period with a ratio */
+typedef struct past_period
+{
+	DateADT		from;
+	DateADT		upto;
+	double		actual;
+	double		indicator;
+} past_period;
 
 static void
 check_interrupts(void)
@@ -76,12 +140,7 @@ refuse_members(const ts_split *split)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("method \"linked\" goes from period to period, and \"%s\" is none",
 							split->axes[i].name),
-					 errhint("Split by it in a call before.")));
-	if (split->n_above > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("method \"linked\" needs the amounts of the targets above its periods"),
-				 errhint("Split by the levels above in a call before.")));
+					 errhint("Split by it in a call before, or name its method in \"levels\".")));
 }
 
 /* The leaves in chains; those that have no cell are left out */
@@ -116,9 +175,268 @@ find_links(const ts_split *split, const ts_cells *cells, int64 *n)
 	return links;
 }
 
-/* A chain's parts become the weights of its cells */
+/* -------------------------------------------------------------------- past */
+
+/* The day that is like this one, a year before */
+static DateADT
+year_before(const ts_split *split, DateADT day)
+{
+	int32		days[2];
+
+	switch (ts_split_align(split))
+	{
+		case TS_ALIGN_DATE:
+			return ts_add_months(day, -12);
+		case TS_ALIGN_WEEK:
+			(void) ts_same_week(&split->tree->calendar, day, -1, days);
+			return days[0];
+		case TS_ALIGN_WEEKDAY:
+			return day - 52 * 7;
+	}
+	pg_unreachable();
+}
+
+/* A number that is a weight of this scale, at another one */
+static double
+at_scale(double weight, int scale, int other)
+{
+	double		power = 1;
+
+	for (int i = scale; i != other; i += i < other ? 1 : -1)
+		power *= 10;
+	return scale < other ? weight * power : weight / power;
+}
+
+/*
+ * Reads what a term has of the slices' days: as amounts in quanta, or as
+ * indicators of the same size as the weights of the chains
+ */
 static void
-weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *indicators)
+read_series(ts_split *split, ts_split *series, ts_term *term, past *before, bool actuals)
+{
+	const ts_quantum *quantum = &split->tree->quantum;
+
+	series->n_unassigned = split->n_unassigned;
+	ts_term_read(series, term);
+	split->n_unassigned = series->n_unassigned;
+	for (int64 i = 0; i < series->cells.n; i++)
+	{
+		double		weight = (double) series->cells.weight[i];
+		past_entry *entry;
+		past_key	key;
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		if (actuals)
+			weight = at_scale(weight, series->scale, quantum->scale) / (double) quantum->mantissa;
+		else
+			weight = at_scale(weight, series->scale, split->scale) / (double) series->basis_times * (double) split->basis_times;
+		key.slice = series->leaves[series->cells.leaf[i]];
+		key.from = series->cells.keys[i];
+		entry = hash_search(before->periods, &key, HASH_ENTER, &found);
+		if (!found)
+			entry->actual = entry->indicator = 0;
+		if (actuals)
+			entry->actual = weight;
+		else
+			entry->indicator = weight;
+	}
+}
+
+/* The actuals must reach the first day of the chains, or the past ends where they do */
+static void
+check_actuals(const ts_split *split, const ts_source *source, past *before)
+{
+	ts_window_state window = {0};
+
+	ts_source_check_window(source, before->from, before->start, false, "accept", &window);
+	before->end = window.complete ? before->start : window.any ? window.last + 1 : before->from;
+	if (window.complete || strcmp(split->on_incomplete, "accept") == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("source of metric \"%s\" does not have the actuals before %s that targets are to be linked to",
+					source->metric, ts_date_text(before->start)),
+			 window.any ?
+			 errdetail("They are those of %s; the facts in %s are of %s to %s.", ts_window_text(before->from, before->start),
+					   source->relation, ts_date_text(window.first), ts_date_text(window.last)) :
+			 errdetail("There are no facts in %s.", source->relation),
+			 errhint("on_incomplete => 'accept' links to the last period that is filled, link => NULL to none.")));
+}
+
+/*
+ * Reads the past of the chains that begin on the day of the first one, which are
+ * among the n; history: the term of the call's basis, NULL where weights are given
+ */
+static past *
+read_past(ts_split *split, const chain_link *links, int64 n, const ts_term *history, bool has_basis)
+{
+	DateADT		start = links[0].from;
+	const ts_node *period = &split->tree->nodes[0];
+	const ts_axis *axis = &split->axes[split->n_axes - 1];
+	bool		within = start > period->from && history;
+	past	   *before = MemoryContextAllocZero(split->context, sizeof(past));
+	DateADT		upto = within ? period->upto : Max(start, year_before(split, period->upto - 1) + 1);
+	ts_term		term = {0};
+	ts_source	source;
+	ts_split   *series;
+	HASHCTL		ctl = {0};
+	bool	   *wanted = MemoryContextAllocZero(split->context, sizeof(bool) * split->tree->n);
+
+	/* no others: a member that has no target beside these counts with those above it */
+	for (int64 i = 0; i < n; i++)
+		for (int32 node = split->leaves[links[i].leaf]; node >= 0 && links[i].from == start && !wanted[node];
+			 node = split->tree->nodes[node].parent)
+			wanted[node] = true;
+	before->start = start;
+	before->from = within ? period->from : year_before(split, start);
+	ts_calendar_check(&split->tree->calendar, axis->grain, before->from, upto);
+	ts_source_load(split->tree->metric_id, &source, false, split->context);
+	check_actuals(split, &source, before);
+	ts_slices_make(split, wanted, before->from, upto, &before->slices);
+	pfree(wanted);
+	series = ts_slices_split(split, &before->slices, axis);
+	series->watch = NULL;
+	series->on_incomplete = pstrdup("accept");
+	ctl.keysize = sizeof(past_key);
+	ctl.entrysize = sizeof(past_entry);
+	ctl.hcxt = split->context;
+	before->periods = hash_create("target_split past", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	term.method = ts_split_method_find("history");
+	term.factor = split->term->factor;
+	term.has_basis = true;
+	term.basis_from = before->from;
+	term.basis_upto = upto;
+	read_series(split, series, &term, before, true);
+	if (history)
+	{
+		ts_window_state window = {0};
+
+		term = *history;
+		if (!within)
+		{
+			term.has_basis = has_basis;
+			term.basis_from = year_before(split, history->basis_from);
+			term.basis_upto = year_before(split, history->basis_upto - 1) + 1;
+		}
+		read_series(split, series, &term, before, false);
+		ts_source_check_window(&source, term.basis_from, term.basis_upto, false, "accept", &window);
+		if (window.any && window.n_facts == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("source of metric \"%s\" has nothing to compare the actuals with that targets are to be linked to",
+							source.metric),
+					 errdetail("The actuals of %s are compared with those of %s; the facts in %s are of %s to %s.",
+							   ts_window_text(before->from, before->start), ts_window_text(term.basis_from, term.basis_upto),
+							   source.relation, ts_date_text(window.first), ts_date_text(window.last)),
+					 errhint("link => NULL")));
+	}
+	return before;
+}
+
+/* Adds a period to a chain's past, if it has a ratio; indicator: below 0 for that of the basis */
+static void
+add_period(const past *before, int32 slice, DateADT from, DateADT upto, double indicator, past_period *periods, int64 *n)
+{
+	past_key	key = {slice, from};
+	const past_entry *entry = hash_search(before->periods, &key, HASH_FIND, NULL);
+
+	if (!entry || entry->actual <= 0 || upto > before->end)
+		return;
+	periods[*n].from = from;
+	periods[*n].upto = upto;
+	periods[*n].actual = entry->actual;
+	periods[*n].indicator = indicator < 0 ? entry->indicator : indicator;
+	*n += periods[*n].indicator > 0;
+}
+
+/* The periods with a ratio before a chain; given: the weights are the caller's */
+static past_period *
+find_past(const ts_split *split, const past *before, const chain_link *links, int64 n_links,
+		  const ts_cells *indicators, bool given, int64 *n)
+{
+	const ts_axis *axis = &split->axes[split->n_axes - 1];
+	int32		slice = before->slices.of_node[split->leaves[links[0].leaf]];
+	DateADT		whole_upto = before->slices.tree->nodes[0].upto;
+	past_period *periods = MemoryContextAllocHuge(split->context, sizeof(past_period) * (before->start - before->from + 1));
+	DateADT		day = before->from;
+
+	*n = 0;
+	for (int64 i = 0; given && i < n_links; i++)
+		for (int64 cell = links[i].first; cell < links[i].first + links[i].n; cell++)
+		{
+			DateADT		from = before->from;
+			DateADT		upto = whole_upto;
+			DateADT		like = year_before(split, indicators->keys[(cell + 1) * split->n_axes - 1]);
+
+			CHECK_FOR_INTERRUPTS();
+			/* two weeks may be like one */
+			if (like < day || like >= before->start)
+				continue;
+			ts_axis_bucket(split->tree, axis, like, &from, &upto);
+			add_period(before, slice, from, upto, (double) indicators->weight[cell], periods, n);
+			day = upto;
+		}
+	while (!given && day < before->start)
+	{
+		DateADT		from = before->from;
+		DateADT		upto = whole_upto;
+
+		CHECK_FOR_INTERRUPTS();
+		ts_axis_bucket(split->tree, axis, day, &from, &upto);
+		add_period(before, slice, from, upto, -1, periods, n);
+		day = upto;
+	}
+	return periods;
+}
+
+/* ------------------------------------------------------------------- chains */
+
+/* Notes what a chain is linked to, or that it is not; n: noted so far, by kind */
+static void
+note_chain(ts_split *split, const chain_link *first, const past_period *last, int n[2])
+{
+	ts_args		args = {0};
+	double		ratio = 0;
+
+	if (++n[last != NULL] > NOTED_CHAINS)
+		return;
+	if (last)
+		ratio = at_scale(last->actual, split->tree->quantum.scale, split->scale) * (double) split->tree->quantum.mantissa /
+			last->indicator * (double) split->basis_times;
+	ts_arg_int8(&args, split->tree->nodes[0].target_id);
+	ts_arg(&args, JSONBOID, split->tree->nodes[split->leaves[first->leaf]].slice, false);
+	ts_arg_date(&args, first->from);
+	ts_arg_text(&args, last ? ts_window_text(last->from, last->upto) : NULL);
+	ts_arg(&args, FLOAT8OID, Float8GetDatum(ratio), !last);
+	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('target_id', $1, 'slice', $2, 'from', $3,"
+		   " 'linked_to', $4, 'ratio', pg_catalog.round($5::pg_catalog.numeric, 4),"
+		   " 'problem', CASE WHEN $4 IS NULL THEN 'not linked: no period before it has an amount and a basis above 0' END))",
+		   &args, true);
+	ts_split_note(split, DatumGetJsonbP(ts_datum(0, 1)));
+}
+
+/* How many chains there are of each kind */
+static void
+note_chains(ts_split *split, const int n[2])
+{
+	ts_args		args = {0};
+
+	ts_arg_int8(&args, split->tree->nodes[0].target_id);
+	ts_arg_int4(&args, n[true]);
+	ts_arg_int4(&args, n[false]);
+	ts_run("SELECT pg_catalog.jsonb_build_object('target_id', $1, 'linked', $2, 'not_linked', $3)", &args, true);
+	ts_split_note(split, DatumGetJsonbP(ts_datum(0, 1)));
+}
+
+/*
+ * A chain's parts become the weights of its cells; before it are n_past periods
+ * that are as they are
+ */
+static void
+weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *indicators,
+			const past_period *periods, int64 n_past)
 {
 	ts_cells   *cells = &split->cells;
 	ts_denton_input input = {0};
@@ -133,14 +451,26 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 	void	   *work;
 	int64		t = 0;
 
+	input.n = n_past;
 	for (int64 i = 0; i < n; i++)
 		input.n += links[i].n;
 	indicator = MemoryContextAllocHuge(split->context, sizeof(double) * input.n);
 	value = MemoryContextAllocHuge(split->context, sizeof(double) * input.n);
 	share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * input.n);
-	end = MemoryContextAllocHuge(split->context, sizeof(size_t) * n);
-	total = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * n);
-	is_free = MemoryContextAllocHuge(split->context, sizeof(bool) * n);
+	end = MemoryContextAllocHuge(split->context, sizeof(size_t) * (n_past + n));
+	total = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n_past + n));
+	is_free = MemoryContextAllocHuge(split->context, sizeof(bool) * (n_past + n));
+	for (; t < n_past; t++)
+	{
+		double		actual = at_scale(periods[t].actual, 0, split->amount_decimals);
+		double		whole = Min(Max(rint(actual), 1), LARGEST_TOTAL);
+
+		/* totals are whole units, and the ratio is what matters */
+		indicator[t] = whole == actual ? periods[t].indicator : periods[t].indicator * (whole / actual);
+		total[t] = (ts_int128) whole;
+		end[t] = t + 1;
+		is_free[t] = false;
+	}
 	for (int64 i = 0; i < n; i++)
 	{
 		ts_int128	sum = 0;
@@ -152,13 +482,13 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 			sum += weight;
 			indicator[t++] = (double) weight;
 		}
-		end[i] = t;
-		total[i] = split->units[links[i].leaf];
+		end[n_past + i] = t;
+		total[n_past + i] = split->amounts ? split->amounts[links[i].leaf] : split->units[links[i].leaf];
 		/* where nothing is expected of any part, nothing is to be spread */
-		is_free[i] = sum == 0;
+		is_free[n_past + i] = sum == 0;
 	}
 	input.indicator = indicator;
-	input.n_buckets = n;
+	input.n_buckets = n_past + n;
 	input.end = end;
 	input.total = total;
 	input.is_free = is_free;
@@ -174,7 +504,7 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 				 errmsg("the weights of the parts of %s are too far apart for method \"linked\"",
 						ts_split_leaf_name(split, links[0].leaf))));
 
-	t = 0;
+	t = n_past;
 	for (int64 i = 0; i < n; i++)
 		for (int64 k = 0; k < links[i].n; k++, t++)
 		{
@@ -183,10 +513,10 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 
 			cells->closed[cell] = indicators->closed[from];
 			cells->fallback[cell] = indicators->fallback[from];
-			if (total[i] != 0 && !is_free[i])
+			if (total[n_past + i] != 0 && !is_free[n_past + i])
 			{
 				cells->weight[cell] = (share[t] < 0 ? -share[t] : share[t]) * split->tree->quantum.mantissa;
-				cells->scale[cell] = (int16) split->tree->quantum.scale;
+				cells->scale[cell] = (int16) (split->tree->quantum.scale + split->amount_decimals);
 			}
 			else
 			{
@@ -208,16 +538,22 @@ ts_weigh_linked(ts_split *split)
 {
 	ts_term    *term = split->term;
 	ts_term		indicator = ts_term_history(term);
+	bool		given = term->weights || OidIsValid(term->weights_from);
+	bool		has_basis = term->has_basis;
 	ts_cells	indicators;
 	chain_link *links;
 	int64		n;
+	past	  **pasts = NULL;	/* one for each first day of a chain */
+	int64		n_pasts = 0;
+	int			n_noted[2] = {0, 0};
 
 	refuse_members(split);
-	if (term->weights || OidIsValid(term->weights_from))
+	if (given)
 	{
 		indicator.method = ts_split_method_find("weights");
 		indicator.weights = term->weights;
 		indicator.weights_from = term->weights_from;
+		split->basis_times = 1;
 	}
 	ts_term_weigh(split, &indicator);
 	term->has_basis = indicator.has_basis;
@@ -227,10 +563,30 @@ ts_weigh_linked(ts_split *split)
 	memset(&split->cells, 0, sizeof(split->cells));
 
 	links = find_links(split, &indicators, &n);
+	if (term->link)
+		pasts = MemoryContextAllocHuge(split->context, sizeof(past *) * (n + 1));
 	for (int64 first = 0, last; first < n; first = last)
 	{
+		past_period *periods = NULL;
+		int64		n_past = 0;
+
 		for (last = first + 1; last < n && is_next(&links[last - 1], &links[last]); last++)
 			;
-		weigh_chain(split, links + first, last - first, &indicators);
+		if (term->link)
+		{
+			int64		i = 0;
+
+			while (i < n_pasts && pasts[i]->start != links[first].from)
+				i++;
+			if (i == n_pasts)
+				pasts[n_pasts++] = read_past(split, links + first, n - first, given ? NULL : &indicator, has_basis);
+			periods = find_past(split, pasts[i], links + first, last - first, &indicators, given, &n_past);
+			note_chain(split, &links[first], n_past > 0 ? &periods[n_past - 1] : NULL, n_noted);
+		}
+		weigh_chain(split, links + first, last - first, &indicators, periods, n_past);
+		if (periods)
+			pfree(periods);
 	}
+	if (term->link)
+		note_chains(split, n_noted);
 }

@@ -32,6 +32,7 @@ ts_split_arguments(const NullableDatum *given)
 		[TS_SPLIT_RESIDUAL] = TEXTOID,[TS_SPLIT_LEVELS] = JSONBOID,
 		[TS_SPLIT_BOUNDS] = JSONBOID,[TS_SPLIT_BOUNDS_FROM] = REGCLASSOID,
 		[TS_SPLIT_PRORATE] = TEXTOID,[TS_SPLIT_ALIGN] = TEXTOID,
+		[TS_SPLIT_LINK] = TEXTOID,
 	};
 	ts_args		args = {0};
 
@@ -44,7 +45,7 @@ ts_split_arguments(const NullableDatum *given)
 		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11,"
 		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14,"
 		   "'bounds', $15, 'bounds_from', $16::text, 'prorate', $17,"
-		   "'align', $18))", &args, true);
+		   "'align', $18, 'link', $19))", &args, true);
 	return ts_datum(0, 1);
 }
 
@@ -95,7 +96,8 @@ ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, MemoryContex
 			   " COALESCE(a ->> 'on_zero', 'error'), COALESCE(a ->> 'on_negative', 'error'),"
 			   " COALESCE(a ->> 'on_unassigned', 'error'), COALESCE(a ->> 'on_incomplete', 'error'),"
 			   " a -> 'bases', a -> 'profile', (a ->> 'quantum')::pg_catalog.numeric,"
-			   " COALESCE(a ->> 'residual', 'largest'), a -> 'levels', a -> 'bounds', a ->> 'bounds_from', a ->> 'prorate', a ->> 'align'"
+			   " COALESCE(a ->> 'residual', 'largest'), a -> 'levels', a -> 'bounds', a ->> 'bounds_from', a ->> 'prorate', a ->> 'align',"
+			   " a ->> 'link'"
 			   " FROM " TS_SCHEMA ".split s, LATERAL (SELECT s.arguments AS a) x"
 			   " WHERE s.plan_id = $1 AND s.split_id = $2", &args, false) != 1)
 		ereport(ERROR,

@@ -30,7 +30,6 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
@@ -41,25 +40,6 @@
 
 /* decimals of an index and of a day, which are a weight's */
 #define WEIGHT_SCALE 16
-
-/* The slices of a call: a tree without periods */
-typedef struct slice_tree
-{
-	ts_tree    *tree;			/* node i is slice i; all of the basis' days */
-	int32	   *of_node;		/* per node of the call's tree: its slice */
-} slice_tree;
-
-typedef struct slice_key
-{
-	int32		parent;			/* slice */
-	int32		member;
-} slice_key;
-
-typedef struct slice_entry
-{
-	slice_key	key;
-	int32		slice;
-} slice_entry;
 
 /* What a weight is made of, per day of the call's period */
 typedef struct day_table
@@ -154,107 +134,15 @@ ts_seasonal_find_basis(ts_split *split)
 
 /* ------------------------------------------------------------------ slices */
 
-/*
- * The slices of the nodes of the call's tree, as a tree of their own whose days are
- * the basis
- */
-static void
-make_slices(const ts_split *split, const ts_season_months *months, slice_tree *slices)
-{
-	const ts_tree *tree = split->tree;
-	ts_tree    *top = MemoryContextAlloc(split->context, sizeof(ts_tree));
-	ts_node    *nodes = MemoryContextAllocHuge(split->context, sizeof(ts_node) * tree->n);
-	HASHCTL		ctl = {0};
-	HTAB	   *known;
-	int32		n = 1;
-
-	ctl.keysize = sizeof(slice_key);
-	ctl.entrysize = sizeof(slice_entry);
-	ctl.hcxt = split->context;
-	known = hash_create("target_split slices", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	slices->of_node = MemoryContextAllocHuge(split->context, sizeof(int32) * tree->n);
-	slices->of_node[0] = 0;
-	nodes[0] = tree->nodes[0];
-	for (int32 i = 1; i < tree->n; i++)
-	{
-		slice_key	key = {slices->of_node[tree->nodes[i].parent], tree->nodes[i].member};
-		slice_entry *entry;
-		bool		found;
-
-		CHECK_FOR_INTERRUPTS();
-		if (key.member < 0)
-		{
-			slices->of_node[i] = key.parent;
-			continue;
-		}
-		entry = hash_search(known, &key, HASH_ENTER, &found);
-		if (!found)
-		{
-			nodes[n] = tree->nodes[i];
-			nodes[n].parent = key.parent;
-			entry->slice = n++;
-		}
-		slices->of_node[i] = entry->slice;
-	}
-	for (int32 i = 0; i < n; i++)
-	{
-		nodes[i].from = months->from[0];
-		nodes[i].upto = months->from[months->n];
-		nodes[i].n_children = 0;
-		nodes[i].by_time = nodes[i].has_rest = false;
-	}
-	*top = *tree;
-	top->n = 1;
-	top->nodes = nodes;
-	slices->tree = ts_tree_deepen(top, n - 1, nodes + 1, split->context);
-	hash_destroy(known);
-
-	/* facts find their way by the level of the first part */
-	for (int32 i = 1; i < n; i++)
-	{
-		const ts_node *node = &slices->tree->nodes[i];
-		const ts_member *member = &tree->members->members[node->member];
-		const ts_member *first = ts_tree_child_member(slices->tree, node->parent);
-
-		if (member->dim_no != first->dim_no || member->depth != first->depth)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("periods of target %lld are split by different levels", (long long) tree->nodes[0].target_id),
-					 errdetail("Some are by \"%s\" and some by \"%s\": they have no series in common.",
-							   tree->dimensions[first->dim_no], tree->dimensions[member->dim_no]),
-					 errhint("Split the targets of each period in a call of its own.")));
-	}
-}
-
 /* Reads the series of the slices without parts, as a split of the basis by month */
 static void
-read_slices(ts_split *split, ts_seasons *seasons, const slice_tree *slices)
+read_slices(ts_split *split, ts_seasons *seasons, const ts_slices *slices)
 {
-	ts_split   *series = MemoryContextAlloc(split->context, sizeof(ts_split));
+	ts_axis		month = ts_season_axis();
+	ts_split   *series = ts_slices_split(split, slices, &month);
 	const ts_tree *tree = slices->tree;
 	ts_watch   *watch = split->watch;
 
-	*series = *split;
-	series->n_axes = 1;
-	series->axes[0] = ts_season_axis();
-	series->n_above = 0;
-	series->all_axes = NULL;
-	series->active = false;
-	series->active_slices = NULL;
-	series->keep_increase = false;
-	series->labels[0] = NULL;
-	series->tree = slices->tree;
-	series->leaves = MemoryContextAllocHuge(split->context, sizeof(int32) * tree->n);
-	series->leaf_of_node = MemoryContextAllocHuge(split->context, sizeof(int32) * tree->n);
-	series->n_leaves = 0;
-	for (int32 i = 0; i < tree->n; i++)
-	{
-		series->leaf_of_node[i] = -1;
-		if (tree->nodes[i].n_children > 0)
-			continue;
-		series->leaf_of_node[i] = series->n_leaves;
-		series->leaves[series->n_leaves++] = i;
-	}
 	/* what is read is the basis of all periods below a slice */
 	if (watch)
 	{
@@ -336,7 +224,7 @@ weight_of(const ts_seasons *seasons, const day_table *days, int32 slice, DateADT
 }
 
 static void
-weigh_cells(ts_split *split, const ts_seasons *seasons, const slice_tree *slices)
+weigh_cells(ts_split *split, const ts_seasons *seasons, const ts_slices *slices)
 {
 	ts_cells   *cells = &split->cells;
 	day_table	days;
@@ -385,7 +273,7 @@ note_call(ts_split *split, const ts_seasons *seasons)
 
 /* The indices of a leaf, and what is in them of its parent's */
 static void
-note_leaf(ts_split *split, const ts_seasons *seasons, const slice_tree *slices, int32 leaf)
+note_leaf(ts_split *split, const ts_seasons *seasons, const ts_slices *slices, int32 leaf)
 {
 	const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
 	int32		slice = slices->of_node[split->leaves[leaf]];
@@ -445,7 +333,7 @@ void
 ts_weigh_seasonal(ts_split *split)
 {
 	ts_seasons	seasons = {0};
-	slice_tree	slices;
+	ts_slices	slices;
 	ts_source	source;
 
 	check_arguments(split);
@@ -464,7 +352,7 @@ ts_weigh_seasonal(ts_split *split)
 		no_indices(split, &seasons);
 		return;
 	}
-	make_slices(split, &seasons.months, &slices);
+	ts_slices_make(split, NULL, seasons.months.from[0], seasons.months.from[seasons.months.n], &slices);
 	read_slices(split, &seasons, &slices);
 	if (!ts_seasons_make(&seasons))
 	{

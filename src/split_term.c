@@ -130,7 +130,7 @@ void
 ts_term_parse(ts_split *split, Jsonb *json, const char *what, ts_term *term)
 {
 	static const char *const keys[] = {
-		"factor", "method", "basis", "weights", "weights_from", "bases", "profile", NULL
+		"factor", "method", "basis", "weights", "weights_from", "bases", "profile", "link", NULL
 	};
 	JsonbValue	value;
 	char	   *text;
@@ -173,6 +173,11 @@ ts_term_parse(ts_split *split, Jsonb *json, const char *what, ts_term *term)
 	}
 	if ((profile = json_of(json, "profile")) != NULL)
 		term->profile = ts_profile_parse(split, profile);
+	if ((term->link = text_of(json, "link", what)) != NULL && strcmp(term->link, "actuals") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"link\" in %s must be \"actuals\", not \"%s\"", what, term->link),
+				 errhint("\"link\": \"actuals\"")));
 	text = text_of(json, "method", what);
 	if (!text)
 		text = term->profile ? "profile" : term->bases ? "blend" :
@@ -217,6 +222,8 @@ ts_term_check(const ts_term *term, const char *what)
 				   "method => 'blend', bases => '[{\"factor\": 0.7}, {\"factor\": 0.3, \"weights_from\": \"public.potential\"}]'");
 	check_argument(term, m->profile, term->profile != NULL, "profile", what,
 				   "method => 'profile', profile => '{\"metric\": \"sales\", \"lag\": 2}'");
+	check_argument(term, m->weigh == ts_weigh_linked ? TS_MAY_TAKE : TS_TAKES_NOT, term->link != NULL, "link", what,
+				   "method => 'linked', link => 'actuals'");
 	if (term->weights && OidIsValid(term->weights_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -1,5 +1,6 @@
 -- split_target: method "linked", targets that follow each other split without a step,
--- against disaggregate() OVER the same history in plain SQL.
+-- alone, after the calls above, or linked to the actuals before; against disaggregate()
+-- OVER the same history in plain SQL.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 DROP EXTENSION target_split CASCADE;
@@ -64,5 +65,179 @@ FROM target t JOIN by_hand b ON b.line = t.slice ->> 'line' AND b.m = extract(mo
 SELECT create_plan('M', period => '[2024-01-01,2025-01-01)') > 0 AS created;
 SELECT set_target('M', 'sales', amount => 1000) > 0 AS set;
 SELECT * FROM preview_split(root_target('M', 'sales'), '{line}', method => 'linked');
-SELECT * FROM preview_split(root_target('M', 'sales'), '{line,month}', levels => '{"month": {"method": "linked"}}');
+SELECT * FROM preview_split(root_target('M', 'sales'), '{line,month}', method => 'linked');
 SELECT * FROM preview_split(root_target('M', 'sales'), '{month}', method => 'linked', profile => '{"lag": 1}');
+
+-- ------------------------------------------------- link => 'actuals'
+-- Bikes sold ever more; Parts had nothing after October and returns in November of 2023;
+-- Toys are sold since 2023, so there is nothing to compare that with
+CREATE TABLE revenue AS
+SELECT day::date AS day, line,
+	   (CASE WHEN line = 'Parts' AND day >= '2023-11-01' AND day < '2023-12-01' THEN -1 ELSE 1 END *
+		((extract(doy FROM day)::int * 29 + ascii(line) * 7) % 199 + extract(month FROM day)::int * 30 + (day::date - '2021-01-01'::date) / 5))::numeric / 4 AS amount
+FROM generate_series('2021-01-01'::date, '2023-12-31', '1 day') day, (VALUES ('Bikes'), ('Parts'), ('Toys')) l (line)
+WHERE NOT (line = 'Parts' AND day >= '2023-12-01') AND NOT (line = 'Toys' AND day < '2023-01-01');
+SELECT add_metric('revenue', unit => 'EUR') > 0 AS added;
+SELECT count(*) AS levels FROM add_source('revenue', 'revenue', occurred_on => 'day', amount => 'amount', dimensions => '{"line": "line"}');
+SELECT create_plan('K', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('K', 'revenue', amount => 80000) > 0 AS set;
+SELECT count(*) FROM split_target(root_target('K', 'revenue'), '{line}', method => 'percent', weights => '{"Bikes": 50, "Parts": 30, "Toys": 20}');
+SELECT count(*) FROM split_target(root_target('K', 'revenue'), '{quarter}', method => 'percent', weights => '{"2024-01-01": 22, "2024-04-01": 26, "2024-07-01": 20, "2024-10-01": 32}');
+
+CREATE VIEW k AS SELECT t.* FROM target t WHERE t.plan_id = (SELECT r.plan_id FROM target r WHERE r.target_id = root_target('K', 'revenue'));
+CREATE VIEW monthly AS
+SELECT l.line, m::date AS month, COALESCE(sum(amount), 0) AS amount
+FROM (VALUES ('Bikes'), ('Parts'), ('Toys')) l (line)
+CROSS JOIN generate_series('2021-01-01'::date, '2023-12-01', '1 month') m
+LEFT JOIN revenue r ON r.line = l.line AND date_trunc('month', r.day) = m
+GROUP BY 1, 2;
+-- what the plan has to be: months of 2023 are buckets of their own, and compared with 2022
+CREATE FUNCTION linked_by_hand(indicator numeric[] DEFAULT NULL) RETURNS TABLE (line text, month date, z numeric, part numeric) LANGUAGE sql AS $$
+	SELECT line, month, z, disaggregate(total, bucket, z) OVER (PARTITION BY line ORDER BY month)
+	FROM (SELECT a.line, a.month, a.month AS bucket, a.amount AS total, COALESCE(indicator[extract(month FROM a.month)::int], b.amount) AS z
+		  FROM monthly a JOIN monthly b ON b.line = a.line AND b.month = a.month - interval '1 year'
+		  WHERE a.month >= '2023-01-01' AND a.amount > 0 AND (b.amount > 0 OR indicator IS NOT NULL)
+		  UNION ALL
+		  SELECT b.line, (b.month + interval '1 year')::date, lower(q.period), q.amount, COALESCE(indicator[extract(month FROM b.month)::int], GREATEST(b.amount, 0))
+		  FROM monthly b JOIN k q ON q.depth = 2 AND q.slice ->> 'line' = b.line AND q.period @> (b.month + interval '1 year')::date
+		  WHERE b.month >= '2023-01-01') chain $$;
+
+SELECT count(*) AS months, count(*) FILTER (WHERE s.amount = b.part) AS as_by_hand
+FROM preview_split(root_target('K', 'revenue'), '{month}', method => 'linked', link => 'actuals', on_negative => 'zero') s
+JOIN linked_by_hand() b ON b.line = s.slice ->> 'line' AND b.month = lower(s.period);
+-- the first months continue from December, those of Parts from October; Toys are as without a link
+SELECT b.line, b.month, round(b.part / NULLIF(b.z, 0), 4) AS ratio, linked.amount AS linked, alone.amount AS alone, round(alone.amount / NULLIF(b.z, 0), 4) AS ratio_alone
+FROM linked_by_hand() b
+LEFT JOIN preview_split(root_target('K', 'revenue'), '{month}', method => 'linked', link => 'actuals', on_negative => 'zero') linked
+	ON b.line = linked.slice ->> 'line' AND b.month = lower(linked.period)
+LEFT JOIN preview_split(root_target('K', 'revenue'), '{month}', method => 'linked', on_negative => 'zero') alone
+	ON b.line = alone.slice ->> 'line' AND b.month = lower(alone.period)
+WHERE b.month >= '2023-09-01' AND b.month < '2024-05-01' ORDER BY b.line, b.month;
+-- weights are a season: the same for the months before
+SELECT count(*) AS months, count(*) FILTER (WHERE s.amount = b.part) AS as_by_hand
+FROM preview_split(root_target('K', 'revenue'), '{month}', method => 'linked', link => 'actuals',
+				   weights => (SELECT jsonb_object_agg(make_date(2024, m, 1), 10 + m % 5) FROM generate_series(1, 12) m)) s
+JOIN linked_by_hand(ARRAY(SELECT 10 + m % 5 FROM generate_series(1, 12) m ORDER BY m)) b ON b.line = s.slice ->> 'line' AND b.month = lower(s.period);
+-- a basis of several years is an average; of the months before, it is that of the years before
+-- those, as far as there are any
+SELECT count(*) AS months, count(*) FILTER (WHERE s.amount = b.part) AS as_by_hand
+FROM preview_split(find_target('K', 'revenue', '{"line": "Bikes"}'), '{month}', method => 'linked', link => 'actuals', basis => '[2021-01-01,2024-01-01)') s
+JOIN (SELECT month, disaggregate(total, bucket, z) OVER (ORDER BY month) AS part
+	  FROM (SELECT a.month, a.month AS bucket, a.amount AS total, z
+			FROM monthly a
+			CROSS JOIN LATERAL (SELECT avg(b.amount) AS z FROM monthly b WHERE b.line = a.line AND b.month < '2023-01-01' AND extract(month FROM b.month) = extract(month FROM a.month)) b
+			WHERE a.line = 'Bikes' AND a.month >= '2023-01-01'
+			UNION ALL
+			SELECT (a.month + interval '1 year')::date, lower(q.period), q.amount, z
+			FROM monthly a
+			CROSS JOIN LATERAL (SELECT avg(b.amount) AS z FROM monthly b WHERE b.line = a.line AND extract(month FROM b.month) = extract(month FROM a.month)) b
+			JOIN k q ON q.depth = 2 AND q.slice ->> 'line' = a.line AND q.period @> (a.month + interval '1 year')::date
+			WHERE a.line = 'Bikes' AND a.month >= '2023-01-01') chain) b ON b.month = lower(s.period);
+
+-- written, explained, made again
+SELECT count(*) FROM split_target(root_target('K', 'revenue'), '{month}', method => 'linked', link => 'actuals', on_negative => 'zero');
+SELECT * FROM plan_check;
+SELECT basis, arguments, fallbacks FROM split WHERE arguments ? 'link';
+SELECT jsonb_array_elements(findings) - 'target_id' AS finding FROM split WHERE arguments ? 'link';
+SELECT step, amount, method, jsonb_path_query_array(bases, '$[*] ? (exists(@.linked_to) || exists(@.problem))') #- '{0,target_id}' AS link
+FROM explain_target(find_target('K', 'revenue', '{"line": "Parts"}', '[2024-07-01,2024-08-01)'));
+SELECT count(*) AS changed FROM resplit_target(root_target('K', 'revenue'), amount => 88000);
+SELECT count(*) AS months, count(*) FILTER (WHERE t.amount = b.part) AS as_by_hand
+FROM k t JOIN linked_by_hand() b ON b.line = t.slice ->> 'line' AND b.month = lower(t.period) WHERE t.depth = 3;
+-- a locked month keeps its amount, and the others of its quarter share what is left as they weigh
+SELECT count(*) FROM adjust_target(find_target('K', 'revenue', '{"line": "Bikes"}', '[2024-02-01,2024-03-01)'), amount => 2600);
+SELECT locked FROM lock_target(find_target('K', 'revenue', '{"line": "Bikes"}', '[2024-02-01,2024-03-01)'));
+SELECT count(*) AS changed FROM resplit_target(root_target('K', 'revenue'), amount => 96000);
+SELECT t.period, t.amount, t.locked, t.weight = b.part AS weighed_as_by_hand,
+	   CASE WHEN NOT locked THEN abs(t.amount - (sum(t.amount) FILTER (WHERE NOT locked) OVER ()) * t.weight / sum(t.weight) FILTER (WHERE NOT locked) OVER ()) < 0.01 END AS shared_by_it
+FROM k t JOIN linked_by_hand() b ON b.line = t.slice ->> 'line' AND b.month = lower(t.period)
+WHERE t.depth = 3 AND b.line = 'Bikes' AND t.period <@ '[2024-01-01,2024-04-01)' ORDER BY t.period;
+SELECT * FROM plan_check;
+-- another method has no link
+SELECT count(*) > 0 AS changed FROM resplit_target(root_target('K', 'revenue'), by => '{month}', method => 'history', on_negative => 'zero');
+SELECT arguments FROM split ORDER BY split_id DESC LIMIT 1;
+
+-- as a level among others: like a call of its own, but for rounding
+SELECT create_plan('N', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('N', 'revenue', amount => 80000) > 0 AS set;
+CREATE TEMP TABLE at_once AS
+SELECT slice, period, amount FROM preview_split(root_target('N', 'revenue'), '{line,quarter,month}', on_negative => 'zero',
+	levels => '{"line": {"method": "percent", "weights": {"Bikes": 50, "Parts": 30, "Toys": 20}}, "quarter": {"method": "percent", "weights": {"2024-01-01": 22, "2024-04-01": 26, "2024-07-01": 20, "2024-10-01": 32}},
+				"month": {"method": "linked", "link": "actuals"}}') WHERE level = 'month';
+SELECT count(*) FROM split_target(root_target('N', 'revenue'), '{line,quarter}',
+	levels => '{"line": {"method": "percent", "weights": {"Bikes": 50, "Parts": 30, "Toys": 20}}, "quarter": {"method": "percent", "weights": {"2024-01-01": 22, "2024-04-01": 26, "2024-07-01": 20, "2024-10-01": 32}}}');
+SELECT count(*) AS months, max(abs(a.amount - s.amount)) <= 0.01 AS same
+FROM at_once a JOIN preview_split(root_target('N', 'revenue'), '{month}', method => 'linked', link => 'actuals', on_negative => 'zero') s USING (slice, period);
+
+-- days of the same weekday, on both sides of the seam
+SELECT count(*) AS months, count(*) FILTER (WHERE s.amount = b.part) AS as_by_hand
+FROM preview_split(find_target('N', 'revenue', '{"line": "Bikes"}'), '{month}', method => 'linked', link => 'actuals', align => 'weekday', on_incomplete => 'accept') s
+JOIN (SELECT month, disaggregate(total, bucket, z) OVER (ORDER BY month) AS part
+	  FROM (SELECT m::date AS month, CASE WHEN m < '2024-01-01' THEN m ELSE date_trunc('quarter', m) END AS bucket, COALESCE(q.amount, a.amount) AS total,
+				   (SELECT sum(r.amount) FROM revenue r WHERE r.line = 'Bikes' AND r.day >= m::date - 364 AND r.day < (m + interval '1 month')::date - 364) AS z
+			FROM generate_series('2023-02-01'::date, '2024-12-01', '1 month') m
+			LEFT JOIN monthly a ON a.line = 'Bikes' AND a.month = m
+			LEFT JOIN target q ON q.plan_id = (SELECT r.plan_id FROM target r WHERE r.target_id = root_target('N', 'revenue'))
+				AND q.depth = 2 AND q.slice ->> 'line' = 'Bikes' AND q.period @> m::date) chain) b ON b.month = lower(s.period);
+
+-- months that are there already, such as closed ones at their actual amounts: buckets of one month
+SELECT create_plan('V', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('V', 'revenue', amount => 80000) > 0 AS set;
+SELECT count(*) FROM split_target(root_target('V', 'revenue'), '{half}', method => 'amounts', weights => '{"2024-01-01": 35000, "2024-07-01": 45000}');
+SELECT count(*) FROM split_target(find_target('V', 'revenue', '{}', '[2024-01-01,2024-07-01)'), '{month}', method => 'amounts',
+								  weights => '{"2024-01-01": 4000, "2024-02-01": 4500, "2024-03-01": 6000, "2024-04-01": 6200, "2024-05-01": 7000, "2024-06-01": 7300}');
+SELECT count(*) AS locked FROM lock_target(find_target('V', 'revenue', '{}', '[2024-01-01,2024-07-01)'));
+SELECT s.period, s.amount, s.amount = b.part AS as_by_hand
+FROM preview_split(root_target('V', 'revenue'), '{month}', method => 'linked') s
+JOIN (SELECT month, disaggregate(total, bucket, z) OVER (ORDER BY month) AS part
+	  FROM (SELECT (m.month + interval '1 year')::date AS month, lower(v.period) AS bucket, v.amount AS total, sum(m.amount) AS z
+			FROM monthly m JOIN target v ON v.period @> (m.month + interval '1 year')::date
+				AND v.plan_id = (SELECT r.plan_id FROM target r WHERE r.target_id = root_target('V', 'revenue')) AND v.n_children = 0
+			GROUP BY 1, 2, 3) chain) b ON b.month = lower(s.period)
+ORDER BY s.period;
+SELECT count(*) FROM split_target(root_target('V', 'revenue'), '{month}', method => 'linked');
+
+-- what is before a chain may be within the period: the first quarter is split by line, the
+-- others follow its actuals
+SELECT create_plan('W', period => '[2023-01-01,2024-01-01)') > 0 AS created;
+SELECT set_target('W', 'revenue', amount => 80000) > 0 AS set;
+SELECT count(*) FROM split_target(root_target('W', 'revenue'), '{quarter}', method => 'equal');
+SELECT count(*) FROM split_target(find_target('W', 'revenue', '{}', '[2023-01-01,2023-04-01)'), '{line}', method => 'percent', weights => '{"Bikes": 60, "Parts": 40}');
+SELECT count(*) AS months, count(*) FILTER (WHERE s.amount = b.part) AS as_by_hand
+FROM preview_split(root_target('W', 'revenue'), '{month}', method => 'linked', link => 'actuals') s
+JOIN (SELECT month, disaggregate(total, bucket, z) OVER (ORDER BY month) AS part
+	  FROM (SELECT a.month, CASE WHEN a.month < '2023-04-01' THEN a.month ELSE date_trunc('quarter', a.month)::date END AS bucket,
+				   CASE WHEN a.month < '2023-04-01' THEN a.amount ELSE 20000 END AS total, b.amount AS z
+			FROM (SELECT month, sum(amount) AS amount FROM monthly GROUP BY 1) a
+			JOIN (SELECT month, sum(amount) AS amount FROM monthly GROUP BY 1) b ON b.month = a.month - interval '1 year'
+			WHERE a.month >= '2023-01-01') chain) b ON b.month = lower(s.period)
+WHERE s.slice = '{}';
+
+-- years that follow each other, and weeks
+SELECT create_plan('Y', period => '[2024-01-01,2026-01-01)') > 0 AS created;
+SELECT set_target('Y', 'revenue', amount => 200000) > 0 AS set;
+SELECT count(*) AS months, count(*) FILTER (WHERE s.amount = b.part) AS as_by_hand
+FROM preview_split(root_target('Y', 'revenue'), '{month}', method => 'linked', link => 'actuals', basis => '[2023-01-01,2024-01-01)') s
+JOIN (SELECT month, disaggregate(total, bucket, z) OVER (ORDER BY month) AS part
+	  FROM (SELECT (a.month + make_interval(years => later))::date AS month, CASE later WHEN 0 THEN a.month ELSE '2024-01-01' END AS bucket,
+				   CASE later WHEN 0 THEN a.amount ELSE 200000 END AS total, CASE later WHEN 0 THEN b.amount ELSE a.amount END AS z
+			FROM (SELECT month, sum(amount) AS amount FROM monthly GROUP BY 1) a
+			JOIN (SELECT month, sum(amount) AS amount FROM monthly GROUP BY 1) b ON b.month = a.month - interval '1 year'
+			CROSS JOIN generate_series(0, 2) later
+			WHERE a.month >= '2023-01-01') chain) b ON b.month = lower(s.period);
+SELECT count(*) AS weeks, sum(amount) AS amount FROM preview_split(root_target('Y', 'revenue'), '{week}', method => 'linked', link => 'actuals', basis => '[2023-01-01,2024-01-01)');
+
+-- what there is nothing to link to, or to compare with
+SELECT * FROM preview_split(root_target('Y', 'revenue'), '{month}', method => 'linked', link => 'actuals', basis => '[2021-01-01,2022-01-01)');
+BEGIN;
+DELETE FROM revenue WHERE day > '2023-12-10';
+SELECT * FROM preview_split(root_target('Y', 'revenue'), '{month}', method => 'linked', link => 'actuals', basis => '[2022-01-01,2023-01-01)');
+ROLLBACK;
+BEGIN;
+DELETE FROM revenue WHERE day > '2023-12-10';
+SELECT count(*) FROM split_target(root_target('Y', 'revenue'), '{month}', method => 'linked', link => 'actuals', basis => '[2022-01-01,2023-01-01)', on_incomplete => 'accept');
+SELECT findings -> 0 ->> 'linked_to' AS linked_to FROM split_log ORDER BY split_id DESC LIMIT 1;
+ROLLBACK;
+SELECT * FROM preview_split(root_target('Y', 'revenue'), '{month}', method => 'linked', link => 'budget');
+SELECT * FROM preview_split(root_target('Y', 'revenue'), '{month}', link => 'actuals');
+SELECT * FROM preview_split(root_target('Y', 'revenue'), '{month}', levels => '{"month": {"method": "linked", "link": "budget"}}');
