@@ -171,7 +171,7 @@ FROM at_once a JOIN preview_split(root_target('N', 'revenue'), '{month}', method
 
 -- days of the same weekday, on both sides of the seam
 SELECT count(*) AS months, count(*) FILTER (WHERE s.amount = b.part) AS as_by_hand
-FROM preview_split(find_target('N', 'revenue', '{"line": "Bikes"}'), '{month}', method => 'linked', link => 'actuals', align => 'weekday', on_incomplete => 'accept') s
+FROM preview_split(find_target('N', 'revenue', '{"line": "Bikes"}'), '{month}', method => 'linked', link => 'actuals', align => 'weekday', basis => '[2023-01-02,2024-01-03)', on_incomplete => 'accept') s
 JOIN (SELECT month, disaggregate(total, bucket, z) OVER (ORDER BY month) AS part
 	  FROM (SELECT m::date AS month, CASE WHEN m < '2024-01-01' THEN m ELSE date_trunc('quarter', m) END AS bucket, COALESCE(q.amount, a.amount) AS total,
 				   (SELECT sum(r.amount) FROM revenue r WHERE r.line = 'Bikes' AND r.day >= m::date - 364 AND r.day < (m + interval '1 month')::date - 364) AS z
