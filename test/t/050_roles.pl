@@ -23,7 +23,7 @@ CREATE SCHEMA planning;
 SQL
 
 # ---------------------------------------------------------------- EXECUTE
-my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source adjust_target assign create_flat_view
+my $writers = join ' ', sort qw(add_calendar add_dimension add_member add_metric add_person add_source adjust_target assign calendar_guard create_flat_view
 	create_plan evaluate_plan import_members import_targets load_calendar_days lock_target merge_member move_member over_assign rename_member resplit_target retire_member
 	set_target split_target target_guard undo_split unlock_target unsplit_target);
 is(sql($database, <<'SQL'), $writers, 'functions that write are not for everybody, all others are');
