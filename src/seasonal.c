@@ -25,7 +25,8 @@
  *
  * Limits
  *	  The engine's.  A source that begins in the middle of a month has that
- *	  month as a whole.  All years of the basis must have the same number of months.
+ *	  month as a whole.  All years of the basis must have the same number of months;
+ *	  where periods are listed, months and years must be, for all of the basis.
  *	  Memory: 16 bytes per slice and month, and 64 per slice and season, beside
  *	  what reading a history takes.
  *
@@ -125,43 +126,110 @@ month_start(const ts_calendar_rule *calendar, DateADT day)
 	return start;
 }
 
+/* The days that the calendar has periods for */
+static void
+calendar_reach(const ts_calendar_rule *calendar, DateADT *from, DateADT *upto)
+{
+	const ts_calendar_table *table = calendar->table;
+
+	*from = DATEVAL_NOBEGIN;
+	*upto = DATEVAL_NOEND;
+	/* all listed grains cover the same days */
+	for (int grain = 0; table && grain < TS_GRAIN_DAY; grain++)
+		if (table->n[grain] > 0)
+		{
+			*from = table->start[grain][0];
+			*upto = table->start[grain][table->n[grain]];
+		}
+}
+
+/* Refuses a calendar without the periods that seasons are made of, on these days */
+static void
+check_calendar(const ts_calendar_rule *calendar, DateADT from, DateADT upto)
+{
+	ts_calendar_check(calendar, TS_GRAIN_MONTH, from, upto);
+	if (!ts_calendar_has(calendar, TS_GRAIN_YEAR))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the calendar has no periods of grain \"%s\"", ts_grain_name(TS_GRAIN_YEAR)),
+				 errdetail("A season is a month by its place in the year, and the calendar lists months without years."),
+				 errhint("List the years as well.")));
+}
+
+/*
+ * A sentence for a message about facts that are missing, if the calendar begins
+ * after the source does; else ""
+ */
+const char *
+ts_seasons_reach_note(const ts_calendar_rule *calendar, const ts_source *source)
+{
+	DateADT		from;
+	DateADT		upto;
+	DateADT		first;
+
+	calendar_reach(calendar, &from, &upto);
+	if (DATE_IS_NOBEGIN(from) || !ts_source_first_day(source, &first) || first >= from)
+		return "";
+	return psprintf(" The calendar lists periods from %s on, and the source begins on %s.",
+					ts_date_text(from), ts_date_text(first));
+}
+
 /*
  * The last whole years that the source has, five at most, up to a day (DATEVAL_NOEND:
- * any) or to the last month that it fills; false if it has none.  They end with a
- * month, not necessarily with a year.
+ * any) or to the last month that it fills; returns how many.  They end with a month,
+ * not necessarily with a year.  Days that the calendar has no periods for are none of
+ * the source's.
  */
-bool
+int
 ts_seasons_default_basis(const ts_calendar_rule *calendar, const ts_source *source, DateADT before,
 						 DateADT *from, DateADT *upto)
 {
 	ts_window_state state = {0};
+	DateADT		reach_from;
+	DateADT		reach_upto;
 	DateADT		first;
 	DateADT		at;
-	int32		start;
-	int32		end;
 	int			seasons;
+	int			years;
 
+	calendar_reach(calendar, &reach_from, &reach_upto);
+	check_calendar(calendar, reach_from, reach_upto);
 	if (!ts_source_first_day(source, &first))
-		return false;
+		return 0;
 	/* the last day, then whether its month is filled */
 	ts_source_check_window(source, first, first + 1, false, "accept", &state);
-	ts_period_bounds(calendar, TS_GRAIN_MONTH, state.last, &start, &end);
-	ts_source_check_window(source, first, end, false, "accept", &state);
-	at = state.complete ? end : start;
-	if (!DATE_NOT_FINITE(before))
-		at = Min(at, month_start(calendar, before));
-	first = month_start(calendar, first);
-	*from = *upto = at;
-	(void) ts_season_of(calendar, at - 1, &seasons);
-	for (int year = 0; year < TS_SEASON_MAX_YEARS; year++)
+	if (first >= reach_upto || state.last < reach_from)
+		return 0;
+	if (state.last >= reach_upto)
+		at = reach_upto;
+	else
 	{
-		for (int i = 0; i < seasons; i++)
+		int32		start;
+		int32		end;
+
+		ts_period_bounds(calendar, TS_GRAIN_MONTH, state.last, &start, &end);
+		ts_source_check_window(source, first, end, false, "accept", &state);
+		at = state.complete ? end : start;
+	}
+	if (before < at)
+		at = before < reach_from ? reach_from : month_start(calendar, before);
+	first = first < reach_from ? reach_from : month_start(calendar, first);
+	*from = *upto = at;
+	if (at <= first)
+		return 0;
+	(void) ts_season_of(calendar, at - 1, &seasons);
+	for (years = 0; years < TS_SEASON_MAX_YEARS; years++)
+	{
+		int			months = 0;
+
+		/* before the first month there may be no calendar */
+		for (; months < seasons && at > first; months++)
 			at = month_start(calendar, at - 1);
-		if (at < first)
+		if (months < seasons)
 			break;
 		*from = at;
 	}
-	return *from < *upto;
+	return years;
 }
 
 /*
@@ -174,11 +242,13 @@ ts_seasons_begin(ts_seasons *seasons, const ts_tree *tree, const ts_source *sour
 {
 	const ts_calendar_rule *calendar = &tree->calendar;
 	ts_season_months *months = &seasons->months;
-	DateADT		first = month_start(calendar, from);
+	DateADT		first;
 	int32		last_start;
 	int32		last_end;
 	int			space;
 
+	check_calendar(calendar, from, upto);
+	first = month_start(calendar, from);
 	ts_period_bounds(calendar, TS_GRAIN_MONTH, upto - 1, &last_start, &last_end);
 	if (first != from || last_end != upto)
 		ereport(ERROR,
@@ -186,8 +256,8 @@ ts_seasons_begin(ts_seasons *seasons, const ts_tree *tree, const ts_source *sour
 				 errmsg("basis %s does not consist of whole months", ts_window_text(from, upto)),
 				 errdetail("Seasons are the months of the plan's calendar."),
 				 errhint("basis => '%s'", ts_window_text(first, last_end))));
-	if (ts_source_first_day(source, &first))
-		from = Max(from, Min(month_start(calendar, first), last_start));
+	if (ts_source_first_day(source, &first) && first > from)
+		from = Min(month_start(calendar, first), last_start);
 	memset(months, 0, sizeof(*months));
 	space = (upto - from) / 7 + 2;
 	months->from = MemoryContextAlloc(context, sizeof(DateADT) * space);
@@ -417,6 +487,32 @@ typedef struct index_call
 	int32	   *member;			/* on the last of them */
 } index_call;
 
+/* ts_slice_resolve, with what helps where a dimension or a member is not known */
+static Jsonb *
+resolve_slice(Jsonb *slice, int64 **member_ids, int *n_members, MemoryContext context)
+{
+	Jsonb	   *volatile resolved = NULL;
+
+	PG_TRY();
+	{
+		resolved = ts_slice_resolve(slice, member_ids, n_members, context);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT || error->hint)
+			PG_RE_THROW();
+		FlushErrorState();
+		error->hint = pstrdup("SELECT d.name, m.path FROM " TS_SCHEMA ".member m JOIN " TS_SCHEMA ".dimension d USING (dimension_id);");
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return resolved;
+}
+
 /* The dimensions and members that the call needs, and the slice that it is for */
 static void
 load_members(index_call *call, ArrayType *by, Jsonb *slice)
@@ -441,7 +537,7 @@ load_members(index_call *call, ArrayType *by, Jsonb *slice)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("argument \"by\" names more than %d levels", TS_MAX_AXES - 1)));
-	call->node.slice = JsonbPGetDatum(ts_slice_resolve(slice, &member_ids, &n_members, context));
+	call->node.slice = JsonbPGetDatum(resolve_slice(slice, &member_ids, &n_members, context));
 	for (int i = 0; i < n_members; i++)
 	{
 		ts_args		member = {0};
@@ -483,17 +579,31 @@ load_members(index_call *call, ArrayType *by, Jsonb *slice)
 	split->axes[split->n_axes++] = ts_season_axis();
 }
 
+/*
+ * There are no indices.  What helps is a longer basis, if the source has one, or
+ * more facts in it; else there is a method that needs less of them.
+ */
 static void
 refuse_short(const index_call *call)
 {
 	const ts_season_months *months = &call->seasons.months;
+	const ts_calendar_rule *calendar = &call->tree.calendar;
+	bool		few = ts_seasons_long_enough(&call->seasons);
+	DateADT		from;
+	DateADT		upto;
+	bool		longer = ts_seasons_default_basis(calendar, &call->source, DATEVAL_NOEND, &from, &upto) >= 2 &&
+		upto - from > months->from[months->n] - months->from[0];
+	const char *note = ts_seasons_reach_note(calendar, &call->source);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 errmsg("history of metric \"%s\" is too short for seasonal indices", call->tree.metric),
-			 errdetail("They need two whole years of facts; %s has %d months%s.",
+			 errdetail("They need two whole years of facts; %s has %d months%s.%s",
 					   ts_window_text(months->from[0], months->from[months->n]), months->n,
-					   ts_seasons_long_enough(&call->seasons) ? ", with too few facts in them" : "")));
+					   few ? ", with too few facts in them" : "", note),
+			 longer ? errhint("basis => '%s'", ts_window_text(from, upto)) :
+			 few && JB_ROOT_COUNT(DatumGetJsonbP(call->node.slice)) > 0 ? errhint("slice => '{}'") :
+			 errhint("A split by method => 'history' takes the shares of one year.")));
 }
 
 /*
@@ -655,11 +765,16 @@ target_split_seasonal_index(PG_FUNCTION_ARGS)
 	(void) ts_source_load(metric.metric_id, &call->source, false, context);
 	if (PG_ARGISNULL(ARG_BASIS))
 	{
-		if (!ts_seasons_default_basis(&call->tree.calendar, &call->source, DATEVAL_NOEND, &from, &upto))
+		if (ts_seasons_default_basis(&call->tree.calendar, &call->source, DATEVAL_NOEND, &from, &upto) == 0)
+		{
+			const char *note = ts_seasons_reach_note(&call->tree.calendar, &call->source);
+
 			ereport(ERROR,
 					(errcode(ERRCODE_NO_DATA_FOUND),
 					 errmsg("source of metric \"%s\" has no whole year of facts", call->tree.metric),
-					 errdetail("Seasonal indices need two whole years.")));
+					 errdetail("Seasonal indices need two whole years.%s", note),
+					 errhint("A split by method => 'workdays' needs no facts.")));
+		}
 	}
 	else
 	{

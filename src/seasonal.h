@@ -52,8 +52,9 @@ typedef struct ts_seasons
 #define TS_SEASON_MAX_YEARS 5
 
 extern int	ts_season_of(const ts_calendar_rule *calendar, DateADT day, int *seasons);
-extern bool ts_seasons_default_basis(const ts_calendar_rule *calendar, const ts_source *source, DateADT before,
+extern int	ts_seasons_default_basis(const ts_calendar_rule *calendar, const ts_source *source, DateADT before,
 									 DateADT *from, DateADT *upto);
+extern const char *ts_seasons_reach_note(const ts_calendar_rule *calendar, const ts_source *source);
 extern void ts_seasons_begin(ts_seasons *seasons, const ts_tree *tree, const ts_source *source,
 							 DateADT from, DateADT upto, MemoryContext context);
 extern bool ts_seasons_long_enough(const ts_seasons *seasons);

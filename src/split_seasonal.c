@@ -11,7 +11,8 @@
  *
  *		index of the month * working days of the period in it
  *
- * with the working days of the period's own year.
+ * with the working days of the period's own year, of the days on which the
+ * members of the leaf exist (split_days.c).
  *
  *	  weights => '{"outliers": "keep", "pulled": false}'
  * leaves outliers as they are, or a slice with its own indices however thin.
@@ -129,7 +130,7 @@ ts_seasonal_find_basis(ts_split *split)
 	ts_arg_int4(&args, split->tree->plan_id);
 	ts_run("SELECT pg_catalog.lower(p.period) FROM target_split.plan p WHERE p.plan_id = $1", &args, true);
 	term->has_basis = ts_seasons_default_basis(&split->tree->calendar, &source, DatumGetDateADT(ts_datum(0, 1)),
-											   &term->basis_from, &term->basis_upto);
+											   &term->basis_from, &term->basis_upto) > 0;
 }
 
 /* ------------------------------------------------------------------ slices */
@@ -223,30 +224,40 @@ weight_of(const ts_seasons *seasons, const day_table *days, int32 slice, DateADT
 	return weight;
 }
 
+/* What weigh_cell needs */
+typedef struct weighing
+{
+	const ts_seasons *seasons;
+	const slice_tree *slices;
+	day_table	days;
+} weighing;
+
+/*
+ * Only the days count on which the part exists: else a part of a month would get
+ * all of it, and weeks and days would say something else than the month.
+ */
+static void
+weigh_cell(ts_split *split, int64 cell, ts_days period, ts_days open, const int32 *leaf_member, void *state)
+{
+	const weighing *w = state;
+	ts_cells   *cells = &split->cells;
+	int32		slice = w->slices->of_node[split->leaves[cells->leaf[cell]]];
+
+	if (cells->closed[cell])
+		return;
+	cells->weight[cell] = weight_of(w->seasons, &w->days, slice, open.from, open.upto);
+	cells->scale[cell] = WEIGHT_SCALE;
+	if (slice > 0 && !w->seasons->slices[slice].own.known)
+		cells->fallback[cell] = TS_MISSING_PARENT;
+}
+
 static void
 weigh_cells(ts_split *split, const ts_seasons *seasons, const ts_slices *slices)
 {
-	ts_cells   *cells = &split->cells;
-	day_table	days;
+	weighing	w = {seasons, slices};
 
-	make_days(split, seasons, &days);
-	for (int64 i = 0; i < cells->n; i++)
-	{
-		int32		leaf = split->leaves[cells->leaf[i]];
-		int32		slice = slices->of_node[leaf];
-		DateADT		from = split->tree->nodes[leaf].from;
-		DateADT		upto = split->tree->nodes[leaf].upto;
-
-		CHECK_FOR_INTERRUPTS();
-		if (cells->closed[i])
-			continue;
-		for (int axis = 0; axis < split->n_axes; axis++)
-			ts_axis_bucket(split->tree, &split->axes[axis], cells->keys[i * split->n_axes + axis], &from, &upto);
-		cells->weight[i] = weight_of(seasons, &days, slice, from, upto);
-		cells->scale[i] = WEIGHT_SCALE;
-		if (slice > 0 && !seasons->slices[slice].own.known)
-			cells->fallback[i] = TS_MISSING_PARENT;
-	}
+	make_days(split, seasons, &w.days);
+	ts_split_visit_cells(split, weigh_cell, &w);
 }
 
 /* ---------------------------------------------------------------- findings */
@@ -301,21 +312,27 @@ note_leaf(ts_split *split, const ts_seasons *seasons, const ts_slices *slices, i
  * all parts are missing.
  */
 static void
-no_indices(ts_split *split, const ts_seasons *seasons)
+no_indices(ts_split *split, const ts_source *source, const ts_seasons *seasons)
 {
 	ts_args		args = {0};
 
 	if (strcmp(split->on_missing, "error") == 0)
+	{
+		const char *reach = ts_seasons_reach_note(&split->tree->calendar, source);
+
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("history of metric \"%s\" is too short for method \"seasonal\"", split->tree->metric),
 				 seasons ?
-				 errdetail("It needs two whole years of facts; %s has %d months%s.",
+				 errdetail("It needs two whole years of facts; %s has %d months%s.%s",
 						   ts_window_text(seasons->months.from[0], seasons->months.from[seasons->months.n]),
 						   seasons->months.n,
-						   ts_seasons_long_enough(seasons) ? ", with too few facts in them" : "") :
+						   ts_seasons_long_enough(seasons) ? ", with too few facts in them" : "", reach) :
+				 reach[0] ?
+				 errdetail("It needs two whole years before the plan.%s", reach) :
 				 errdetail("It needs two whole years before the plan, and the source has none."),
 				 errhint("method => 'history' takes the shares of one year; on_missing => 'equal' gives all periods the same.")));
+	}
 	ts_split_frame(split);
 	for (int64 i = 0; i < split->cells.n; i++)
 	{
@@ -339,24 +356,24 @@ ts_weigh_seasonal(ts_split *split)
 	check_arguments(split);
 	read_options(split->term->weights, &seasons);
 	ts_seasonal_find_basis(split);
+	ts_source_load(split->tree->metric_id, &source, false, split->context);
 	if (!split->term->has_basis)
 	{
-		no_indices(split, NULL);
+		no_indices(split, &source, NULL);
 		return;
 	}
-	ts_source_load(split->tree->metric_id, &source, false, split->context);
 	ts_seasons_begin(&seasons, split->tree, &source, split->term->basis_from, split->term->basis_upto, split->context);
 	ts_workdays_require(seasons.workdays, split->tree->nodes[0].from, split->tree->nodes[0].upto);
 	if (!ts_seasons_long_enough(&seasons))
 	{
-		no_indices(split, &seasons);
+		no_indices(split, &source, &seasons);
 		return;
 	}
 	ts_slices_make(split, NULL, seasons.months.from[0], seasons.months.from[seasons.months.n], &slices);
 	read_slices(split, &seasons, &slices);
 	if (!ts_seasons_make(&seasons))
 	{
-		no_indices(split, &seasons);
+		no_indices(split, &source, &seasons);
 		return;
 	}
 	ts_split_frame(split);

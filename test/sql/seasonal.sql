@@ -241,6 +241,113 @@ SELECT create_plan('Part', period => '[2024-03-01,2024-06-01)') > 0 AS created, 
 SELECT period, amount FROM preview_split(root_target('Part', 'sales'), '{month}', method => 'seasonal');
 SELECT period, amount FROM preview_split(root_target('Part', 'sales'), '{month}', method => 'seasonal', basis => '[2020-03-01,2024-03-01)', on_incomplete => 'accept');
 
+-- ----------------------------------------- members that are there for part of it
+-- every rep sells the same on every working day: periods go by the working days on
+-- which a rep is there, whatever grains "by" names
+CREATE TABLE calls AS
+SELECT d::date AS d, rep, 100 AS amount FROM generate_series(timestamp '2020-01-01', '2023-12-31', '1 day') d, unnest('{A,E}'::text[]) rep WHERE extract(isodow FROM d) < 6;
+SELECT add_metric('calls', unit => 'call', quantum => 1) > 0 AS added;
+SELECT count(*) AS levels FROM add_source('calls', 'calls', occurred_on => 'd', amount => 'amount', dimensions => '{"caller": "rep"}');
+-- E's last day
+SELECT count(*) AS changes FROM retire_member('caller', 'E', '2024-06-11');
+SELECT add_member('caller', 'N', valid => '[2024-05-16,)') > 0 AS added;
+SELECT create_plan('P', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('P', 'calls', amount => 100000) > 0 AS set;
+BEGIN;
+SELECT count(*) FROM split_target(root_target('P', 'calls'), '{caller}', method => 'weights', weights => '{"A": 1, "E": 1}', on_missing => 'zero');
+CREATE VIEW by_grains AS
+SELECT 1 AS n, * FROM preview_split(root_target('P', 'calls'), '{month}', method => 'seasonal') UNION ALL
+SELECT 2, * FROM preview_split(root_target('P', 'calls'), '{month,week}', method => 'seasonal') UNION ALL
+SELECT 3, * FROM preview_split(root_target('P', 'calls'), '{month,day}', method => 'seasonal') UNION ALL
+SELECT 4, * FROM preview_split(root_target('P', 'calls'), '{quarter,month}', method => 'seasonal') UNION ALL
+SELECT 5, * FROM preview_split(root_target('P', 'calls'), '{month}', method => 'workdays');
+CREATE VIEW months AS
+SELECT slice ->> 'caller' AS rep, period, max(amount) FILTER (WHERE n = 1) AS month, max(amount) FILTER (WHERE n = 2) AS month_week, max(amount) FILTER (WHERE n = 3) AS month_day,
+	   max(amount) FILTER (WHERE n = 4) AS quarter_month, max(amount) FILTER (WHERE n = 5) AS workdays
+FROM by_grains WHERE level = 'month' GROUP BY 1, 2;
+SELECT * FROM months WHERE rep = 'E' AND period && '[2024-04-01,2024-08-01)' ORDER BY period;
+SELECT rep, count(*) AS months, bool_and(GREATEST(month, month_week, month_day, quarter_month, workdays) - LEAST(month, month_week, month_day, quarter_month, workdays) <= 1) AS all_agree,
+	   bool_and(abs(month - 50000 * (SELECT count(*) FROM generate_series(lower(m.period), upper(m.period) - 1, '1 day') d WHERE extract(isodow FROM d) < 6 AND (rep <> 'E' OR d <= '2024-06-11'))
+				/ CASE rep WHEN 'E' THEN 117.0 ELSE 262.0 END) < 1) AS by_workdays
+FROM months m GROUP BY 1 ORDER BY 1;
+-- days on which E is not there have nothing, weeks count the others
+SELECT level, period, amount FROM by_grains WHERE slice = '{"caller": "E"}' AND level IN ('week', 'day') AND period && '[2024-06-07,2024-06-18)' ORDER BY 1, 2;
+ROLLBACK;
+-- one call for both: the reps, and the months of each from her first day to her last
+SELECT m.slice ->> 'caller' AS rep, m.period, m.amount AS month, w.amount AS month_week, d.amount AS month_day
+FROM preview_split(root_target('P', 'calls'), '{caller,month}', method => 'seasonal', levels => '{"caller": {"method": "percent", "weights": {"A": 50, "E": 30, "N": 20}}}') m
+JOIN preview_split(root_target('P', 'calls'), '{caller,month,week}', method => 'seasonal', levels => '{"caller": {"method": "percent", "weights": {"A": 50, "E": 30, "N": 20}}}') w USING (level, slice, period)
+JOIN preview_split(root_target('P', 'calls'), '{caller,month,day}', method => 'seasonal', levels => '{"caller": {"method": "percent", "weights": {"A": 50, "E": 30, "N": 20}}}') d USING (level, slice, period)
+WHERE level = 'month' AND slice <> '{"caller": "A"}' AND period && '[2024-04-01,2024-08-01)' ORDER BY 1, 2;
+-- so there is nothing to prorate
+SELECT * FROM preview_split(root_target('P', 'calls'), '{month}', method => 'seasonal', prorate => 'days');
+-- one who moves in the middle of a month has a part of it in each place
+BEGIN;
+SELECT count(*) AS changes FROM move_member('area', 'Cid', 'North', from_day => '2024-06-16', history => 'stays');
+SELECT create_plan('Moves', period => '[2024-01-01,2025-01-01)') > 0 AS created, set_target('Moves', 'visits', amount => 100000) > 0 AS set;
+SELECT count(*) FROM split_target(root_target('Moves', 'visits'), '{area,rep}', method => 'equal');
+SELECT a.slice ->> 'area' AS area, m.period, m.amount, m.amount = d.amount AS as_by_weeks, d.workdays
+FROM preview_split(root_target('Moves', 'visits'), '{month}', method => 'seasonal') m
+JOIN (SELECT parent_id, period, amount FROM preview_split(root_target('Moves', 'visits'), '{month,week}', method => 'seasonal') WHERE level = 'month') w USING (parent_id, period)
+JOIN target c ON c.target_id = m.parent_id JOIN target a ON a.target_id = c.parent_id,
+LATERAL (SELECT weekdays(GREATEST(lower(m.period), CASE a.slice ->> 'area' WHEN 'North' THEN '2024-06-16'::date END),
+						 LEAST(upper(m.period), CASE a.slice ->> 'area' WHEN 'South' THEN '2024-06-16'::date END)) AS workdays, w.amount) d
+WHERE m.slice = '{"area": "Cid"}' AND m.amount > 0 AND m.period && '[2024-05-01,2024-08-01)' ORDER BY 1, 2;
+ROLLBACK;
+
+-- ------------------------------------------------- calendars that are listed
+-- the list begins a year after the source: its days are all that there are
+CREATE TABLE list AS
+SELECT 'month' AS grain, m::date AS period_start, (m + interval '1 month')::date - 1 AS period_end, to_char(m, 'YYYY-MM') AS label FROM generate_series(timestamp '2021-01-01', '2024-12-01', '1 month') m
+UNION ALL SELECT 'year', make_date(y, 1, 1), make_date(y, 12, 31), y::text FROM generate_series(2021, 2024) y;
+CREATE VIEW list_of_months AS SELECT * FROM list WHERE grain = 'month';
+CREATE VIEW list_of_quarters AS
+SELECT 'quarter' AS grain, min(period_start) AS period_start, max(period_end) AS period_end, to_char(min(period_start), 'YYYY-"Q"Q') AS label
+FROM list WHERE grain = 'month' GROUP BY date_trunc('quarter', period_start);
+CREATE VIEW list_of_years_and_quarters AS SELECT * FROM list WHERE grain = 'year' UNION ALL SELECT * FROM list_of_quarters;
+CREATE VIEW list_from_2023 AS SELECT * FROM list WHERE period_start >= '2023-01-01';
+CREATE VIEW list_from_2024 AS SELECT * FROM list WHERE period_start >= '2024-01-01';
+CREATE VIEW list_upto_2022 AS SELECT * FROM list WHERE period_end < '2023-01-01';
+CREATE VIEW list_of_2030 AS SELECT grain, (period_start + interval '9 years')::date AS period_start, (period_end + interval '9 years')::date AS period_end, label FROM list WHERE period_end < '2022-01-01';
+SELECT count(add_calendar(relname, periods_from => oid::regclass)) AS calendars FROM pg_class WHERE relnamespace = 'seasonal_test'::regnamespace AND relname ~ '^list';
+SELECT count(create_plan(name, period => '[2024-01-01,2025-01-01)', calendar => name)) AS plans, count(set_target(name, 'calls', amount => 100000)) AS targets
+FROM unnest('{list,list_of_months,list_of_quarters,list_of_years_and_quarters,list_from_2023,list_from_2024}'::text[]) name;
+SELECT l.period, l.amount, w.amount AS workdays
+FROM preview_split(root_target('list', 'calls'), '{month}', method => 'seasonal') l
+JOIN preview_split(root_target('list', 'calls'), '{month}', method => 'workdays') w USING (period) LIMIT 3;
+SELECT DISTINCT index_basis, years FROM seasonal_index('calls', calendar => 'list');
+-- one that ends before the source does
+SELECT DISTINCT index_basis, years FROM seasonal_index('calls', calendar => 'list_upto_2022');
+-- one that leaves too little, or nothing, of the facts
+SELECT * FROM preview_split(root_target('list_from_2023', 'calls'), '{month}', method => 'seasonal');
+SELECT * FROM preview_split(root_target('list_from_2024', 'calls'), '{month}', method => 'seasonal');
+SELECT * FROM seasonal_index('calls', calendar => 'list_from_2023');
+SELECT * FROM seasonal_index('calls', calendar => 'list_of_2030');
+SELECT amount, fallback, count(*) FROM preview_split(root_target('list_from_2024', 'calls'), '{month}', method => 'seasonal', on_missing => 'equal') GROUP BY 1, 2 ORDER BY 1;
+-- a basis that begins before the list, or ends after it
+SELECT * FROM preview_split(root_target('list', 'calls'), '{month}', method => 'seasonal', basis => '[2020-01-01,2021-01-01)');
+SELECT * FROM preview_split(root_target('list', 'calls'), '{month}', method => 'seasonal', basis => '[2020-01-01,2024-01-01)');
+SELECT * FROM seasonal_index('calls', calendar => 'list_upto_2022', basis => '[2021-01-01,2024-01-01)');
+SELECT count(*) FROM split_target(root_target('list', 'calls'), '{month}', method => 'seasonal', basis => '[2022-01-01,2024-01-01)');
+SELECT count(unsplit_target(root_target('list', 'calls'))) AS removed;
+SELECT count(*) FROM split_target(root_target('list', 'calls'), '{month}', method => 'seasonal');
+SELECT split_id - min(split_id) OVER () AS n, basis, findings #> '{0,months}' AS months FROM (SELECT * FROM split_log ORDER BY split_id DESC LIMIT 2) l ORDER BY 1;
+-- without months there are no seasons, and without years none that come again
+SELECT * FROM preview_split(root_target('list_of_quarters', 'calls'), '{quarter}', method => 'seasonal');
+SELECT * FROM preview_split(root_target('list_of_years_and_quarters', 'calls'), '{quarter}', method => 'seasonal', basis => '[2021-01-01,2024-01-01)');
+SELECT * FROM preview_split(root_target('list_of_months', 'calls'), '{month}', method => 'seasonal');
+SELECT * FROM preview_split(root_target('list_of_months', 'calls'), '{month}', method => 'seasonal', basis => '[2021-01-01,2024-01-01)');
+SELECT * FROM seasonal_index('calls', calendar => 'list_of_quarters');
+
+-- -------------------------------------------------- facts of less than a year
+CREATE VIEW young AS SELECT * FROM calls WHERE d >= '2023-11-01';
+SELECT add_metric('young', unit => 'call') > 0 AS added;
+SELECT count(*) AS levels FROM add_source('young', 'young', occurred_on => 'd', amount => 'amount', dimensions => '{}');
+SELECT * FROM seasonal_index('young');
+SELECT * FROM seasonal_index('young', basis => '[2023-11-01,2024-01-01)');
+SELECT set_target('P', 'young', amount => 2620) > 0 AS set;
+-- that method needs none
+SELECT period, amount FROM preview_split(root_target('P', 'young'), '{month}', method => 'workdays') LIMIT 2;
+
 -- ------------------------------------------------ negative amounts and zeros
 CREATE VIEW returns AS SELECT day, market, CASE WHEN extract(month FROM day) = 2 THEN -amount ELSE amount END AS amount FROM orders;
 SELECT add_metric('net', unit => 'EUR') > 0 AS added;
@@ -264,6 +371,8 @@ SELECT * FROM seasonal_index('sale');
 SELECT * FROM seasonal_index('sales', calendar => 'martian');
 SELECT * FROM seasonal_index('sales', outliers => 'cut');
 SELECT * FROM seasonal_index('sales', slice => '{"market": "Nowhere"}');
+SELECT * FROM seasonal_index('sales', slice => '{"planet": "Mars"}');
+SELECT * FROM seasonal_index('sales', slice => '{"market": ["West", "Berlin"]}');
 SELECT * FROM seasonal_index('sales', slice => '{"market": "North"}');
 SELECT * FROM seasonal_index('sales', basis => '(,2024-01-01)');
 SELECT * FROM seasonal_index('sales', basis => '[2023-01-01,2025-01-01)');
