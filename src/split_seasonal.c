@@ -228,7 +228,7 @@ weight_of(const ts_seasons *seasons, const day_table *days, int32 slice, DateADT
 typedef struct weighing
 {
 	const ts_seasons *seasons;
-	const slice_tree *slices;
+	const ts_slices *slices;
 	day_table	days;
 } weighing;
 
