@@ -2004,7 +2004,7 @@ check_prorate(const ts_split *split)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("method \"%s\" takes no prorate", method->name),
-				 errdetail("Its weights say already what a part gets that does not exist all the time.")));
+				 errdetail("The method itself says what a part gets that is there for some of its period.")));
 }
 
 /* Does the call read days of a basis that could be like one day or another of the period? */
