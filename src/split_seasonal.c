@@ -254,7 +254,7 @@ weigh_cell(ts_split *split, int64 cell, ts_days period, ts_days open, const int3
 static void
 weigh_cells(ts_split *split, const ts_seasons *seasons, const ts_slices *slices)
 {
-	weighing	w = {seasons, slices};
+	weighing	w = {.seasons = seasons, .slices = slices};
 
 	make_days(split, seasons, &w.days);
 	ts_split_visit_cells(split, weigh_cell, &w);
