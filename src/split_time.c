@@ -375,7 +375,7 @@ parse_ramp(const ts_split *split, ramp *r)
 					 errhint("{\"start\": \"2024-05-01\", \"%s\": [..]}", key)));
 		r->has_start = true;
 	}
-	if (JB_ROOT_COUNT(json) != n_keys)
+	if (JB_ROOT_COUNT(json) != (uint32) n_keys)
 		bad_ramp(split);
 }
 
