@@ -381,7 +381,7 @@ my $trouble;
 		$trouble = "unexpected error $state in: $shown: @told";
 	}
 	$session->{several_until} = time if $session->{n_before};
-	$session->{plain_until} = time if $session->{plain};
+	$session->{plain_until} = time if $session->{plain} || $step->{plain};
 	$session->{open} = 1 if $step->{what} eq 'begin';
 	$session->{savepoint} = 1 if $step->{what} eq 'savepoint';
 	if ($state ne '00000' && $session->{open})
