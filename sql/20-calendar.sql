@@ -184,3 +184,6 @@ CREATE CONSTRAINT TRIGGER calendar_period_guard AFTER INSERT OR UPDATE OR DELETE
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION @extschema@.calendar_guard();
 COMMENT ON TRIGGER calendar_period_guard ON @extschema@.calendar_period IS 'Periods leave no day out, fit into each other, and cover the plans that go by them';
+CREATE TRIGGER calendar_period_truncate BEFORE TRUNCATE ON @extschema@.calendar_period
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.calendar_guard();
+COMMENT ON TRIGGER calendar_period_truncate ON @extschema@.calendar_period IS 'Refuses TRUNCATE';

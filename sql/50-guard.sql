@@ -27,3 +27,7 @@ COMMENT ON TRIGGER target_guard_delete ON @extschema@.target IS 'What remains ad
 CREATE TRIGGER target_guard_truncate BEFORE TRUNCATE ON @extschema@.target
 	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.target_guard();
 COMMENT ON TRIGGER target_guard_truncate ON @extschema@.target IS 'Refuses TRUNCATE';
+
+CREATE TRIGGER plan_calendar_guard AFTER INSERT OR UPDATE OF calendar_id, period ON @extschema@.plan
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.calendar_guard();
+COMMENT ON TRIGGER plan_calendar_guard ON @extschema@.plan IS 'A plan lies within its calendar''s list of periods, and keeps its calendar once targets are for periods of it';

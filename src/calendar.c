@@ -43,6 +43,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rangetypes.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
 #include "calendar.h"
@@ -380,7 +381,7 @@ calendar_fetch(SPIPlanPtr *plan, const char *query, Oid argtype, Datum arg,
 		int			week_53;
 
 		memset(rule, 0, sizeof(*rule));
-		*calendar_id = DatumGetInt32(SPI_getbinval(tuple, tupdesc, 1, &isnull));
+		*calendar_id = rule->id = DatumGetInt32(SPI_getbinval(tuple, tupdesc, 1, &isnull));
 		rule->first_month = DatumGetInt16(SPI_getbinval(tuple, tupdesc, 2, &isnull));
 		rule->label_by_end = DatumGetBool(SPI_getbinval(tuple, tupdesc, 3, &isnull));
 		rule->week_start = DatumGetInt16(SPI_getbinval(tuple, tupdesc, 4, &isnull));
@@ -469,14 +470,14 @@ ts_calendar_check(const ts_calendar_rule *rule, ts_grain grain, DateADT from, Da
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the calendar has no periods of grain \"%s\"", ts_grain_name(grain)),
 				 errdetail("Its periods are listed, and none of that grain is among them."),
-				 errhint("SELECT DISTINCT grain FROM " TS_SCHEMA ".calendar_period;")));
+				 errhint("SELECT DISTINCT grain FROM " TS_SCHEMA ".calendar_period WHERE calendar_id = %d;", rule->id)));
 	if (!ts_calendar_covers(rule, from, upto))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the calendar does not reach from %s to %s",
 						ts_date_text(from), ts_date_text(upto - 1)),
 				 errdetail("Its periods are listed, and do not cover all of these days."),
-				 errhint("SELECT grain, min(lower(period)), max(upper(period)) - 1 FROM " TS_SCHEMA ".calendar_period GROUP BY grain;")));
+				 errhint("SELECT grain, min(lower(period)), max(upper(period)) - 1 FROM " TS_SCHEMA ".calendar_period WHERE calendar_id = %d GROUP BY grain;", rule->id)));
 }
 
 /*
@@ -1188,17 +1189,38 @@ target_split_period_of(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Locks a calendar and reads a column or two of it, or says that it is gone.
+ * FOR UPDATE waits for plans that are being made with it, whose foreign key holds
+ * the row FOR KEY SHARE, and for everybody who changes its list.
+ */
+static bool
+lock_calendar(int32 calendar_id, const char *strength, char **name, bool *is_custom)
+{
+	char	   *sql = psprintf("SELECT c.name, c.pattern OPERATOR(pg_catalog.=) '" CUSTOM_PATTERN "' FROM " TS_SCHEMA ".calendar AS c"
+							   " WHERE c.calendar_id OPERATOR(pg_catalog.=) %d %s", calendar_id, strength);
+	bool		isnull;
+
+	if (SPI_execute(sql, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute failed for \"%s\"", sql);
+	if (SPI_processed == 0)
+		return false;
+	*name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	*is_custom = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	return true;
+}
+
+/*
  * Refuses what would make a plan's periods others than those its targets are for:
- * the plan that comes first is named.
+ * the plan that comes first is named.  The active snapshot is the latest one.
  */
 static void
-refuse_in_use(int32 calendar_id, const char *name, const char *condition, const char *message)
+refuse_in_use(int32 calendar_id, const char *name, bool is_custom, const char *condition, const char *message)
 {
 	char	   *sql = psprintf("SELECT p.family FROM " TS_SCHEMA ".plan AS p"
 							   " WHERE p.calendar_id OPERATOR(pg_catalog.=) %d AND %s ORDER BY p.plan_id LIMIT 1",
 							   calendar_id, condition);
 
-	if (SPI_execute(sql, false, 1) != SPI_OK_SELECT)
+	if (SPI_execute(sql, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed for \"%s\"", sql);
 	if (SPI_processed > 0)
 		ereport(ERROR,
@@ -1206,11 +1228,12 @@ refuse_in_use(int32 calendar_id, const char *name, const char *condition, const 
 				 errmsg("calendar \"%s\" is used by plan \"%s\"", name,
 						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
 				 errdetail("%s", message),
-				 errhint("Other periods are another calendar, for later plans: SELECT " TS_SCHEMA ".add_calendar(%s, first_month => 1);",
-						 quote_literal_cstr(psprintf("%s 2", name)))));
+				 errhint("Other periods are another calendar, for later plans: SELECT " TS_SCHEMA ".add_calendar(%s, %s);",
+						 quote_literal_cstr(psprintf("%s 2", name)),
+						 is_custom ? "periods_from => 'your_periods'" : "first_month => 1")));
 }
 
-/* Do two rows of calendar say the same of a column? */
+/* Do two rows say the same of a column? */
 static bool
 same_column(TriggerData *trigger, const char *column)
 {
@@ -1222,16 +1245,23 @@ same_column(TriggerData *trigger, const char *column)
 	return before && after ? strcmp(before, after) == 0 : before == after;
 }
 
+static int32
+int4_column(TriggerData *trigger, HeapTuple row, const char *column)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	bool		isnull;
+
+	return DatumGetInt32(SPI_getbinval(row, desc, SPI_fnumber(desc, column), &isnull));
+}
+
 /* A calendar is changed or deleted */
 static void
 guard_calendar(TriggerData *trigger)
 {
 	static const char *const rules[] = {"calendar_id", "first_month", "label_by", "week_start", "pattern", "year_end", "week_53"};
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	char	   *name = SPI_getvalue(trigger->tg_trigtuple, desc, SPI_fnumber(desc, "name"));
-	bool		isnull;
-	int32		calendar_id = DatumGetInt32(SPI_getbinval(trigger->tg_trigtuple, desc,
-														  SPI_fnumber(desc, "calendar_id"), &isnull));
+	int32		calendar_id = int4_column(trigger, trigger->tg_trigtuple, "calendar_id");
+	char	   *name;
+	bool		is_custom;
 
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 	{
@@ -1239,74 +1269,148 @@ guard_calendar(TriggerData *trigger)
 		if (calendar_id == 1)
 			ereport(ERROR,
 					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-					 errmsg("calendar \"%s\" cannot be deleted", name),
+					 errmsg("calendar \"gregorian\" cannot be deleted"),
 					 errdetail("It is what functions go by that are not told another.")));
 		return;
 	}
 	for (int i = 0; i < (int) lengthof(rules); i++)
-		if (!same_column(trigger, rules[i]))
-			refuse_in_use(calendar_id, name, "true", "Its targets are for the periods that the calendar has now.");
+	{
+		if (same_column(trigger, rules[i]) || !lock_calendar(calendar_id, "FOR UPDATE", &name, &is_custom))
+			continue;
+		PushActiveSnapshot(GetLatestSnapshot());
+		refuse_in_use(calendar_id, name, is_custom, "true", "Its targets are for the periods that the calendar has now.");
+		PopActiveSnapshot();
+	}
+}
+
+/* Was a row written before the command at which the list was last looked at? */
+static bool
+was_seen(TriggerData *trigger, CommandId seen)
+{
+	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+
+	return (TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
+			HeapTupleHeaderGetCmax(row->t_data) : HeapTupleHeaderGetCmin(row->t_data)) < seen;
 }
 
 /*
  * A listed period came, went or was changed: at the end of the transaction the
- * list must be a calendar, and have all days of the plans that use it.
+ * list must be a calendar, and the days of the plans that use it as they were.
  */
 static void
 guard_period(TriggerData *trigger)
 {
-	/* what was checked last; all rows of a statement come one after the other */
+	/* what was checked last: a check serves all rows that it has seen */
 	static LocalTransactionId checked_in = InvalidLocalTransactionId;
-	static CommandId checked_at = InvalidCommandId;
+	static CommandId checked_at = 0;
 	static int32 checked_id = 0;
 
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	int			number = SPI_fnumber(desc, "calendar_id");
-	HeapTuple	rows[2] = {trigger->tg_trigtuple, TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : NULL};
+	bool		is_new = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
+	int32		calendar_id = int4_column(trigger, trigger->tg_trigtuple, "calendar_id");
+	ts_calendar_table *table;
+	char	   *name;
+	bool		is_custom;
 
-	for (int i = 0; i < 2 && rows[i]; i++)
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) && !same_column(trigger, "calendar_id"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a period cannot be moved to another calendar"),
+				 errhint("Delete it, and insert it there.")));
+	if (is_new && checked_id == calendar_id && checked_in == MyProc->lxid && was_seen(trigger, checked_at))
+		return;
+	/* what is new takes nothing from a plan: no need to wait for plans */
+	if (!lock_calendar(calendar_id, is_new ? "FOR NO KEY UPDATE" : "FOR UPDATE", &name, &is_custom))
+		return;					/* the calendar went as well */
+	if (!is_custom)
 	{
-		bool		isnull;
-		int32		calendar_id = DatumGetInt32(SPI_getbinval(rows[i], desc, number, &isnull));
-		ts_calendar_table *table;
-		char	   *name;
-		char	   *sql;
+		if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("calendar \"%s\" does not go by listed periods", name),
+					 errhint("SELECT " TS_SCHEMA ".add_calendar(%s, periods_from => 'your_periods');",
+							 quote_literal_cstr(psprintf("%s 2", name)))));
+		return;
+	}
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (!is_new)
+	{
+		TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+		char	   *period = SPI_getvalue(trigger->tg_trigtuple, desc, SPI_fnumber(desc, "period"));
 
-		if (checked_id == calendar_id && checked_in == MyProc->lxid && checked_at == GetCurrentCommandId(false))
-			continue;
-		/* two sessions must not each add what only fits without the other */
-		sql = psprintf("SELECT c.name, pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('target_split calendar'), %d)"
-					   " FROM " TS_SCHEMA ".calendar AS c WHERE c.calendar_id OPERATOR(pg_catalog.=) %d", calendar_id, calendar_id);
-		if (SPI_execute(sql, false, 1) != SPI_OK_SELECT)
-			elog(ERROR, "SPI_execute failed for \"%s\"", sql);
-		if (SPI_processed == 0)
-			continue;			/* the calendar went as well */
-		name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-		/* not read-only: what this transaction did must be seen */
-		table = read_periods(psprintf(LISTED_PERIODS, calendar_id), false, name, CurrentMemoryContext);
-		if (table == NULL)
-			refuse_in_use(calendar_id, name, "true", "Its list of periods would be empty.");
-		else
+		refuse_in_use(calendar_id, name, true,
+					  psprintf("p.period OPERATOR(pg_catalog.&&) %s::pg_catalog.daterange", quote_literal_cstr(period)),
+					  psprintf("Its period %s has days of the plan.", period));
+	}
+	if (!(checked_id == calendar_id && checked_in == MyProc->lxid && was_seen(trigger, checked_at)))
+	{
+		table = read_periods(psprintf(LISTED_PERIODS, calendar_id), true, name, CurrentMemoryContext);
+		if (table != NULL)
 		{
-			ts_calendar_rule rule = {.table = table};
 			int			grain = TS_GRAIN_WEEK;
 
 			while (table->start[grain] == NULL)
 				grain--;
-			refuse_in_use(calendar_id, name,
+			refuse_in_use(calendar_id, name, true,
 						  psprintf("NOT p.period OPERATOR(pg_catalog.<@) pg_catalog.daterange('%s', '%s')",
-								   ts_date_text(rule.table->start[grain][0]),
-								   ts_date_text(rule.table->start[grain][table->n[grain]])),
-						  "Its list of periods would not cover the plan any more.");
+								   ts_date_text(table->start[grain][0]), ts_date_text(table->start[grain][table->n[grain]])),
+						  "Its list of periods would not cover the plan.");
 		}
 		checked_id = calendar_id;
 		checked_in = MyProc->lxid;
-		checked_at = GetCurrentCommandId(false);
+		checked_at = GetActiveSnapshot()->curcid;
 	}
+	PopActiveSnapshot();
 }
 
 /*
- * Trigger of calendar and calendar_period.  It reads plans and periods as the
+ * A plan came, or goes by another calendar or for other days now.  A list without
+ * any period says nothing: a restore may bring it after the plans.
+ */
+static void
+guard_plan(TriggerData *trigger)
+{
+	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	int32		calendar_id = int4_column(trigger, row, "calendar_id");
+	char	   *name;
+	bool		is_custom;
+
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) && same_column(trigger, "calendar_id") && same_column(trigger, "period"))
+		return;
+	if (!lock_calendar(calendar_id, "FOR KEY SHARE", &name, &is_custom))
+		return;					/* the foreign key says so */
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) && !same_column(trigger, "calendar_id"))
+	{
+		char	   *sql = psprintf("SELECT 1 FROM " TS_SCHEMA ".target AS t WHERE t.plan_id OPERATOR(pg_catalog.=) %d"
+								   " AND t.member_id OPERATOR(pg_catalog.=) 0 AND t.parent_id IS NOT NULL",
+								   int4_column(trigger, row, "plan_id"));
+
+		if (SPI_execute(sql, true, 1) != SPI_OK_SELECT)
+			elog(ERROR, "SPI_execute failed for \"%s\"", sql);
+		if (SPI_processed > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("plan \"%s\" has targets for periods of its calendar", SPI_getvalue(row, desc, SPI_fnumber(desc, "family"))),
+					 errhint("Take the splits by time back first, with " TS_SCHEMA ".unsplit_target().")));
+	}
+	if (is_custom)
+	{
+		ts_calendar_rule rule = {.id = calendar_id};
+		DateADT		from;
+		DateADT		upto;
+		bool		isnull;
+
+		rule.table = read_periods(psprintf(LISTED_PERIODS, calendar_id), true, name, CurrentMemoryContext);
+		if (rule.table != NULL &&
+			span_bounds(DatumGetRangeTypeP(SPI_getbinval(row, desc, SPI_fnumber(desc, "period"), &isnull)), &from, &upto) == SPAN_FINITE)
+			ts_calendar_check(&rule, TS_GRAIN_DAY, from, upto);
+	}
+	PopActiveSnapshot();
+}
+
+/*
+ * Trigger of calendar, calendar_period and plan.  It reads plans and periods as the
  * table's owner, as foreign keys do: row-level security must not hide a plan.
  */
 Datum
@@ -1330,6 +1434,13 @@ target_split_calendar_guard(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_connect failed");
 	if (strcmp(RelationGetRelationName(trigger->tg_relation), "calendar") == 0)
 		guard_calendar(trigger);
+	else if (strcmp(RelationGetRelationName(trigger->tg_relation), "plan") == 0)
+		guard_plan(trigger);
+	else if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"calendar_period\" cannot be truncated"),
+				 errhint("Delete the periods of one calendar, by its key in the table calendar.")));
 	else
 		guard_period(trigger);
 	SPI_finish();

@@ -2011,6 +2011,7 @@ check_prorate(const ts_split *split)
 static void
 check_align(const ts_split *split)
 {
+
 	const ts_split_method *method = split->main.method;
 	bool		reads = method->bases != TS_TAKES_NOT;
 

@@ -287,7 +287,10 @@ ts_split_align(const ts_split *split)
 {
 	if (split->has_align)
 		return split->align;
-	return split->tree->calendar.n_months > 0 ? TS_ALIGN_WEEK : TS_ALIGN_DATE;
+	if (split->tree->calendar.n_months > 0)
+		return TS_ALIGN_WEEK;
+	/* listed weeks have no numbers to go by */
+	return ts_calendar_whole_weeks(&split->tree->calendar) ? TS_ALIGN_WEEKDAY : TS_ALIGN_DATE;
 }
 
 /* Is there a bound on any part? */

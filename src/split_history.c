@@ -1300,6 +1300,11 @@ ts_weigh_history(ts_split *split)
 	h.metric = h.profile ? h.profile->metric : tree->metric;
 	h.lag = h.profile ? h.profile->lag : 0;
 	h.align = h.lag != 0 && !split->has_align ? TS_ALIGN_DATE : ts_split_align(split);
+	if (h.align == TS_ALIGN_WEEK && split->tree->calendar.table && split->tree->calendar.table->start[TS_GRAIN_WEEK])
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("listed weeks have no number to align by"),
+				 errhint("Whole weeks are set against each other by align => 'weekday'.")));
 	if (h.lag != 0 && h.align != TS_ALIGN_DATE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -310,8 +310,7 @@ ts_weigh_pattern(ts_split *split)
 					 errmsg("the pattern does not come out even in %s", ts_split_leaf_name(split, split->cells.leaf[start])),
 					 errdetail("The pattern has %d weights, \"%s\" has %lld periods.", pattern.n,
 							   split->axes[split->n_axes - 1].name, (long long) n),
-					 errhint("Name it for the level that it is for: levels => '{\"%s\": {\"method\": \"pattern\", \"weights\": \"4 4 5\"}}'",
-							 split->axes[split->n_axes - 1].name)));
+					 errhint("A pattern of %lld weights, or of a number that goes into it, comes out even.", (long long) n)));
 		for (int64 k = 0; k < n; k++)
 		{
 			CHECK_FOR_INTERRUPTS();

@@ -604,6 +604,22 @@ ts_week_label(const ts_calendar_rule *rule, int32_t day, char *buf, size_t size)
 	return hand_out(label, (size_t) (put_week(label, rule, day) - label), buf, size);
 }
 
+/* Are all months, years and what is listed made of whole weeks? */
+bool
+ts_calendar_whole_weeks(const ts_calendar_rule *rule)
+{
+	const ts_calendar_table *table = rule->table;
+	ts_grain	grain;
+
+	if (table == NULL)
+		return rule->n_months > 0;
+	grain = finest_listed(table);
+	for (int i = 1; i <= table->n[grain]; i++)
+		if ((table->start[grain][i] - table->start[grain][i - 1]) % 7 != 0)
+			return false;
+	return true;
+}
+
 /* First day of the year of weeks, or of the one that weeks are numbered in. */
 static int32_t
 week_year_start(const ts_calendar_rule *rule, int64_t year)

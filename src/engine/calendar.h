@@ -43,6 +43,7 @@ typedef struct ts_calendar_table
 
 typedef struct ts_calendar_rule
 {
+	int			id;				/* the caller's name for it, for messages */
 	int			first_month;	/* 1..12, month the fiscal year starts in */
 	bool		label_by_end;	/* FY is named by the year it ends in */
 	int			week_start;		/* ISO day a week starts on, 1 Monday .. 7 */
@@ -71,6 +72,7 @@ extern const char *ts_grain_name(ts_grain grain);
 extern double ts_grain_average_days(ts_grain grain);
 
 extern bool ts_calendar_has(const ts_calendar_rule *rule, ts_grain grain);
+extern bool ts_calendar_whole_weeks(const ts_calendar_rule *rule);
 extern bool ts_calendar_covers(const ts_calendar_rule *rule, int32_t from, int32_t upto);
 extern void ts_period_bounds(const ts_calendar_rule *rule, ts_grain grain,
 							 int32_t day, int32_t *start, int32_t *end);

@@ -248,6 +248,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    hint := regexp_replace(hint, 'calendar_id = \d+', 'calendar_id = N');
     RETURN NEXT;
 END $$;
 CREATE VIEW public.no_periods AS SELECT * FROM public.our_periods WHERE false;

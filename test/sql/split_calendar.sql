@@ -151,6 +151,26 @@ UPDATE calendar SET first_month = 4 WHERE name = 'july';
 UPDATE calendar SET day_weights = '{1,1,1,1,1,1,0}', country = 'CN' WHERE name = 'july';
 DELETE FROM calendar WHERE name = 'july';
 DELETE FROM calendar WHERE name = 'gregorian';
+TRUNCATE calendar_period;
+UPDATE calendar_period SET label = 'Q1' WHERE label = 'P1';
+UPDATE calendar_period SET calendar_id = 1 WHERE label = 'P1';
+BEGIN;
+UPDATE calendar_period SET period = '[2024-01-01,2024-01-11)' WHERE label = 'P1';
+UPDATE calendar_period SET period = '[2024-01-11,2024-03-01)' WHERE label = 'P2';
+COMMIT;
+-- constraints that are immediate are checked for each statement
+BEGIN;
+SET CONSTRAINTS ALL IMMEDIATE;
+DELETE FROM calendar_period WHERE label = 'P14';
+DELETE FROM calendar_period WHERE label = 'P12';
+DELETE FROM calendar_period WHERE label = 'P10';
+ROLLBACK;
+-- rows of a calendar that is not listed
+INSERT INTO calendar_period SELECT calendar_id, 'year', '[2024-01-01,2025-01-01)', 'Y' FROM calendar WHERE name IN ('july', 'gregorian');
+-- plans by plain SQL
+INSERT INTO plan (family, period, calendar_id) SELECT 'Z', '[2030-01-01,2031-01-01)', calendar_id FROM calendar WHERE name = 'listed';
+UPDATE plan SET calendar_id = (SELECT calendar_id FROM calendar WHERE name = 'retail') WHERE family = 'J';
+UPDATE plan SET description = 'a year from July' WHERE family = 'J';
 -- a role that sees no plan cannot either
 CREATE ROLE regress_ts_calendar;
 GRANT USAGE ON SCHEMA target_split TO regress_ts_calendar;
@@ -167,6 +187,14 @@ ALTER TABLE calendar DISABLE TRIGGER calendar_guard;
 UPDATE calendar SET first_month = 6 WHERE name = 'july';
 SELECT plan, promise, regexp_replace(problem, '\d+', 'N') AS problem FROM plan_check ORDER BY target_id;
 ROLLBACK;
+-- listed weeks: by weekday unless told otherwise
+CREATE TABLE weeks AS SELECT 'week' AS grain, day::date AS period_start, day::date + 6 AS period_end, 'W' || to_char(day, 'YYYYMMDD') AS label
+FROM generate_series('2022-12-26'::date, '2024-12-23', '7 days') day;
+SELECT add_calendar('weeks', periods_from => 'weeks') > 0 AS weeks;
+SELECT create_plan('W', period => '[2024-01-01,2024-12-30)', calendar => 'weeks') > 0 AS plan, set_target('W', 'sales', amount => 5200) > 0 AS target;
+SELECT count(*) AS weeks, count(*) FILTER (WHERE s.weight IS DISTINCT FROM o.amount) AS wrong FROM preview_split(root_target('W', 'sales'), '{week}') s
+LEFT JOIN (SELECT (day - date '2023-01-02') / 7 AS week, sum(amount) AS amount FROM orders WHERE day >= '2023-01-02' AND day < '2024-01-01' GROUP BY 1) o ON o.week = (lower(s.period) - date '2024-01-01') / 7;
+SELECT * FROM preview_split(root_target('W', 'sales'), '{week}', align => 'week');
 -- functions see a change of the same transaction
 DO $$
 DECLARE
