@@ -19,6 +19,10 @@
  *	  path			the targets between the top and the anchor, that included
  *	  way			the named target and all above it
  *	  block			what is made under one anchor
+ *	  beside		a target that the call of a run once split and the run does not:
+ *				locked, with an own call, or not under the named target.  Some
+ *				methods weigh parts by what the others are, so it is weighed
+ *				with the run's tops, with the amount it has, and nothing is made
  *	  node			a target as it will be; it has an old target or is new
  *	  held			a node that keeps its amount: locked, with all that is under
  *					it, or adjusted
@@ -229,6 +233,14 @@ typedef struct resplit_step
 	DateADT		upto;
 } resplit_step;
 
+/* A target beside a run's tops */
+typedef struct resplit_beside
+{
+	int32		node;			/* -1: none */
+	int32		place;			/* in the run's tree */
+	Datum		amount;			/* numeric, as it is so far */
+} resplit_beside;
+
 typedef struct resplit_run
 {
 	int			call_no;
@@ -240,6 +252,9 @@ typedef struct resplit_run
 								 * under the one anchor is taken */
 	resplit_step *path;			/* from below the top down to that anchor */
 	int64		skipped;		/* parts that come before those of the anchor */
+	int32		n_besides;		/* leaves that come after the blocks' */
+	int32		beside_space;
+	resplit_beside *besides;
 	bool		own_rounding;	/* a quantum of the call, or another residual */
 	bool		from_amounts;	/* weights follow from what anchors have */
 	ts_split_nodes made;		/* kept for own_rounding */
@@ -1236,6 +1251,16 @@ make_block_by_hand(resplit_state *state, int32 run_no, const resplit_wait *wait)
 
 /* ------------------------------------------------------------------- trees */
 
+static void
+read_step(uint64 row, resplit_step *step)
+{
+	bool		empty;
+
+	step->target_id = ts_int8(row, 1);
+	step->member_id = ts_int8(row, 2);
+	ts_daterange_parts(ts_datum(row, 3), &step->from, &step->upto, &empty);
+}
+
 /*
  * A run is weighed in a tree like the one that its call was weighed in: from
  * the target that the call named down to those that it splits, with all that
@@ -1279,17 +1304,258 @@ put_tree_node(const resplit_state *state, resplit_builder *builder, int32 up, in
 }
 
 /*
+ * What an anchor has to share, as far as it is known before anything is
+ * shared: whether that is nothing
+ */
+static ts_int128
+likely_units(const resplit_state *state, const resplit_node *node)
+{
+	if (node->block < 0)
+		return node->share;
+	if (node->old >= 0 && state->olds[node->old].amount != 0)
+		return state->olds[node->old].amount;
+	return node->weight > 0 ? 1 : 0;
+}
+
+static void
+add_beside(resplit_state *state, resplit_run *run, int32 node, int32 place, Datum amount)
+{
+	resplit_beside *beside;
+
+	run->besides = grow(state, run->besides, run->n_besides, &run->beside_space, sizeof(resplit_beside));
+	beside = &run->besides[run->n_besides++];
+	beside->node = node;
+	beside->place = place;
+	beside->amount = amount;
+}
+
+/* Are the parts of an old target those of splits that replace one another? */
+static bool
+is_old_top(const resplit_state *state, int64 origin, int32 old)
+{
+	const resplit_old *o = &state->olds[old];
+
+	for (int32 i = 0; i < o->n_children; i++)
+		if (state->calls[find_call(state, state->olds[state->old_children[o->first_child + i]].split_id)].origin == origin)
+			return true;
+	return false;
+}
+
+/* Is an old target one whose parts they are, or above one? */
+static bool
+has_old_tops(const resplit_state *state, int64 origin, int32 old)
+{
+	const resplit_old *o = &state->olds[old];
+
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	if (is_old_top(state, origin, old))
+		return true;
+	for (int32 i = 0; i < o->n_children; i++)
+		if (has_old_tops(state, origin, state->old_children[o->first_child + i]))
+			return true;
+	return false;
+}
+
+/* Puts in what is under an old target that has no nodes below it, down to the targets beside */
+static void
+put_olds(resplit_state *state, resplit_builder *builder, resplit_run *run, int32 old, int32 place)
+{
+	const resplit_old *o = &state->olds[old];
+
+	check_stack_depth();
+	if (!has_old_tops(state, run->call->origin, old))
+		return;
+	for (int32 i = 0; i < o->n_children; i++)
+	{
+		int32		child = state->old_children[o->first_child + i];
+		const resplit_old *c = &state->olds[child];
+		int32		number = put_tree_node(state, builder, place, c->target_id, c->member_id, c->from, c->upto);
+
+		if (is_old_top(state, run->call->origin, child))
+			add_beside(state, run, -1, number, units_out(state, c->amount));
+		else
+			put_olds(state, builder, run, child, number);
+	}
+}
+
+/* A target that is read because it may be beside a run's tops */
+typedef struct resplit_other
+{
+	resplit_step step;
+	int32		parent;			/* -1 for the first */
+	int32		place;
+	bool		top;
+	bool		inner;			/* a top is below it */
+	Datum		amount;
+} resplit_other;
+
+static int
+compare_others(const void *a, const void *b)
+{
+	int64		x = ((const resplit_other *) a)->step.target_id;
+	int64		y = ((const resplit_other *) b)->step.target_id;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Puts in the targets that a call once split, with the way to them, from the
+ * root of the builder on; but nothing under the last target of the way.  Returns
+ * where that is.
+ */
+static int32
+put_others(resplit_state *state, resplit_builder *builder, resplit_run *run, int64 last_id)
+{
+	ts_args		args = {0};
+	resplit_other *others;
+	int32	   *by_depth;
+	int32		n;
+	int32		last = 0;
+
+	ts_arg_int4(&args, state->tree->plan_id);
+	ts_arg_int8(&args, run->call->origin);
+	ts_arg_int8(&args, builder->root->nodes[0].target_id);
+	ts_arg_int8(&args, last_id);
+	n = (int32) ts_run("WITH RECURSIVE same AS ("
+					   "SELECT s.split_id FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = $2"
+					   " UNION ALL "
+					   "SELECT s.split_id FROM same JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND s.replaces = same.split_id),"
+					   " down AS ("
+					   "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, 0 AS height, false AS top"
+					   " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $3"
+					   " UNION ALL "
+					   "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, d.height + 1,"
+					   " t.target_id <> $4 AND EXISTS (SELECT FROM " TS_SCHEMA ".target c"
+					   " WHERE c.plan_id = $1 AND c.parent_id = t.target_id"
+					   " AND c.split_id = ANY (ARRAY(SELECT same.split_id FROM same)))"
+					   " FROM down d JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = d.target_id"
+					   " WHERE NOT d.top AND d.target_id <> $4)"
+					   " SELECT d.target_id, d.member_id, d.period, COALESCE(d.parent_id, 0), d.amount, d.top,"
+					   " (pg_catalog.row_number() OVER (ORDER BY d.height, d.target_id) - 1)::pg_catalog.int4"
+					   " FROM down d ORDER BY d.target_id", &args, false);
+	others = MemoryContextAllocHuge(state->attempt, sizeof(resplit_other) * (n + 1));
+	by_depth = MemoryContextAllocHuge(state->attempt, sizeof(int32) * (n + 1));
+	for (int32 i = 0; i < n; i++)
+	{
+		resplit_other *other = &others[i];
+
+		CHECK_FOR_INTERRUPTS();
+		read_step(i, &other->step);
+		other->top = ts_bool(i, 6);
+		other->amount = ts_datum_copy(i, 5, state->attempt);
+		other->inner = other->step.target_id == last_id;
+		by_depth[ts_int4(i, 7)] = i;
+	}
+	for (int32 i = 0; i < n; i++)
+	{
+		resplit_other key = {.step = {.target_id = ts_int8(i, 4)}};
+		const resplit_other *found = bsearch(&key, others, n, sizeof(resplit_other), compare_others);
+
+		others[i].parent = found ? (int32) (found - others) : -1;
+	}
+	for (int32 i = n - 1; i >= 0; i--)
+	{
+		const resplit_other *other = &others[by_depth[i]];
+
+		if (other->parent >= 0 && (other->top || other->inner))
+			others[other->parent].inner = true;
+	}
+	for (int32 i = 0; i < n; i++)
+	{
+		resplit_other *other = &others[by_depth[i]];
+
+		CHECK_FOR_INTERRUPTS();
+		other->place = 0;
+		if (i == 0 || !others[other->parent].inner)
+			continue;
+		other->place = put_tree_node(state, builder, others[other->parent].place, other->step.target_id,
+									 other->step.member_id, other->step.from, other->step.upto);
+		if (other->step.target_id == last_id)
+			last = other->place;
+		else if (other->top)
+			add_beside(state, run, -1, other->place, other->amount);
+	}
+	pfree(others);
+	pfree(by_depth);
+	return last;
+}
+
+/* Marks what is above a node of a tree that begins with the root */
+static void
+mark_above(const resplit_state *state, int32 root, int32 node, bool *inner)
+{
+	for (const resplit_node *up = &state->nodes[node]; up != &state->nodes[root];)
+	{
+		up = node_above(state, up);
+		if (inner[up - state->nodes])
+			break;
+		inner[up - state->nodes] = true;
+	}
+}
+
+/* Below a node there are only old targets, if any */
+static bool
+is_unmade(const resplit_node *node)
+{
+	return node->old >= 0 && node->below < 0 && node->n_children == 0;
+}
+
+/*
+ * Marks the nodes that a run's call once split, besides its tops, and what is
+ * above them; kinds: 1 for those that are above or beside tops, 2 for tops
+ */
+static uint8 *
+find_besides(const resplit_state *state, const resplit_run *run, int32 root, int32 n, const int32 *tops, bool *inner)
+{
+	int64		origin = run->call->origin;
+	uint8	   *kinds = MemoryContextAllocExtended(state->attempt, state->n_nodes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (int32 i = 0; i < n; i++)
+		kinds[tops[i]] = 2;
+	for (int32 i = 0; i < state->n_waiting; i++)
+		if (state->waiting[i].n_path == 0 && state->calls[state->waiting[i].call].origin == origin)
+			kinds[state->waiting[i].node] = 2;
+	for (int32 i = root; i < state->n_nodes; i++)
+	{
+		const resplit_node *node = &state->nodes[i];
+		const resplit_node *up = i == root ? NULL : node_above(state, node);
+
+		CHECK_FOR_INTERRUPTS();
+		if (up && kinds[up - state->nodes] != 1)
+			kinds[i] = 0;
+		else if (kinds[i] == 2 || (node->old >= 0 && is_old_top(state, origin, node->old)) ||
+				 (node->below >= 0 && state->runs[state->blocks[node->below].run].call->origin == origin))
+		{
+			kinds[i] = 2;
+			mark_above(state, root, i, inner);
+		}
+		else
+		{
+			kinds[i] = 1;
+			if (is_unmade(node) && has_old_tops(state, origin, node->old))
+				mark_above(state, root, i, inner);
+		}
+	}
+	for (int32 i = 0; i < n; i++)
+		kinds[tops[i]] = 0;
+	return kinds;
+}
+
+/*
  * Builds the tree of a run whose tops are nodes, or the one target on the way,
- * above 0, that is the top of all; places: where they are in the tree
+ * above 0, that is the top of all; places: where they are in the tree.  all:
+ * with the targets beside them.
  */
 static ts_tree *
-build_tree(resplit_state *state, const resplit_call *call, int32 n, const int32 *tops, int top_way, int32 *places)
+build_tree(resplit_state *state, resplit_run *run, int32 n, const int32 *tops, int top_way, bool all, int32 *places)
 {
 	resplit_builder builder = {0};
-	int64		root_id = call->origin_id;
+	int64		root_id = run->call->origin_id;
 	int			root_way = 0;
 	int32		root = 0;
 	bool	   *inner;
+	uint8	   *kinds = NULL;
 
 	/* the target that the call named, where it is still above all */
 	while (root_way < state->n_way && state->way[root_way].step.target_id != root_id)
@@ -1313,7 +1579,9 @@ build_tree(resplit_state *state, const resplit_call *call, int32 n, const int32 
 
 	/* on the way down to the named target */
 	places[0] = 0;
-	for (int i = root_way, up = 0; i > top_way; i--)
+	if (all && root_way > top_way)
+		places[0] = put_others(state, &builder, run, state->way[top_way].step.target_id);
+	for (int i = root_way, up = 0; i > top_way && !all; i--)
 	{
 		const resplit_way *way = &state->way[i];
 
@@ -1335,13 +1603,9 @@ build_tree(resplit_state *state, const resplit_call *call, int32 n, const int32 
 		inner = MemoryContextAllocExtended(state->attempt, sizeof(bool) * state->n_nodes,
 										   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		for (int32 i = 0; i < n; i++)
-			for (const resplit_node *up = &state->nodes[tops[i]]; up != &state->nodes[root];)
-			{
-				up = node_above(state, up);
-				if (inner[up - state->nodes])
-					break;
-				inner[up - state->nodes] = true;
-			}
+			mark_above(state, root, tops[i], inner);
+		if (all)
+			kinds = find_besides(state, run, root, n, tops, inner);
 		for (int32 i = root; i < state->n_nodes; i++)
 		{
 			resplit_node *node = &state->nodes[i];
@@ -1353,6 +1617,12 @@ build_tree(resplit_state *state, const resplit_call *call, int32 n, const int32 
 			else if (inner[up - state->nodes])
 				node->tree_node = put_tree_node(state, &builder, up->tree_node, node->target_id, node->member_id,
 												node->from, node->upto);
+			else
+				continue;
+			if (kinds && kinds[i] == 2)
+				add_beside(state, run, i, node->tree_node, units_out(state, likely_units(state, node)));
+			else if (kinds && kinds[i] == 1 && is_unmade(node))
+				put_olds(state, &builder, run, node->old, node->tree_node);
 		}
 		pfree(inner);
 		for (int32 i = 0; i < n; i++)
@@ -1401,20 +1671,6 @@ find_path(const resplit_state *state, int n_path, int32 anchor)
 		node = NULL;
 	}
 	return path;
-}
-
-/*
- * What an anchor has to share, as far as it is known before anything is
- * shared: whether that is nothing
- */
-static ts_int128
-likely_units(const resplit_state *state, const resplit_node *node)
-{
-	if (node->block < 0)
-		return node->share;
-	if (node->old >= 0 && state->olds[node->old].amount != 0)
-		return state->olds[node->old].amount;
-	return node->weight > 0 ? 1 : 0;
 }
 
 /* Says in the context of an error which of the splits it is about */
@@ -1491,6 +1747,7 @@ find_tops(resplit_state *state, resplit_run *run, int32 n, const resplit_wait *w
 {
 	ts_split   *split = run->split;
 	int32	   *tops = MemoryContextAllocHuge(state->attempt, sizeof(int32) * n);
+	int32	   *places;
 	int			way = 0;
 
 	for (int32 i = 0; i < n; i++)
@@ -1499,12 +1756,24 @@ find_tops(resplit_state *state, resplit_run *run, int32 n, const resplit_wait *w
 		if (tops[i] < 0)
 			way = run->n_path - (state->nodes[waits[i].node].depth - state->nodes[0].depth);
 	}
-	split->n_leaves = n;
-	split->leaves = MemoryContextAllocHuge(state->attempt, sizeof(int32) * n);
-	split->tree = build_tree(state, run->call, n, tops, way, split->leaves);
+	places = MemoryContextAllocHuge(state->attempt, sizeof(int32) * n);
+	split->tree = build_tree(state, run, n, tops, way, ts_split_reads_others(split), places);
+	split->n_leaves = n + run->n_besides;
+	split->leaves = MemoryContextAllocHuge(state->attempt, sizeof(int32) * split->n_leaves);
+	memcpy(split->leaves, places, sizeof(int32) * n);
+	if (run->n_besides > 0)
+		split->beside = MemoryContextAllocExtended(state->attempt, sizeof(bool) * split->n_leaves,
+												   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int32 i = 0; i < run->n_besides; i++)
+	{
+		split->leaves[n + i] = run->besides[i].place;
+		split->beside[n + i] = true;
+		split->tree->nodes[run->besides[i].place].amount = run->besides[i].amount;
+	}
 	for (int32 i = 0; i < n; i++)
 		split->tree->nodes[split->leaves[i]].amount = tops[i] < 0 ? state->way[way].amount :
 			units_out(state, likely_units(state, &state->nodes[tops[i]]));
+	pfree(places);
 	pfree(tops);
 }
 
@@ -2028,6 +2297,8 @@ share_run(resplit_state *state, resplit_run *run)
 						 quote_literal_cstr(array_text(run->call->args[TS_SPLIT_BY].value)), units_text(state, 1))));
 	for (int32 i = 0; i < run->n_blocks; i++)
 		run->split->units[i] = state->nodes[state->blocks[run->first_block + i].anchor].share;
+	/* what is beside them has its amounts */
+	run->split->n_leaves = run->n_blocks;
 	ts_split_apportion(run->split, &run->made);
 	for (int32 i = 0; i < run->n_blocks; i++)
 	{
@@ -2066,6 +2337,15 @@ weigh_again(resplit_state *state, resplit_run *run)
 	split->tree = run->split->tree;
 	split->n_leaves = run->split->n_leaves;
 	split->leaves = run->split->leaves;
+	split->beside = run->split->beside;
+	for (int32 i = 0; i < run->n_besides; i++)
+	{
+		const resplit_node *node = run->besides[i].node < 0 ? NULL : &state->nodes[run->besides[i].node];
+
+		/* it has its amount by now, unless a later run shares it */
+		if (node && node->block >= 0 && state->blocks[node->block].run < run - state->runs)
+			split->tree->nodes[run->besides[i].place].amount = units_out(state, node->share);
+	}
 	for (int32 i = 0; i < run->n_blocks; i++)
 	{
 		int32		top = top_of(state, run, state->blocks[run->first_block + i].anchor);
@@ -2523,16 +2803,6 @@ write_all(resplit_state *state, Tuplestorestate *result)
 }
 
 /* -------------------------------------------------------------- functions */
-
-static void
-read_step(uint64 row, resplit_step *step)
-{
-	bool		empty;
-
-	step->target_id = ts_int8(row, 1);
-	step->member_id = ts_int8(row, 2);
-	ts_daterange_parts(ts_datum(row, 3), &step->from, &step->upto, &empty);
-}
 
 /* Reads the target and all above it, with what is beside these */
 static void

@@ -260,6 +260,8 @@ struct ts_split
 	int			amount_decimals;
 	bool	   *given;			/* their parts are the weights, in units; NULL:
 								 * of none */
+	bool	   *beside;			/* they are weighed for the others' sake alone, so
+								 * nothing need be known of them; NULL: none */
 
 	ts_cells	cells;
 	int			scale;			/* common scale of the weights */
@@ -279,6 +281,13 @@ static inline bool
 ts_split_is_given(const ts_split *split, int32 leaf)
 {
 	return split->given && split->given[leaf];
+}
+
+/* Is a leaf weighed only because the others' weights follow from it? */
+static inline bool
+ts_split_is_beside(const ts_split *split, int32 leaf)
+{
+	return split->beside && split->beside[leaf];
 }
 
 /* Which day of a period is a day of a basis like, if nothing is between but years? */
@@ -303,6 +312,7 @@ ts_split_has_bounds(const ts_split *split)
 extern const ts_split_method *ts_split_method_find(const char *name);
 extern char *ts_split_method_names(void);
 extern bool ts_split_reads_amounts(const ts_split *split);
+extern bool ts_split_reads_others(const ts_split *split);
 
 /* Names for a DETAIL: at most 20, and how many more */
 typedef struct ts_name_list

@@ -206,6 +206,8 @@ begin_stage(const ts_split *split, const level_parts *parts, int first, int last
 	stage->n_leaves = (int32) parts->n;
 	stage->leaves = MemoryContextAllocHuge(split->context, sizeof(int32) * (parts->n + 1));
 	stage->units = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (parts->n + 1));
+	if (split->beside)
+		stage->beside = MemoryContextAllocHuge(split->context, sizeof(bool) * (parts->n + 1));
 	for (int64 part = 0; part < parts->n; part++)
 	{
 		const int32 *keys = parts->keys + part * split->n_axes;
@@ -242,6 +244,8 @@ begin_stage(const ts_split *split, const level_parts *parts, int first, int last
 			at[axis_no + 1] = tree->n + n_new++;
 		}
 		stage->leaves[part] = at[first];
+		if (split->beside)
+			stage->beside[part] = split->beside[parts->leaf[part]];
 		/* a part of nothing need not be told what to share by */
 		stage->units[part] = parts->share[part] == 0 ? 0 : split->units[parts->leaf[part]];
 		stage->amounts[part] = part_of_amount(split->units[parts->leaf[part]] * fine, parts->share[part]);

@@ -133,6 +133,31 @@ ts_split_reads_amounts(const ts_split *split)
 	return reads;
 }
 
+static bool
+reads_others(const ts_term *term)
+{
+	return term->method->weigh == ts_weigh_linked || term->method->weigh == ts_weigh_seasonal ||
+		term->method->weigh == ts_weigh_ramp;
+}
+
+/*
+ * Do the weights of a target's parts follow from what other targets the call
+ * splits?  A chain goes on in the next one, a season is that of all beside it,
+ * a ramp must begin somewhere, and a profile is what the others have.
+ */
+bool
+ts_split_reads_others(const ts_split *split)
+{
+	bool		reads = reads_others(&split->main) || strcmp(split->on_missing, "parent") == 0 ||
+		strcmp(split->on_zero, "parent") == 0 || strcmp(split->on_negative, "parent") == 0;
+
+	for (int i = 0; i < split->n_axes; i++)
+		reads |= split->level_term[i] && reads_others(split->level_term[i]);
+	for (int i = 0; i < split->main.n_terms; i++)
+		reads |= reads_others(&split->main.terms[i]);
+	return reads;
+}
+
 /* 'equal', 'history' ... for a hint */
 char *
 ts_split_method_names(void)

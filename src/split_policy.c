@@ -390,6 +390,8 @@ list_gap(const ts_split *split, gap_lists *lists, int64 cell)
 {
 	bool		negative = gap_fallback(split, cell) == TS_NEGATIVE_PARENT;
 
+	if (ts_split_is_beside(split, split->cells.leaf[cell]))
+		return;
 	list_cell(split, negative ? &lists->negative : &lists->missing, cell, false);
 }
 
@@ -558,8 +560,8 @@ settle_missing_and_zero(ts_split *split)
 				cells->weight[i] = 1;
 				cells->fallback[i] = TS_ZERO_EQUAL;
 			}
-		else if (!says(split->on_zero, "parent") ||
-				 !take_profile(split, profiles, first, last, false))
+		else if ((!says(split->on_zero, "parent") ||
+				  !take_profile(split, profiles, first, last, false)) && !ts_split_is_beside(split, leaf))
 			ts_name_list_add(&zero, ts_name_list_full(&zero) ? "" : ts_split_leaf_name(split, leaf));
 	}
 	if (lists.missing.n > 0)

@@ -124,6 +124,7 @@ ts_slices_split(const ts_split *split, const ts_slices *slices, const ts_axis *a
 	series->active = false;
 	series->active_slices = NULL;
 	series->keep_increase = false;
+	series->beside = NULL;
 	series->labels[0] = NULL;
 	series->tree = slices->tree;
 	series->leaves = MemoryContextAllocHuge(split->context, sizeof(int32) * tree->n);

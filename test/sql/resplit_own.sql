@@ -240,8 +240,76 @@ SELECT undo_split(last_call());
 SELECT tree_of('U') = :'before'::jsonb AS as_before;
 SELECT * FROM plan_check;
 
-DROP FUNCTION new_plan(text, numeric), shown(text), tree_of(text), last_call(), why(text);
-DROP TABLE potential;
+-- ---------------------------------------------------------------- others
+-- what a target gets follows from those beside it, whether a run shares them or not
+CREATE TABLE orders AS SELECT d::date AS day, m AS market, t AS type, 30 * extract(month FROM d) * f + g * (extract(month FROM d)::int % 4) AS amount
+FROM generate_series('2021-01-01'::date, '2023-12-31', '1 day') d, (VALUES ('East', 1, 50), ('West', 2, 10), ('North', 3, -5)) v (m, f, g), (VALUES ('key'), ('small'), ('web')) w (t);
+SELECT count(add_member('type', 'web'));
+CREATE FUNCTION quarter(name text, n int) RETURNS bigint LANGUAGE sql AS $$
+	SELECT find_target(name, 'sales', period => daterange(make_date(2024, 3 * n - 2, 1), (make_date(2024, 3 * n - 2, 1) + interval '3 months')::date))
+$$;
+CREATE FUNCTION changed_by(target_id bigint) RETURNS TABLE (n_rows bigint, splits bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint := (SELECT count(*) FROM split);
+BEGIN
+	n_rows := (SELECT count(*) FROM resplit_target(target_id));
+	splits := (SELECT count(*) FROM split) - before;
+	RETURN NEXT;
+END
+$$;
+SELECT new_plan('Chain', 12000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'percent', weights => '{"2024-01-01": 20, "2024-04-01": 30, "2024-07-01": 15, "2024-10-01": 35}');
+SELECT count(*) FROM split_target(:r, '{month}', method => 'linked');
+SELECT * FROM changed_by(:r);
+SELECT n, c.* FROM generate_series(1, 4) n, changed_by(quarter('Chain', n)) c;
+SELECT count(*) FROM lock_target(quarter('Chain', 2));
+SELECT * FROM changed_by(:r);
+SELECT * FROM changed_by(quarter('Chain', 3));
+-- a part with a call of its own is a link of the chain as well
+SELECT count(*) FROM unlock_target(quarter('Chain', 2));
+SELECT count(*) FROM resplit_target(quarter('Chain', 2), method => 'equal');
+SELECT n, c.* FROM generate_series(1, 4) n, changed_by(quarter('Chain', n)) c;
+SELECT * FROM changed_by(:r);
+-- a locked one has its amount there, and the others theirs of now
+SELECT count(*) FROM lock_target(quarter('Chain', 2));
+SELECT count(*) FROM resplit_target(:r, amount => 18000);
+SELECT * FROM shown('Chain');
+SELECT * FROM changed_by(:r);
+-- as a level, also linked to the actuals
+SELECT new_plan('Levels', 12000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'percent', weights => '{"2024-01-01": 20, "2024-04-01": 30, "2024-07-01": 15, "2024-10-01": 35}');
+SELECT count(*) FROM split_target(:r, '{market,month}', levels => '{"month": {"method": "linked", "link": "actuals"}}');
+SELECT n, c.* FROM generate_series(1, 4) n, changed_by(quarter('Levels', n)) c;
+SELECT count(*) FROM lock_target(quarter('Levels', 1));
+SELECT * FROM changed_by(:r);
+-- seasons are those of all members, named or not
+SELECT new_plan('Seasons', 12000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{type}', method => 'equal', members => '["key", "small"]');
+SELECT count(*) FROM split_target(:r, '{month}', method => 'seasonal');
+SELECT slice, c.* FROM (SELECT slice, target_id FROM target WHERE plan_id = (SELECT plan_id FROM target WHERE target_id = :r) AND depth < 3 ORDER BY target_id) t, changed_by(t.target_id) c;
+SELECT count(*) FROM lock_target(find_target('Seasons', 'sales', '{"market": "East"}'));
+SELECT * FROM changed_by(:r);
+SELECT * FROM changed_by(find_target('Seasons', 'sales', '{"market": "West", "type": "key"}'));
+-- a profile is what the others have
+SELECT new_plan('Profile', 12000) AS r \gset
+DELETE FROM orders WHERE market = 'North';
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{month}', on_zero => 'parent', on_missing => 'parent');
+SELECT * FROM changed_by(find_target('Profile', 'sales', '{"market": "North"}'));
+-- and nothing need be known of the others
+DELETE FROM orders WHERE market = 'West';
+SELECT * FROM why(format('preview_resplit(%s)', find_target('Profile', 'sales', '{"market": "East"}')));
+-- a ramp that begins elsewhere
+UPDATE member SET valid = CASE code WHEN 'North' THEN '[2024-05-15,)' ELSE '(,2024-09-01)' END::daterange WHERE code IN ('West', 'North');
+SELECT new_plan('Ramp', 12000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'pattern', weights => '[1,2,3,4]');
+SELECT count(*) FROM split_target(:r, '{market}', method => 'ramp', weights => '[0,50,100]', on_missing => 'zero');
+SELECT n, c.* FROM generate_series(1, 4) n, changed_by(quarter('Ramp', n)) c;
+SELECT * FROM plan_check;
+
+DROP FUNCTION new_plan(text, numeric), shown(text), tree_of(text), last_call(), why(text), quarter(text, int), changed_by(bigint);
+DROP TABLE potential, orders;
 RESET search_path;
 DROP EXTENSION target_split CASCADE;
 CREATE EXTENSION target_split;
