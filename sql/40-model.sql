@@ -231,7 +231,7 @@ COMMENT ON COLUMN @extschema@.split.metric_id IS 'Metric';
 COMMENT ON COLUMN @extschema@.split.target_id IS 'Target the call named; every leaf at or under it was split';
 COMMENT ON COLUMN @extschema@.split.by_levels IS 'Levels and grains, outermost first';
 COMMENT ON COLUMN @extschema@.split.method IS 'Method: history, equal, weights, amounts ...';
-COMMENT ON COLUMN @extschema@.split.arguments IS 'All other arguments of the call';
+COMMENT ON COLUMN @extschema@.split.arguments IS 'All other arguments of the call, with the basis where it was given';
 COMMENT ON COLUMN @extschema@.split.basis IS 'Days whose actuals were the basis, where the method reads any';
 COMMENT ON COLUMN @extschema@.split.fallbacks IS 'Fallbacks taken, each with the number of targets it was taken for';
 COMMENT ON COLUMN @extschema@.split.findings IS 'What the method found out: factors and errors of shrunk, indices of seasonal, history of members that have moved away, for at most 20 targets; NULL for nothing';

@@ -258,9 +258,11 @@ AS $$
 						  ELSE format('SELECT * FROM @extschema@.%s(%s, %s%L, method => %L%s%s);',
 									  CASE WHEN r.is_resplit THEN 'resplit_target' ELSE 'split_target' END,
 									  r.call_target, CASE WHEN r.is_resplit THEN 'by => ' END, r.by_levels, r.method,
-									  CASE WHEN r.basis IS NOT NULL THEN format(', basis => %L', r.basis) END,
+									  -- a link reads another past where the basis was not given
+									  CASE WHEN r.basis IS NOT NULL AND (r.arguments ? 'basis' OR NOT r.arguments ? 'link')
+										   THEN format(', basis => %L', r.basis) END,
 									  (SELECT string_agg(format(', %I => %L', a.key, a.value), '' ORDER BY a.key)
-									   FROM jsonb_each_text(r.arguments) a)) END
+									   FROM jsonb_each_text(r.arguments - 'basis') a)) END
 					 || format(' -- by %s at %s', r.called_by, r.called_at) END,
 		   f.facts, f.bases || COALESCE(r.findings, '[]')
 	FROM rounded r

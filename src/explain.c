@@ -140,13 +140,15 @@ weigh_again(const explain_step *steps, int n, int32 plan_id, int64 split_id, ts_
 		{TS_SPLIT_ON_INCOMPLETE, "accept"}
 	};
 	NullableDatum args[TS_SPLIT_N_ARGUMENTS];
+	bool		default_basis;
 	int32		dimension_ids[TS_MAX_DIMENSIONS];
 	int			n_dims;
 	ts_split   *split;
 	ts_split_nodes nodes = {0};
 
-	if (!ts_record_read(plan_id, split_id, args, context))
+	if (!ts_record_read(plan_id, split_id, args, &default_basis, context))
 		return;
+	ts_record_drop_default(args, default_basis);
 	args[TS_SPLIT_TARGET_ID].value = Int64GetDatum(steps[n - 1].target_id);
 	for (int i = 0; i < (int) lengthof(lenient); i++)
 		args[lenient[i].argument].value = CStringGetTextDatum(lenient[i].word);

@@ -221,6 +221,7 @@ typedef struct resplit_call
 	bool		named;			/* by this call's "by" */
 	bool		changed;		/* by arguments of this call */
 	bool		opened;
+	bool		default_basis;	/* the basis was found, not given */
 	NullableDatum args[TS_SPLIT_N_ARGUMENTS];
 } resplit_call;
 
@@ -659,6 +660,11 @@ change_call(const resplit_state *state, resplit_call *call)
 	for (int i = 0; i < (int) lengthof(sources); i++)
 		if (!given[TS_SPLIT_METHOD].isnull)
 			call->args[sources[i]].isnull = true;
+	/* another align has another default */
+	if (call->default_basis && !given[TS_SPLIT_ALIGN].isnull)
+		call->args[TS_SPLIT_BASIS].isnull = true;
+	if (!given[TS_SPLIT_BASIS].isnull)
+		call->default_basis = false;
 	if (weights)
 		call->args[TS_SPLIT_WEIGHTS].isnull = call->args[TS_SPLIT_WEIGHTS_FROM].isnull = true;
 	if (bounds)
@@ -861,7 +867,8 @@ load_calls(resplit_state *state)
 	{
 		call = &state->calls[i];
 		call->split_id = ids[i];
-		call->by_hand = !ts_record_read(state->tree->plan_id, call->split_id, call->args, state->attempt);
+		call->by_hand = !ts_record_read(state->tree->plan_id, call->split_id, call->args, &call->default_basis,
+										state->attempt);
 		call->args[TS_SPLIT_TARGET_ID].value = Int64GetDatum(state->target_id);
 	}
 	load_lines(state, state->n_calls, ids);
@@ -1709,6 +1716,7 @@ open_call(resplit_state *state, resplit_call *call, const resplit_node *anchor, 
 		call->opened = true;
 	}
 	memcpy(args, call->args, sizeof(args));
+	ts_record_drop_default(args, call->default_basis);
 	if (lenient)
 	{
 		args[TS_SPLIT_ON_NEGATIVE].value = CStringGetTextDatum("zero");
@@ -2616,12 +2624,24 @@ basis_argument(const resplit_run *run, ts_args *args)
 	ts_arg(args, DATERANGEOID, none ? (Datum) 0 : ts_daterange_make(term->basis_from, term->basis_upto), none);
 }
 
+/* The arguments of a run's call, for the record */
+static Datum
+arguments_of(const resplit_run *run)
+{
+	NullableDatum args[TS_SPLIT_N_ARGUMENTS];
+
+	memcpy(args, run->call->args, sizeof(args));
+	if (run->call->default_basis)
+		args[TS_SPLIT_BASIS].isnull = true;
+	return ts_split_arguments(args);
+}
+
 /* Is a run what its call was already, for all the arguments that were given? */
 static bool
 is_recorded(const resplit_state *state, const resplit_run *run)
 {
 	ts_args		args = {0};
-	Datum		arguments = ts_split_arguments(run->call->args);
+	Datum		arguments = arguments_of(run);
 
 	ts_arg_int4(&args, state->tree->plan_id);
 	ts_arg_int8(&args, run->call->split_id);
@@ -2670,7 +2690,7 @@ record_runs(resplit_state *state)
 
 		if (run->left)
 			continue;
-		arguments = run->split ? ts_split_arguments(given) : DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+		arguments = run->split ? arguments_of(run) : DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 		memset(&args, 0, sizeof(args));
 		ts_arg_int4(&args, state->tree->plan_id);
 		ts_arg_int4(&args, state->tree->metric_id);

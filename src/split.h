@@ -373,7 +373,9 @@ extern void ts_split_free_nodes(ts_split_nodes *nodes);
 /* A call and its row in "split" */
 extern Datum ts_split_arguments(const NullableDatum *given);
 extern int64 ts_record_origin(int32 plan_id, int64 split_id, int64 *target_id);
-extern bool ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, MemoryContext context);
+extern bool ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, bool *default_basis,
+							MemoryContext context);
+extern void ts_record_drop_default(NullableDatum *given, bool default_basis);
 extern void ts_record_find_relations(int64 split_id, NullableDatum *given, int64 only, const NullableDatum *instead);
 
 /* what a relation of the user's has for a split: weights, bounds */

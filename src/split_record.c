@@ -18,7 +18,10 @@
 #include "split.h"
 #include "target_split.h"
 
-/* All arguments but the first three and the basis, as JSON, for the record */
+/*
+ * All arguments but the first three, as JSON, for the record.  The record has the
+ * basis that was read besides: that it is not here says that nobody gave it.
+ */
 Datum
 ts_split_arguments(const NullableDatum *given)
 {
@@ -38,6 +41,18 @@ ts_split_arguments(const NullableDatum *given)
 
 	for (int i = TS_SPLIT_WEIGHTS; i < TS_SPLIT_N_ARGUMENTS; i++)
 		ts_arg(&args, types[i], given[i].value, given[i].isnull);
+	if (!given[TS_SPLIT_BASIS].isnull)
+	{
+		DateADT		from;
+		DateADT		upto;
+		bool		empty;
+
+		/* in words that no setting changes */
+		ts_daterange_parts(given[TS_SPLIT_BASIS].value, &from, &upto, &empty);
+		ts_arg_text(&args, ts_window_text(from, upto));
+	}
+	else
+		ts_arg_text(&args, NULL);
 	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 		   "'weights', $1, 'weights_from', $2::text, 'members', $3, 'rest', $4,"
 		   "'on_missing', NULLIF($5, 'error'), 'on_zero', NULLIF($6, 'error'),"
@@ -45,7 +60,7 @@ ts_split_arguments(const NullableDatum *given)
 		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11,"
 		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14,"
 		   "'bounds', $15, 'bounds_from', $16::text, 'prorate', $17,"
-		   "'align', $18, 'link', $19))", &args, true);
+		   "'align', $18, 'link', $19, 'basis', $20))", &args, true);
 	return ts_datum(0, 1);
 }
 
@@ -78,15 +93,17 @@ ts_record_origin(int32 plan_id, int64 split_id, int64 *target_id)
 /*
  * Reads what "split" has of a call, 0 for none, as arguments of split_target.
  * False if it cannot be made again: amounts were given, or nothing was split.
+ * default_basis: the basis is what the call found where none was given
  */
 bool
-ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, MemoryContext context)
+ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, bool *default_basis, MemoryContext context)
 {
 	const ts_split_method *method;
 	ts_args		args = {0};
 
 	for (int i = 0; i < TS_SPLIT_N_ARGUMENTS; i++)
 		given[i].isnull = true;
+	*default_basis = false;
 	if (split_id == 0)
 		return false;
 	ts_arg_int4(&args, plan_id);
@@ -97,7 +114,7 @@ ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, MemoryContex
 			   " COALESCE(a ->> 'on_unassigned', 'error'), COALESCE(a ->> 'on_incomplete', 'error'),"
 			   " a -> 'bases', a -> 'profile', (a ->> 'quantum')::pg_catalog.numeric,"
 			   " COALESCE(a ->> 'residual', 'largest'), a -> 'levels', a -> 'bounds', a ->> 'bounds_from', a ->> 'prorate', a ->> 'align',"
-			   " a ->> 'link'"
+			   " a ->> 'link', s.basis IS NOT NULL AND NOT a ? 'basis'"
 			   " FROM " TS_SCHEMA ".split s, LATERAL (SELECT s.arguments AS a) x"
 			   " WHERE s.plan_id = $1 AND s.split_id = $2", &args, false) != 1)
 		ereport(ERROR,
@@ -110,8 +127,21 @@ ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, MemoryContex
 		if (!given[i].isnull)
 			given[i].value = ts_datum_copy(0, i + 1, context);
 	}
+	*default_basis = ts_bool(0, TS_SPLIT_N_ARGUMENTS + 1);
 	method = ts_split_method_find(text_to_cstring(DatumGetTextPP(given[TS_SPLIT_METHOD].value)));
 	return method && !method->gives_amounts;
+}
+
+/*
+ * Leaves out a basis that nobody gave: it is found again as it was, and what else
+ * is read by it, such as the past that targets are linked to, is that of a default
+ * too.  What "seasonal" found depends on the facts of that day, and stays.
+ */
+void
+ts_record_drop_default(NullableDatum *given, bool default_basis)
+{
+	if (default_basis && strcmp(TextDatumGetCString(given[TS_SPLIT_METHOD].value), "seasonal") != 0)
+		given[TS_SPLIT_BASIS].isnull = true;
 }
 
 /*

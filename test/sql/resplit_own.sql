@@ -308,6 +308,23 @@ SELECT count(*) FROM split_target(:r, '{market}', method => 'ramp', weights => '
 SELECT n, c.* FROM generate_series(1, 4) n, changed_by(quarter('Ramp', n)) c;
 SELECT * FROM plan_check;
 
+-- ----------------------------------------------------------- default basis
+-- what was not given is found again, for other arguments anew; what was given stays
+SELECT create_plan('Half', period => '[2024-01-01,2024-07-01)');
+SELECT set_target('Half', 'sales', amount => 36000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{month}', method => 'linked', link => 'actuals');
+SELECT * FROM changed_by(:r);
+SELECT substring(split_call FROM 'method.*\)') FROM explain_target(:r + 1) WHERE split_call IS NOT NULL;
+SELECT new_plan('Weekday', 36000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{month}', align => 'weekday');
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, align => 'date');
+SELECT basis, arguments FROM split WHERE split_id = last_call();
+SELECT count(*) FROM resplit_target(:r, basis => '[2022-01-01,2023-01-01)');
+SELECT count(*) FROM resplit_target(:r, align => 'weekday', on_missing => 'zero');
+SELECT basis, arguments FROM split WHERE split_id = last_call();
+SELECT substring(split_call FROM 'by =>.*\)') FROM explain_target(find_target('Weekday', 'sales', period => '[2024-01-01,2024-02-01)')) WHERE split_call IS NOT NULL;
+SELECT * FROM plan_check;
+
 DROP FUNCTION new_plan(text, numeric), shown(text), tree_of(text), last_call(), why(text), quarter(text, int), changed_by(bigint);
 DROP TABLE potential, orders;
 RESET search_path;
