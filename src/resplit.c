@@ -37,7 +37,8 @@
  *		 in a tree from the target that the call first named down to the run's
  *		 tops, and find the old target of each part by its parent, member and
  *		 first day.  A call that no run needs is never opened: what it reads may
- *		 be gone
+ *		 be gone.  Weights that follow from amounts, or from there being one, are
+ *		 found again in 4
  *	  3. blocks from the last to the first: what held parts need at least and
  *		 take at most limits the anchor in its own block
  *	  4. blocks from the first to the last: share the anchor's amount within
@@ -194,6 +195,7 @@ typedef struct resplit_block
 	int32		first;			/* its nodes are first ... first + n - 1 */
 	int32		n;
 	int32		n_parts;		/* that the split makes here */
+	bool		in_doubt;		/* what they weigh follows from the anchor's amount */
 	int32	   *place;			/* of each: its node; or -1 less the node that is
 								 * not split so far, below which it would be; NULL
 								 * unless they are looked at again */
@@ -1022,6 +1024,7 @@ add_block(resplit_state *state, int32 run, const resplit_wait *wait)
 	block->first = state->n_nodes;
 	block->n = 0;
 	block->n_parts = 0;
+	block->in_doubt = false;
 	block->place = NULL;
 	state->nodes[wait->node].below = state->n_blocks;
 	state->runs[run].n_blocks++;
@@ -1135,6 +1138,24 @@ is_bound_set(resplit_state *state, int32 old)
 				   compare_int8) != NULL;
 }
 
+/*
+ * Do the weights of a leaf's parts hang on whether it has nothing to share?  So it
+ * is where there is nothing to share by: on_zero is for an amount.
+ */
+static bool
+hangs_on_zero(const ts_split *split, const ts_split_nodes *made, int32 leaf)
+{
+	bool		zero = split->units[leaf] == 0;
+
+	for (int64 i = made->first[leaf]; i < made->first[leaf + 1]; i++)
+	{
+		if (made->fallback[i] == TS_ZERO_EQUAL || made->fallback[i] == TS_ZERO_PARENT)
+			return true;
+		zero &= made->n_children[i] > 0 || made->weight[i] == 0;
+	}
+	return zero;
+}
+
 /* The parts of one leaf of a run's split */
 static void
 make_block(resplit_state *state, int32 run_no, const resplit_wait *wait, const ts_split_nodes *made, int32 leaf)
@@ -1208,6 +1229,7 @@ make_block(resplit_state *state, int32 run_no, const resplit_wait *wait, const t
 			add_strays(state, block, up);
 	}
 	state->blocks[block].n_parts = n;
+	state->blocks[block].in_doubt = run->from_amounts && (ts_split_reads_amounts(split) || hangs_on_zero(split, made, leaf));
 	if (run->from_amounts || run->own_rounding)
 		state->blocks[block].place = place;
 	else
@@ -1836,8 +1858,13 @@ make_run(resplit_state *state, int call_no)
 		run->from_amounts = run_no > 0 && ts_split_reads_amounts(run->split);
 		if (run->from_amounts)
 			run->split = open_call(state, call, anchor, true);
+		else if (run_no > 0 && strcmp(run->split->on_zero, "error") == 0)
+			run->split->on_zero = pstrdup("equal");
 		find_tops(state, run, n, waits);
 		weigh(call, run->split, &made);
+		/* an anchor with an amount so far may be left with none, or the other way round */
+		for (int32 i = 0; i < n && run_no > 0 && !run->from_amounts; i++)
+			run->from_amounts = hangs_on_zero(run->split, &made, i);
 		run->scale = run->split->scale;
 		run->own_rounding = run->split->coarse != 1 || strcmp(run->split->residual, "largest") != 0;
 		for (int32 i = 0; i < n; i++)
@@ -1982,7 +2009,7 @@ static void
 limit_anchor(resplit_state *state, const resplit_block *block)
 {
 	bool		mirrored = state->nodes[block->anchor].negative;
-	bool		weighed = !state->runs[block->run].from_amounts;
+	bool		weighed = !block->in_doubt;
 	ts_int128  *low = MemoryContextAllocExtended(state->attempt, sizeof(ts_int128) * ((Size) block->n + 1),
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ts_int128  *high = MemoryContextAllocExtended(state->attempt, sizeof(ts_int128) * ((Size) block->n + 1),

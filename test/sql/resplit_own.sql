@@ -323,6 +323,31 @@ SELECT count(*) FROM resplit_target(:r, basis => '[2022-01-01,2023-01-01)');
 SELECT count(*) FROM resplit_target(:r, align => 'weekday', on_missing => 'zero');
 SELECT basis, arguments FROM split WHERE split_id = last_call();
 SELECT substring(split_call FROM 'by =>.*\)') FROM explain_target(find_target('Weekday', 'sales', period => '[2024-01-01,2024-02-01)')) WHERE split_call IS NOT NULL;
+-- ------------------------------------------------------- nothing to share
+-- on_zero is for amounts that there are at last, not for those of before
+DELETE FROM orders WHERE market <> 'East';
+UPDATE member SET valid = '(,)' WHERE code IN ('West', 'North');
+SELECT new_plan('Zero a', 1200) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'weights', weights => '{"East": 1, "West": 0, "North": 0}');
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{month}');
+SELECT * FROM changed_by(:r);
+SELECT * FROM why(format('preview_resplit(%s, by => ''{market}'', method => ''equal'')', :r));
+SELECT new_plan('Zero b', 1200) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'weights', weights => '{"East": 1, "West": 0, "North": 0}');
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{month}', on_zero => 'equal');
+SELECT * FROM changed_by(:r);
+SELECT new_plan('Zero c', 1200) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{month}', on_zero => 'equal');
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, by => '{market}', method => 'weights', weights => '{"East": 1, "West": 0, "North": 0}');
+SELECT * FROM changed_by(:r);
+-- a bound gives it an amount
+SELECT slice ->> 'market' AS market, level, amount_after, count(*) FROM preview_resplit(:r, by => '{market}', bounds => '{"market": {"West": {"at_least": 108}}}')
+WHERE slice ->> 'market' = 'West' OR level = 'market' GROUP BY 1, 2, 3 ORDER BY 2, 1;
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, by => '{market}', bounds => '{"market": {"West": {"at_least": 108}}}');
+SELECT * FROM changed_by(:r);
 SELECT * FROM plan_check;
 
 DROP FUNCTION new_plan(text, numeric), shown(text), tree_of(text), last_call(), why(text), quarter(text, int), changed_by(bigint);
