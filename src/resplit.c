@@ -1666,6 +1666,9 @@ top_of(const resplit_state *state, const resplit_run *run, int32 anchor)
 {
 	const resplit_node *top = &state->nodes[anchor];
 
+	/* the anchor is one of them */
+	if (state->nodes == NULL)
+		pg_unreachable();
 	for (int i = 0; i < run->n_path; i++)
 	{
 		top = node_above(state, top);
@@ -2369,6 +2372,9 @@ weigh_again(resplit_state *state, resplit_run *run)
 	ts_split   *split = open_call(state, run->call, &state->nodes[state->blocks[run->first_block].anchor], false);
 	ts_split_nodes made = {0};
 
+	/* the anchors are among them */
+	if (state->nodes == NULL)
+		pg_unreachable();
 	split->tree = run->split->tree;
 	split->n_leaves = run->split->n_leaves;
 	split->leaves = run->split->leaves;
