@@ -234,12 +234,15 @@ refuse_same_labels(const listed_row *rows, int n, const char *calendar)
 		sorted[i] = &rows[i];
 	qsort(sorted, n, sizeof(listed_row *), compare_labels);
 	for (int i = 1; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		if (sorted[i]->grain == sorted[i - 1]->grain && strcmp(sorted[i]->label, sorted[i - 1]->label) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNIQUE_VIOLATION),
 					 errmsg("periods of calendar \"%s\" have the same label", calendar),
 					 errdetail("There are %s and %s.", listed_text(sorted[i - 1]), listed_text(sorted[i])),
 					 errhint("Put the year into the label, for example 'FY24-P01'.")));
+	}
 	pfree(sorted);
 }
 
@@ -274,6 +277,7 @@ read_periods(const char *sql, bool read_only, const char *calendar, MemoryContex
 	{
 		const listed_row *last = &rows[i - 1];
 
+		CHECK_FOR_INTERRUPTS();
 		if (last->grain != rows[i].grain || last->end == rows[i].start)
 			continue;
 		ereport(ERROR,
@@ -290,6 +294,7 @@ read_periods(const char *sql, bool read_only, const char *calendar, MemoryContex
 	{
 		ts_grain	grain = rows[i].grain;
 
+		CHECK_FOR_INTERRUPTS();
 		if (table->n[grain]++ == 0)
 		{
 			int			count = i;
@@ -873,16 +878,10 @@ calendar_insert(Datum *values, char *nulls, int32 *calendar_id)
 static void
 insert_periods(int32 calendar_id, const char *name, Oid relation)
 {
-	char	   *relation_name = get_rel_name(relation);
-	char	   *from;
+	char	   *from = ts_relation_name(relation, "periods_from", CurrentMemoryContext);
 	char	   *sql;
 	static const char *const columns[] = {"grain", "period_start", "period_end", "label"};
 
-	if (!relation_name)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relation)));
-	from = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), relation_name);
 	for (int i = 0; i < (int) lengthof(columns); i++)
 	{
 		AttrNumber	attribute = get_attnum(relation, columns[i]);

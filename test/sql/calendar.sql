@@ -302,6 +302,8 @@ SELECT e.* FROM unnest(ARRAY[
     $$SELECT add_calendar('x', pattern => '4-4-5', periods_from => 'public.our_periods')$$,
     $$SELECT add_calendar('x', day_weights => NULL)$$,
     $$SELECT add_calendar('x', periods_from => 'calendar')$$,
+    $$SELECT add_calendar('x', periods_from => 'calendar_pkey')$$,
+    $$SELECT add_calendar('x', periods_from => 0)$$,
     $$SELECT add_calendar('x', periods_from => 'public.no_periods')$$,
     $$SELECT add_calendar('x', periods_from => 'public.overlap')$$,
     $$SELECT add_calendar('x', periods_from => 'public.gap')$$,
