@@ -371,11 +371,13 @@ read_rows(disaggregate_reader *reader)
 		CHECK_FOR_INTERRUPTS();
 		for (i = start; i < end; i++)
 		{
+			CHECK_FOR_INTERRUPTS();
 			if (unlikely(!ts_read_weight(&reader->indicators, i)))
 				state->excluded[i / 8] |= 1 << (i % 8);
 		}
 		for (i = end - 1; i >= start; i--)
 		{
+			CHECK_FOR_INTERRUPTS();
 			if (i > 0)
 				check_order(reader, i);
 		}
@@ -412,6 +414,7 @@ indicators_as_doubles(disaggregate_reader *reader)
 	}
 	for (i = 0; i < state->nrows; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (is_excluded(state, i))
 			indicator[i] = -1;
 		else if (read->narrow != NULL)

@@ -475,6 +475,7 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 	{
 		ts_int128	sum = 0;
 
+		CHECK_FOR_INTERRUPTS();
 		for (int64 k = 0; k < links[i].n; k++)
 		{
 			ts_int128	weight = indicators->weight[links[i].first + k];

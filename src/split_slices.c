@@ -132,6 +132,7 @@ ts_slices_split(const ts_split *split, const ts_slices *slices, const ts_axis *a
 	series->n_leaves = 0;
 	for (int32 i = 0; i < tree->n; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		series->leaf_of_node[i] = -1;
 		if (tree->nodes[i].n_children > 0)
 			continue;

@@ -626,6 +626,7 @@ ts_split_prorate(ts_split *split)
 	{
 		MemoryContext old = MemoryContextSwitchTo(periods);
 
+		CHECK_FOR_INTERRUPTS();
 		last = end_of_period(split, n_leading, first);
 		keep_period(split, workdays, n_leading, first, last, ts_scaled_to_numeric(before[first], split->scale));
 		MemoryContextSwitchTo(old);
@@ -639,6 +640,7 @@ ts_split_prorate(ts_split *split)
 		int32		leaf = cells->leaf[first];
 		bool		any = split->units[leaf] == 0;
 
+		CHECK_FOR_INTERRUPTS();
 		last = first + cells_of_leaf(split, first);
 		for (int64 i = first; i < last; i++)
 			any |= cells->weight[i] != 0;

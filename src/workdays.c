@@ -270,6 +270,7 @@ load_known(ts_workdays *workdays, MemoryContext context)
 	{
 		DateADT		from = DatumGetDateADT(ts_datum(row, 1));
 
+		CHECK_FOR_INTERRUPTS();
 		if (run == NULL || run->upto != from)
 		{
 			run = &workdays->runs[workdays->n_runs++];
