@@ -401,6 +401,9 @@ extern void ts_bounds_apply(ts_split *split, ts_split_nodes *nodes);
 extern void ts_bounds_refuse(const ts_split *split, const ts_split_nodes *nodes, int32 leaf,
 							 ts_status status, size_t at, Datum total, Datum sum, Datum shortfall);
 
+/* totals that are no targets */
+extern void ts_split_round_together(ts_split *split, ts_split_nodes *nodes);
+
 /* levels */
 extern void ts_levels_parse(ts_split *split);
 extern bool ts_levels_differ(ts_split *split);
