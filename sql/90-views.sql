@@ -306,6 +306,8 @@ WITH RECURSIVE node AS (
 							   ELSE a.amount * 100000000000000000000 END) AS share
 	FROM asked a
 	WHERE a.member_id = 0
+	  -- where a part was split again the rest is not all slices
+	  AND NOT EXISTS (SELECT FROM @extschema@.split s WHERE s.plan_id = a.plan_id AND s.replaces = a.split_id)
 	GROUP BY a.plan_id, a.metric_id, a.split_id, a.level, a.period, a.unit
 	HAVING pg_catalog.count(*) > 1 AND pg_catalog.bool_and(pg_catalog.mod(a.block_amount, a.unit) = 0)
 ), broken AS (

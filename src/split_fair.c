@@ -6,7 +6,8 @@
  *	  exact share.
  *
  * Glossary (see also split.c and engine/controlled.c)
- *	  block			what a call makes under one of the targets that it splits
+ *	  block			what a call makes under one of the targets that it splits, or
+ *					makes again
  *	  second family	the totals that are no targets: of the periods over all
  *					slices, or of the slices over all periods
  *
@@ -18,7 +19,8 @@
  *	  family of totals of a table, whose cells are the targets without children,
  *	  and the second family says what the periods add up to.  Of all tables in
  *	  which all of these are floors or ceilings, the engine finds the one with the
- *	  least sum of squared distances from the exact shares, targets and periods.
+ *	  least sum of squared distances from the exact shares, targets and periods;
+ *	  where targets are split again, one that changes the fewest of their amounts.
  *
  *	  Which totals are the second family:
  *	  - periods, if some are below slices: members above them in "by", or targets
@@ -30,8 +32,9 @@
  *
  * Limits
  *	  Not with bounds, nor where the residual is placed by another rule, nor where
- *	  a target that is split is no multiple of the call's quantum: there the
- *	  blocks are rounded one by one.  Totals of the periods and of the slices
+ *	  a target that is split is no multiple of the call's quantum, nor where
+ *	  anything is held in a split that is made again: there the blocks are rounded
+ *	  one by one.  Totals of the periods and of the slices
  *	  at once, as "quarter, market, month" would have them, are three families; no
  *	  rounding of these need exist, and the periods are taken.
  *	  A call made later knows nothing of the one before: its totals are those of
@@ -73,15 +76,23 @@ typedef struct total_entry
 /* the two families, and the cells, as they are collected */
 typedef struct fair_table
 {
+	const ts_fair_input *input;
+	second_family second;
 	HTAB	   *totals;			/* of the second family */
 	int32	   *parent[2];
 	int32		n_totals[2];
 	int32		space;			/* for totals of the second family */
 	int64	   *units;			/* of the first: what its cells must add up to */
+	int8	   *keep_total;		/* of the first: what they are already */
 	int32	   *of_cell[2];
-	int64	   *node;			/* per cell */
+	int8	   *keep;
+	ts_int128 **share;			/* per cell: where its share is kept */
 	uint64	   *part;
 	int32		n_cells;
+
+	/* of one block at a time */
+	int32	   *total[2];		/* per node: of the first family, -1 for a cell; of the second */
+	bool	   *inner;
 } fair_table;
 
 static void
@@ -90,47 +101,42 @@ check_interrupts(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Are the members of two targets that are split the same? */
-static bool
-same_slice(const ts_split *split, int32 leaf, const int32 *member, int32 *other)
-{
-	ts_tree_node_members(split->tree, split->leaves[leaf], other);
-	return memcmp(member, other, sizeof(int32) * split->tree->n_dims) == 0;
-}
-
 /*
  * Which totals are not targets, and need a family of their own?
  */
 static second_family
-find_second_family(const ts_split *split)
+find_second_family(const ts_fair_input *input)
 {
-	const ts_node *nodes = split->tree->nodes;
 	bool		slices = false;
 	bool		periods = false;
 	bool		below_slices = false;
 	bool		below_periods = false;
-	int32	   *member = palloc(sizeof(int32) * (split->tree->n_dims + 1));
-	int32	   *other = palloc(sizeof(int32) * (split->tree->n_dims + 1));
+	ts_fair_block first = {0};
 
-	ts_tree_node_members(split->tree, split->leaves[0], member);
-	for (int32 leaf = 1; leaf < split->n_leaves && !(slices && periods); leaf++)
+	for (int32 i = 0; i < input->n_blocks && !(slices && periods); i++)
 	{
-		const ts_node *node = &nodes[split->leaves[leaf]];
-		const ts_node *first = &nodes[split->leaves[0]];
+		ts_fair_block block;
 
 		CHECK_FOR_INTERRUPTS();
-		periods |= node->from != first->from || node->upto != first->upto;
-		slices |= !slices && !same_slice(split, leaf, member, other);
+		input->block(input->arg, i, &block);
+		if (i == 0)
+		{
+			first = block;
+			first.way = palloc(sizeof(int64) * (block.n_way + 1));
+			memcpy(first.way, block.way, sizeof(int64) * block.n_way);
+			continue;
+		}
+		periods |= block.from != first.from || block.upto != first.upto;
+		slices |= block.n_way != first.n_way ||
+			memcmp(block.way, first.way, sizeof(int64) * first.n_way) != 0;
 	}
-	for (int i = 0; i < split->n_axes; i++)
+	for (int i = 0; i < input->n_axes; i++)
 	{
-		below_slices |= split->axes[i].is_time && slices;
-		below_periods |= !split->axes[i].is_time && periods;
-		slices |= !split->axes[i].is_time;
-		periods |= split->axes[i].is_time;
+		below_slices |= input->axes[i].is_time && slices;
+		below_periods |= !input->axes[i].is_time && periods;
+		slices |= !input->axes[i].is_time;
+		periods |= input->axes[i].is_time;
 	}
-	pfree(member);
-	pfree(other);
 	return below_slices ? SECOND_PERIODS : below_periods ? SECOND_SLICES : SECOND_NONE;
 }
 
@@ -160,187 +166,320 @@ find_total(fair_table *table, int32 above, int64 what, int32 upto)
 	return entry->total;
 }
 
-/* The slice that a target has before it is split, as a total of the slices */
-static int32
-slice_of_leaf(const ts_split *split, fair_table *table, int32 at)
+/*
+ * The floor of units * weight / whole, and what is above it in 2^-64
+ */
+static ts_int128
+exact_share(const ts_ratio *ratio, bool negative, ts_int128 weight, uint64 *part)
 {
-	const ts_node *node = &split->tree->nodes[at];
-	int32		above;
+	ts_uint128	remainder;
+	ts_int128	floor = (ts_int128) ts_ratio_floor(ratio, weight, &remainder);
 
-	if (at == 0)
-		return -1;
-	above = slice_of_leaf(split, table, node->parent);
-	return node->member_id == 0 ? above : find_total(table, above, node->member_id, 0);
+	*part = ts_fraction(remainder, ratio->whole);
+	if (!negative)
+		return floor;
+	/* below 0 the floor is the one that is farther away */
+	*part = -*part;
+	return -floor - (*part > 0);
+}
+
+/* Is an amount the floor (-1) or the ceiling (1) of what has a part above the floor? */
+static int8
+kept(const ts_int128 *old, ts_int128 floor, uint64 part, ts_int128 unit)
+{
+	if (old == NULL || part == 0)
+		return 0;
+	return *old == floor * unit ? -1 : *old == (floor + 1) * unit ? 1 : 0;
 }
 
 /*
  * Adds a block to the table: its inner targets are totals of the first family,
- * the others cells, whose shares become the floors of the exact ones.  What
- * the call was given as amounts counts as it is.
+ * the others cells, whose shares become the floors of the exact ones.  Inner
+ * shares become 0.  False if there is nothing to round: the block stays as it is.
  */
 static bool
-add_block(ts_split *split, ts_split_nodes *nodes, int32 leaf, second_family second, fair_table *table)
+add_block(fair_table *table, int32 number)
 {
-	int64		first = nodes->first[leaf];
-	int64		last = nodes->first[leaf + 1];
-	ts_int128	units = split->units[leaf] / split->coarse;
+	const ts_fair_input *input = table->input;
+	ts_fair_block block;
+	ts_fair_node node;
+	ts_int128	units;
+	ts_int128	rest;
 	ts_int128	whole = 0;
 	ts_ratio	ratio;
-	int32		total[TS_MAX_AXES + 1][2];
-	DateADT		from[TS_MAX_AXES + 1];
-	DateADT		upto[TS_MAX_AXES + 1];
-	ts_int128	rest = units;
+	int32		top;
+	int32		slice = -1;
 
-	for (int64 node = first; node < last; node++)
-		if (nodes->parent[node] < 0)
-			whole += nodes->weight[node];
-	if (whole == 0 || units == 0 || ts_split_is_given(split, leaf))
+	input->block(input->arg, number, &block);
+	units = rest = block.units / input->unit;
+	memset(table->inner, 0, sizeof(bool) * block.n);
+	for (int32 i = 0; i < block.n; i++)
+	{
+		input->node(input->arg, number, i, &node);
+		if (node.parent < 0)
+			whole += node.weight;
+		else
+			table->inner[node.parent] = true;
+	}
+	if (whole == 0 || units == 0 || block.given)
 		return false;
 	ts_ratio_init(&ratio, units < 0 ? -units : units, whole);
 
-	total[0][0] = table->n_totals[0]++;
-	total[0][1] = second == SECOND_SLICES ? slice_of_leaf(split, table, split->leaves[leaf]) : -1;
-	table->parent[0][total[0][0]] = -1;
-	from[0] = split->tree->nodes[split->leaves[leaf]].from;
-	upto[0] = split->tree->nodes[split->leaves[leaf]].upto;
+	top = table->n_totals[0]++;
+	table->parent[0][top] = -1;
+	table->keep_total[top] = 0;
+	for (int i = 0; i < block.n_way && table->second == SECOND_SLICES; i++)
+		slice = find_total(table, slice, block.way[i], 0);
 
-	for (int64 node = first; node < last; node++)
+	for (int32 i = 0; i < block.n; i++)
 	{
-		int			axis_no = nodes->axis[node];
-		const ts_axis *axis = &split->axes[axis_no];
-		int			at = axis_no + 1;
-		ts_uint128	remainder;
-		ts_int128	floor;
+		int32		above[2];
 		uint64		part;
+		ts_int128	floor;
 
 		CHECK_FOR_INTERRUPTS();
-		from[at] = from[at - 1];
-		upto[at] = upto[at - 1];
-		total[at][1] = total[at - 1][1];
-		if (axis->is_time)
-			ts_axis_bucket(split->tree, axis, nodes->key[node], &from[at], &upto[at]);
-		if (axis->is_time && second == SECOND_PERIODS)
-			total[at][1] = find_total(table, total[at - 1][1], from[at], upto[at]);
-		else if (!axis->is_time && second == SECOND_SLICES)
-			total[at][1] = find_total(table, total[at - 1][1],
-									  split->tree->members->members[nodes->key[node]].member_id, 0);
-		if (nodes->n_children[node] > 0)
+		input->node(input->arg, number, i, &node);
+		above[0] = node.parent < 0 ? top : table->total[0][node.parent];
+		above[1] = node.parent < 0 ? slice : table->total[1][node.parent];
+		table->total[1][i] = above[1];
+		if (node.member_id == 0 && table->second == SECOND_PERIODS)
 		{
-			total[at][0] = table->n_totals[0]++;
-			table->parent[0][total[at][0]] = total[at - 1][0];
-			table->units[total[at][0]] = TS_TOTAL_FAIR;
-			nodes->share[node] = 0;
+			DateADT		from;
+			DateADT		upto;
+
+			input->period(input->arg, number, i, &from, &upto);
+			table->total[1][i] = find_total(table, above[1], from, upto);
+		}
+		else if (node.member_id != 0 && table->second == SECOND_SLICES)
+			table->total[1][i] = find_total(table, above[1], node.member_id, 0);
+
+		floor = exact_share(&ratio, units < 0, node.weight, &part);
+		if (table->inner[i])
+		{
+			int32		total = table->n_totals[0]++;
+
+			table->total[0][i] = total;
+			table->parent[0][total] = above[0];
+			table->units[total] = TS_TOTAL_FAIR;
+			table->keep_total[total] = kept(node.old, floor, part, input->unit);
+			*node.share = 0;
 			continue;
 		}
-		floor = (ts_int128) ts_ratio_floor(&ratio, nodes->weight[node], &remainder);
-		part = ts_fraction(remainder, whole);
-		if (units < 0)
-		{
-			/* the floor of what is below 0 is the one farther away */
-			floor = -floor - (part > 0);
-			part = -part;
-		}
-		nodes->share[node] = floor * split->coarse;
+		*node.share = floor * input->unit;
 		rest -= floor;
 		if (part > 0)
 		{
 			int32		cell = table->n_cells++;
 
-			table->node[cell] = node;
+			table->share[cell] = node.share;
 			table->part[cell] = part;
-			table->of_cell[0][cell] = total[at - 1][0];
-			table->of_cell[1][cell] = total[at][1];
+			table->keep[cell] = kept(node.old, floor, part, input->unit);
+			table->of_cell[0][cell] = above[0];
+			table->of_cell[1][cell] = table->total[1][i];
 		}
 	}
-	table->units[total[0][0]] = (int64) rest;
+	table->units[top] = (int64) rest;
 	return true;
 }
 
 /* Shares of a block's inner targets, from those of the others */
 static void
-add_up_block(ts_split_nodes *nodes, int32 leaf)
+add_up_block(const ts_fair_input *input, int32 number)
 {
-	int64		first = nodes->first[leaf];
+	ts_fair_block block;
+	ts_fair_node node;
+	ts_fair_node above;
 
-	for (int64 node = nodes->first[leaf + 1] - 1; node >= first; node--)
+	input->block(input->arg, number, &block);
+	for (int32 i = (int32) block.n - 1; i >= 0; i--)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (nodes->parent[node] >= 0)
-			nodes->share[first + nodes->parent[node]] += nodes->share[node];
+		input->node(input->arg, number, i, &node);
+		if (node.parent < 0)
+			continue;
+		input->node(input->arg, number, node.parent, &above);
+		*above.share += *node.share;
 	}
 }
 
 /*
  * Rounds all blocks together, if there are totals beside the targets that are
- * to be fair.  Each block has been rounded by itself; what was found then stays
- * where there are no such totals.
+ * to be fair.  Otherwise their shares stay as they are, each block rounded by
+ * itself.
  */
 void
-ts_split_round_together(ts_split *split, ts_split_nodes *nodes)
+ts_round_together(const ts_fair_input *input)
 {
-	second_family second = SECOND_NONE;
 	MemoryContext context;
 	MemoryContext old;
 	fair_table	table = {0};
 	HASHCTL		ctl = {0};
-	ts_controlled_input input = {0};
+	ts_controlled_input rounding = {0};
 	ts_flow_status status;
+	int64		n_nodes = 0;
+	int64		largest = 0;
 	bool	   *added;
 	bool	   *up;
 
-	if (!nodes->lower && strcmp(split->residual, "largest") == 0 && split->n_leaves > 0)
-		second = find_second_family(split);
-	for (int32 leaf = 0; leaf < split->n_leaves && second != SECOND_NONE; leaf++)
-		if (split->units[leaf] % split->coarse != 0)
-			second = SECOND_NONE;
-	if (second == SECOND_NONE)
+	table.input = input;
+	table.second = find_second_family(input);
+	if (table.second == SECOND_NONE)
 		return;
-	if (nodes->n + split->n_leaves > TS_FLOW_MAX / 2)
+	for (int32 i = 0; i < input->n_blocks; i++)
+	{
+		ts_fair_block block;
+
+		input->block(input->arg, i, &block);
+		if (block.units % input->unit != 0)
+			return;
+		n_nodes += block.n;
+		largest = Max(largest, block.n);
+	}
+	if (n_nodes + input->n_blocks > TS_FLOW_MAX / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many parts to round together: %lld", (long long) nodes->n),
-				 errhint("Split a target in several calls.")));
+				 errmsg("too many parts to be rounded together: %lld", (long long) n_nodes),
+				 errdetail("The limit is %d.", TS_FLOW_MAX / 2),
+				 errhint("Split by slices first, and each of them by periods in a call of its own.")));
 
-	context = AllocSetContextCreate(split->context, "target_split fair totals", ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(CurrentMemoryContext, "target_split fair totals", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	ctl.keysize = sizeof(total_key);
 	ctl.entrysize = sizeof(total_entry);
 	ctl.hcxt = context;
 	table.totals = hash_create("target_split fair totals", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	table.space = 256;
-	table.parent[0] = MemoryContextAllocHuge(context, sizeof(int32) * (nodes->n + split->n_leaves));
+	table.parent[0] = MemoryContextAllocHuge(context, sizeof(int32) * (n_nodes + input->n_blocks));
 	table.parent[1] = palloc(sizeof(int32) * table.space);
-	table.units = MemoryContextAllocHuge(context, sizeof(int64) * (nodes->n + split->n_leaves));
-	table.of_cell[0] = MemoryContextAllocHuge(context, sizeof(int32) * (nodes->n + 1));
-	table.of_cell[1] = MemoryContextAllocHuge(context, sizeof(int32) * (nodes->n + 1));
-	table.node = MemoryContextAllocHuge(context, sizeof(int64) * (nodes->n + 1));
-	table.part = MemoryContextAllocHuge(context, sizeof(uint64) * (nodes->n + 1));
-	added = palloc_extended(sizeof(bool) * split->n_leaves, MCXT_ALLOC_HUGE);
-	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
-		added[leaf] = add_block(split, nodes, leaf, second, &table);
-
-	input.n = table.n_cells;
-	input.part = table.part;
+	table.units = MemoryContextAllocHuge(context, sizeof(int64) * (n_nodes + input->n_blocks));
+	table.keep_total = MemoryContextAllocHuge(context, n_nodes + input->n_blocks);
 	for (int f = 0; f < 2; f++)
 	{
-		input.family[f].n = table.n_totals[f];
-		input.family[f].parent = table.parent[f];
-		input.family[f].of_cell = table.of_cell[f];
+		table.of_cell[f] = MemoryContextAllocHuge(context, sizeof(int32) * (n_nodes + 1));
+		table.total[f] = MemoryContextAllocHuge(context, sizeof(int32) * (largest + 1));
 	}
-	input.family[0].units = table.units;
-	input.check = check_interrupts;
-	up = MemoryContextAllocHuge(context, sizeof(bool) * (table.n_cells + 1));
-	status = ts_controlled_round(&input, up, NULL,
-								 MemoryContextAllocHuge(context, ts_controlled_work(&input)));
+	table.keep = MemoryContextAllocHuge(context, n_nodes + 1);
+	table.share = MemoryContextAllocHuge(context, sizeof(ts_int128 *) * (n_nodes + 1));
+	table.part = MemoryContextAllocHuge(context, sizeof(uint64) * (n_nodes + 1));
+	table.inner = MemoryContextAllocHuge(context, largest + 1);
+	added = MemoryContextAllocHuge(context, input->n_blocks);
+	for (int32 i = 0; i < input->n_blocks; i++)
+		added[i] = add_block(&table, i);
+
+	rounding.n = table.n_cells;
+	rounding.part = table.part;
+	rounding.keep = table.keep;
+	for (int f = 0; f < 2; f++)
+	{
+		rounding.family[f].n = table.n_totals[f];
+		rounding.family[f].parent = table.parent[f];
+		rounding.family[f].of_cell = table.of_cell[f];
+	}
+	rounding.family[0].units = table.units;
+	rounding.family[0].keep = table.keep_total;
+	rounding.check = check_interrupts;
+	up = MemoryContextAllocHuge(context, table.n_cells + 1);
+	status = ts_controlled_round(&rounding, up, NULL,
+								 MemoryContextAllocHuge(context, ts_controlled_work(&rounding)));
 	if (status != TS_FLOW_OK)
-		elog(ERROR, "parts of target %lld could not be rounded together: status %d",
-			 (long long) split->target_id, status);
+		elog(ERROR, "parts could not be rounded together: status %d", status);
 	for (int32 cell = 0; cell < table.n_cells; cell++)
 		if (up[cell])
-			nodes->share[table.node[cell]] += split->coarse;
-	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
-		if (added[leaf])
-			add_up_block(nodes, leaf);
+			*table.share[cell] += input->unit;
+	for (int32 i = 0; i < input->n_blocks; i++)
+		if (added[i])
+			add_up_block(input, i);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+/* ------------------------------------------------------- blocks of a split */
+
+typedef struct split_blocks
+{
+	const ts_split *split;
+	ts_split_nodes *nodes;
+	int64	   *way;
+	int			way_space;
+	DateADT		from[TS_MAX_AXES + 1];	/* of the nodes above the present one, and it */
+	DateADT		upto[TS_MAX_AXES + 1];
+} split_blocks;
+
+static void
+split_block(void *arg, int32 number, ts_fair_block *block)
+{
+	split_blocks *blocks = arg;
+	const ts_split *split = blocks->split;
+	const ts_node *nodes = split->tree->nodes;
+	int32		leaf = split->leaves[number];
+	int			n_way = 0;
+
+	block->n = blocks->nodes->first[number + 1] - blocks->nodes->first[number];
+	block->units = split->units[number];
+	block->given = ts_split_is_given(split, number);
+	block->from = blocks->from[0] = nodes[leaf].from;
+	block->upto = blocks->upto[0] = nodes[leaf].upto;
+	for (int32 at = leaf; at > 0; at = nodes[at].parent)
+		n_way += nodes[at].member_id != 0;
+	if (n_way >= blocks->way_space)
+	{
+		blocks->way_space = n_way + 16;
+		blocks->way = blocks->way ? repalloc(blocks->way, sizeof(int64) * blocks->way_space) :
+			palloc(sizeof(int64) * blocks->way_space);
+	}
+	block->way = blocks->way;
+	block->n_way = n_way;
+	for (int32 at = leaf; at > 0; at = nodes[at].parent)
+		if (nodes[at].member_id != 0)
+			block->way[--n_way] = nodes[at].member_id;
+}
+
+static void
+split_node(void *arg, int32 number, int32 i, ts_fair_node *node)
+{
+	const split_blocks *blocks = arg;
+	ts_split_nodes *nodes = blocks->nodes;
+	int64		at = nodes->first[number] + i;
+
+	node->parent = nodes->parent[at];
+	node->member_id = blocks->split->axes[nodes->axis[at]].is_time ? 0 :
+		blocks->split->tree->members->members[nodes->key[at]].member_id;
+	node->weight = nodes->weight[at];
+	node->share = &nodes->share[at];
+	node->old = NULL;
+}
+
+/* The days of a node of a period; nodes come in preorder */
+static void
+split_period(void *arg, int32 number, int32 i, DateADT *from, DateADT *upto)
+{
+	split_blocks *blocks = arg;
+	const ts_split *split = blocks->split;
+	int64		at = blocks->nodes->first[number] + i;
+	int			axis_no = blocks->nodes->axis[at];
+	int			above = axis_no;
+
+	/* the next period above */
+	while (above > 0 && !split->axes[above - 1].is_time)
+		above--;
+	blocks->from[axis_no + 1] = blocks->from[above];
+	blocks->upto[axis_no + 1] = blocks->upto[above];
+	ts_axis_bucket(split->tree, &split->axes[axis_no], blocks->nodes->key[at],
+				   &blocks->from[axis_no + 1], &blocks->upto[axis_no + 1]);
+	*from = blocks->from[axis_no + 1];
+	*upto = blocks->upto[axis_no + 1];
+}
+
+/*
+ * Rounds what a call makes under all its targets together
+ */
+void
+ts_split_round_together(ts_split *split, ts_split_nodes *nodes)
+{
+	split_blocks blocks = {.split = split,.nodes = nodes};
+	ts_fair_input input = {split->n_leaves, split->n_axes, split->axes, split->coarse,
+	split_block, split_node, split_period, &blocks};
+
+	if (!nodes->lower && strcmp(split->residual, "largest") == 0)
+		ts_round_together(&input);
 }
