@@ -1130,21 +1130,22 @@ is_bound_set(resplit_state *state, int32 old)
 
 		ts_arg_int4(&args, state->tree->plan_id);
 		state->n_bounds_set = (int64)
-			ts_run("WITH v AS ("
+			ts_run("WITH change AS ("
+				   "SELECT r.target_id, r.revision_id, r.split_id, r.undoes FROM ("
 				   "SELECT v.target_id, v.revision_id, v.split_id, v.undoes, v.old_row, pg_catalog.lead(v.old_row, 1, pg_catalog.jsonb_build_object("
 				   "'at_least', t.at_least, 'at_most', t.at_most)) OVER (PARTITION BY v.target_id ORDER BY v.revision_id) AS new_row"
 				   " FROM " TS_SCHEMA ".revision v JOIN " TS_SCHEMA ".target t ON t.plan_id = v.plan_id AND t.target_id = v.target_id"
-				   " WHERE v.plan_id = $1 AND v.old_row IS NOT NULL"
-				   "), undone AS ("
-				   "SELECT u.target_id, pg_catalog.min(d.revision_id) AS first_id, u.revision_id AS last_id"
-				   " FROM v u JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND u.undoes IN (s.split_id, s.part_of)"
-				   " JOIN v d ON d.target_id = u.target_id AND d.split_id = s.split_id AND d.revision_id < u.revision_id"
-				   " GROUP BY u.target_id, u.revision_id"
-				   ") SELECT c.target_id FROM ("
-				   "SELECT DISTINCT ON (r.target_id) r.target_id, r.split_id FROM v r"
+				   " WHERE v.plan_id = $1 AND v.old_row IS NOT NULL) r"
 				   " WHERE (r.old_row -> 'at_least', r.old_row -> 'at_most')"
 				   " IS DISTINCT FROM (r.new_row -> 'at_least', r.new_row -> 'at_most')"
-				   " AND NOT EXISTS (SELECT FROM undone u WHERE u.target_id = r.target_id AND r.revision_id BETWEEN u.first_id AND u.last_id)"
+				   "), undone AS ("
+				   "SELECT u.target_id, d.revision_id AS first_id, u.revision_id AS last_id"
+				   " FROM change u JOIN change d ON d.target_id = u.target_id AND d.revision_id < u.revision_id"
+				   " JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND s.split_id = d.split_id"
+				   " WHERE u.undoes = COALESCE(s.part_of, s.split_id)"
+				   ") SELECT c.target_id FROM ("
+				   "SELECT DISTINCT ON (r.target_id) r.target_id, r.split_id FROM change r"
+				   " WHERE NOT EXISTS (SELECT FROM undone u WHERE u.target_id = r.target_id AND r.revision_id BETWEEN u.first_id AND u.last_id)"
 				   " ORDER BY r.target_id, r.revision_id DESC) c WHERE c.split_id IS NULL ORDER BY c.target_id", &args, false);
 		state->bounds_set = MemoryContextAllocHuge(state->attempt, sizeof(int64) * (state->n_bounds_set + 1));
 		for (int64 i = 0; i < state->n_bounds_set; i++)
