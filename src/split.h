@@ -248,6 +248,8 @@ struct ts_split
 	int64		coarse;			/* plan's quanta in the call's quantum, 1 or more */
 	char	   *residual;		/* who gets what rounding leaves over */
 	bool		preview;
+	bool		again;			/* a recorded call is made again, maybe for a part of
+								 * what it was made for */
 
 	/* the targets that are split */
 	ts_tree    *tree;
