@@ -650,7 +650,7 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 		member = fact->member[axis->dim] < 0 ? -1 :
 			ts_members_ancestor(tree->members, fact->member[axis->dim], axis->depth);
 		m = member < 0 ? NULL : &tree->members->members[member];
-		if (!m || m->valid_from >= upto || m->valid_upto <= from)
+		if (member < 0 || m->valid_from >= upto || m->valid_upto <= from)
 		{
 			member = catch_fact(h, axis->dim, axis->depth, fact);
 			if (member < 0)
