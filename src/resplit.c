@@ -1723,6 +1723,56 @@ find_path(const resplit_state *state, int n_path, int32 anchor)
 	return path;
 }
 
+/*
+ * Finds the parts that keep their amounts, for a method that goes by them: under
+ * the named target what this call keeps, elsewhere what is locked or adjusted
+ */
+static void
+find_kept(resplit_state *state, ts_split *split)
+{
+	int64		root_id = split->tree->nodes[0].target_id;
+	bool		within = true;
+	ts_args		args = {0};
+
+	for (int i = 1; i < state->n_way; i++)
+		within &= state->way[i].step.target_id != root_id;
+	ts_arg_int4(&args, state->tree->plan_id);
+	ts_arg_int8(&args, root_id);
+	ts_arg_int8(&args, state->target_id);
+	ts_arg(&args, BOOLOID, BoolGetDatum(within), false);
+	ts_arg(&args, BOOLOID, BoolGetDatum(state->keep_locks), false);
+	ts_arg(&args, BOOLOID, BoolGetDatum(state->keep_adjustments), false);
+	ts_arg_int4(&args, state->tree->metric_id);
+	/* most plans have none */
+	split->n_kept = (int64) ts_run("WITH RECURSIVE down AS ("
+								   "SELECT t.target_id, ''::pg_catalog.text AS members, t.period, t.amount, $4 AS within,"
+								   " false AS locked, false AS adjusted"
+								   " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $2"
+								   " AND EXISTS (SELECT FROM " TS_SCHEMA ".target k WHERE k.plan_id = $1 AND k.metric_id = $7"
+								   " AND (k.locked OR k.adjusted OR (k.split_id IS NULL AND k.parent_id IS NOT NULL)))"
+								   " UNION ALL "
+								   "SELECT t.target_id, CASE t.member_id WHEN 0 THEN d.members"
+								   " ELSE pg_catalog.concat(',', t.member_id, d.members) END, t.period, t.amount,"
+								   " d.within OR t.target_id = $3,"
+								   " d.locked OR (t.locked AND ($5 OR NOT d.within)),"
+								   " (t.adjusted OR t.split_id IS NULL) AND ($6 OR NOT d.within)"
+								   " FROM down d JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = d.target_id)"
+								   " SELECT d.members, d.period, d.amount FROM down d WHERE d.locked OR d.adjusted"
+								   " ORDER BY d.members COLLATE \"C\", pg_catalog.lower(d.period), pg_catalog.upper(d.period)",
+								   &args, false);
+	split->kept = MemoryContextAllocHuge(state->attempt, sizeof(ts_kept_part) * (split->n_kept + 1));
+	for (int64 i = 0; i < split->n_kept; i++)
+	{
+		ts_kept_part *kept = &split->kept[i];
+		bool		empty;
+
+		CHECK_FOR_INTERRUPTS();
+		kept->members = ts_text(i, 1, state->attempt);
+		ts_daterange_parts(ts_datum(i, 2), &kept->from, &kept->upto, &empty);
+		kept->units = ts_units_from_numeric(ts_datum(i, 3), &split->tree->quantum, "amount");
+	}
+}
+
 /* Says in the context of an error which of the splits it is about */
 static void
 tell_call(void *arg)
@@ -1884,6 +1934,8 @@ make_run(resplit_state *state, int call_no)
 		else if (run_no > 0 && strcmp(run->split->on_zero, "error") == 0)
 			run->split->on_zero = pstrdup("equal");
 		find_tops(state, run, n, waits);
+		if (ts_split_reads_kept(run->split))
+			find_kept(state, run->split);
 		weigh(call, run->split, &made);
 		/* an anchor with an amount so far may be left with none, or the other way round */
 		for (int32 i = 0; i < n && run_no > 0 && !run->from_amounts; i++)
@@ -2409,6 +2461,8 @@ open_again(resplit_state *state, resplit_run *run)
 		split->n_leaves = run->split->n_leaves;
 		split->leaves = run->split->leaves;
 		split->beside = run->split->beside;
+		split->n_kept = run->split->n_kept;
+		split->kept = run->split->kept;
 		run->split = split;
 		return;
 	}
@@ -2419,6 +2473,8 @@ open_again(resplit_state *state, resplit_run *run)
 	run->split = split;
 	run->n_besides = 0;
 	find_tops(state, run, run->n_blocks, waits);
+	if (ts_split_reads_kept(split))
+		find_kept(state, split);
 	pfree(waits);
 }
 

@@ -212,6 +212,16 @@ typedef struct ts_watch
 	ts_watch_term terms[TS_WATCH_TERMS];
 } ts_watch;
 
+/* A part that has its amount already when a call is made again */
+typedef struct ts_kept_part
+{
+	char	   *members;		/* ids on the way down from the call's first
+								 * target, the last one first: ",7,3" */
+	DateADT		from;
+	DateADT		upto;
+	ts_int128	units;
+} ts_kept_part;
+
 struct ts_split
 {
 	/* arguments; strings are never NULL unless said */
@@ -264,6 +274,9 @@ struct ts_split
 								 * of none */
 	bool	   *beside;			/* they are weighed for the others' sake alone, so
 								 * nothing need be known of them; NULL: none */
+	int64		n_kept;
+	ts_kept_part *kept;			/* by members, from, upto; parts at any depth,
+								 * for a method that goes by them */
 
 	ts_cells	cells;
 	int			scale;			/* common scale of the weights */
@@ -315,6 +328,7 @@ extern const ts_split_method *ts_split_method_find(const char *name);
 extern char *ts_split_method_names(void);
 extern bool ts_split_reads_amounts(const ts_split *split);
 extern bool ts_split_reads_others(const ts_split *split);
+extern bool ts_split_reads_kept(const ts_split *split);
 
 /* Names for a DETAIL: at most 20, and how many more */
 typedef struct ts_name_list

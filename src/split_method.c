@@ -176,6 +176,17 @@ ts_split_reads_others(const ts_split *split)
 	return reads;
 }
 
+/* Do the weights of parts follow from those that keep their amounts? */
+bool
+ts_split_reads_kept(const ts_split *split)
+{
+	bool		reads = split->main.method->weigh == ts_weigh_linked;
+
+	for (int i = 0; i < split->n_axes; i++)
+		reads |= split->level_term[i] && split->level_term[i]->method->weigh == ts_weigh_linked;
+	return reads;
+}
+
 /* 'equal', 'history' ... for a hint */
 char *
 ts_split_method_names(void)
