@@ -53,12 +53,14 @@ CREATE FUNCTION @extschema@.split_target(
 	bounds_from regclass DEFAULT NULL,
 	prorate		text DEFAULT NULL,
 	align		text DEFAULT NULL,
-	link		text DEFAULT NULL)
+	link		text DEFAULT NULL,
+	margins		jsonb DEFAULT NULL,
+	margins_from regclass DEFAULT NULL)
 RETURNS SETOF @extschema@.new_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_split_target';
-COMMENT ON FUNCTION @extschema@.split_target(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.split_target(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, jsonb, regclass) IS
 'Splits every leaf at or under a target by levels and grains, outermost first; children add up to the last unit on every level';
 
 CREATE FUNCTION @extschema@.preview_split(
@@ -84,12 +86,14 @@ CREATE FUNCTION @extschema@.preview_split(
 	bounds_from regclass DEFAULT NULL,
 	prorate		text DEFAULT NULL,
 	align		text DEFAULT NULL,
-	link		text DEFAULT NULL)
+	link		text DEFAULT NULL,
+	margins		jsonb DEFAULT NULL,
+	margins_from regclass DEFAULT NULL)
 RETURNS SETOF @extschema@.new_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_preview_split';
-COMMENT ON FUNCTION @extschema@.preview_split(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.preview_split(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, jsonb, regclass) IS
 'The rows that split_target would make, without ids; writes and locks nothing';
 
 CREATE FUNCTION @extschema@.unsplit_target(target_id bigint, reason text DEFAULT NULL)

@@ -652,10 +652,12 @@ static void
 change_call(const resplit_state *state, resplit_call *call)
 {
 	static const int sources[] = {TS_SPLIT_BASIS, TS_SPLIT_WEIGHTS, TS_SPLIT_WEIGHTS_FROM,
-	TS_SPLIT_BASES, TS_SPLIT_PROFILE, TS_SPLIT_LEVELS, TS_SPLIT_PRORATE, TS_SPLIT_ALIGN, TS_SPLIT_LINK};
+	TS_SPLIT_BASES, TS_SPLIT_PROFILE, TS_SPLIT_LEVELS, TS_SPLIT_PRORATE, TS_SPLIT_ALIGN, TS_SPLIT_LINK,
+	TS_SPLIT_MARGINS, TS_SPLIT_MARGINS_FROM};
 	const NullableDatum *given = state->fcinfo->args + ARG_METHOD - TS_SPLIT_METHOD;
 	bool		weights = !given[TS_SPLIT_WEIGHTS].isnull || !given[TS_SPLIT_WEIGHTS_FROM].isnull;
 	bool		bounds = !given[TS_SPLIT_BOUNDS].isnull || !given[TS_SPLIT_BOUNDS_FROM].isnull;
+	bool		margins = !given[TS_SPLIT_MARGINS].isnull || !given[TS_SPLIT_MARGINS_FROM].isnull;
 
 	call->changed = true;
 	/* another method has other sources */
@@ -671,6 +673,8 @@ change_call(const resplit_state *state, resplit_call *call)
 		call->args[TS_SPLIT_WEIGHTS].isnull = call->args[TS_SPLIT_WEIGHTS_FROM].isnull = true;
 	if (bounds)
 		call->args[TS_SPLIT_BOUNDS].isnull = call->args[TS_SPLIT_BOUNDS_FROM].isnull = true;
+	if (margins)
+		call->args[TS_SPLIT_MARGINS].isnull = call->args[TS_SPLIT_MARGINS_FROM].isnull = true;
 	for (int i = TS_SPLIT_METHOD; i < TS_SPLIT_N_ARGUMENTS; i++)
 		if (!given[i].isnull)
 			call->args[i] = given[i];

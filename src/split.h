@@ -91,6 +91,9 @@ typedef struct ts_cells
 
 typedef struct ts_split ts_split;
 
+/* Margins of a call, see split_margins.c */
+typedef struct ts_margin_list ts_margin_list;
+
 /* Does a method take an argument? */
 typedef enum ts_takes
 {
@@ -177,6 +180,8 @@ enum
 	TS_SPLIT_PRORATE,
 	TS_SPLIT_ALIGN,
 	TS_SPLIT_LINK,
+	TS_SPLIT_MARGINS,
+	TS_SPLIT_MARGINS_FROM,
 	TS_SPLIT_N_ARGUMENTS
 };
 
@@ -243,6 +248,9 @@ struct ts_split
 	bool		keep_increase;	/* new cells get an increase */
 	Jsonb	   *bounds;			/* NULL if not given */
 	Oid			bounds_from;	/* InvalidOid if not given */
+	Jsonb	   *margins;		/* NULL if not given */
+	Oid			margins_from;	/* InvalidOid if not given */
+	ts_margin_list *margin_list;	/* what they say; NULL: there are none */
 	char	   *prorate;		/* NULL if not given */
 	HTAB	   *labels[TS_MAX_AXES];	/* per time axis, once used: label -> first day */
 	int64		coarse;			/* plan's quanta in the call's quantum, 1 or more */
@@ -401,6 +409,10 @@ extern void ts_bounds_apply(ts_split *split, ts_split_nodes *nodes);
 extern void ts_bounds_refuse(const ts_split *split, const ts_split_nodes *nodes, int32 leaf,
 							 ts_status status, size_t at, Datum total, Datum sum, Datum shortfall);
 
+/* margins */
+extern int	ts_margins_parse(ts_split *split, int n_dims, int32 *dimension_ids);
+extern void ts_weigh_margins(ts_split *split);
+
 /* levels */
 extern void ts_levels_parse(ts_split *split);
 extern bool ts_levels_differ(ts_split *split);
@@ -458,6 +470,7 @@ extern bool ts_split_find_key(ts_split *split, int axis_no, char *const *texts, 
 extern char *ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node);
 extern void ts_split_note(ts_split *split, Jsonb *finding);
 extern const char *ts_split_what(const ts_split *split);
+extern char *ts_split_key_label(const ts_split *split, const ts_axis *axis, int32 key);
 extern char *ts_split_cell_name(const ts_split *split, int64 cell);
 extern char *ts_split_leaf_name(const ts_split *split, int32 leaf);
 
