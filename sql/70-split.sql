@@ -187,7 +187,15 @@ AS $$
 			   -- what the method found out for the target that it started from
 			   (SELECT jsonb_agg(e.finding) FROM jsonb_array_elements(s.findings) AS e (finding)
 				WHERE (e.finding ->> 'target_id')::bigint IN (SELECT a.target_id FROM way a)
-				  AND w.slice @> COALESCE(e.finding -> 'slice', '{}')) AS findings,
+				  AND w.slice @> COALESCE(e.finding -> 'slice', '{}')
+				  -- of a group that a margin has a total for: is this one among its parts?
+				  AND COALESCE(w.period <@ (e.finding ->> 'period')::daterange, true)
+				  AND NOT EXISTS (
+					SELECT FROM jsonb_array_elements_text(e.finding -> 'member_ids') AS g (member_id)
+					JOIN @extschema@.member gm ON gm.member_id = g.member_id::bigint
+					WHERE NOT EXISTS (SELECT FROM way a JOIN @extschema@.member m ON m.member_id = a.member_id
+									  WHERE a.depth <= w.depth AND m.dimension_id = gm.dimension_id
+										AND m.path[1:cardinality(gm.path)] = gm.path))) AS findings,
 			   -- the target that the split started from: the deepest above that another split made
 			   (SELECT a.target_id FROM way a
 				WHERE a.depth < w.depth AND a.split_id IS DISTINCT FROM w.split_id

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "utils/tuplestore.h"
 
 #include "axis.h"
 #include "engine/apportion.h"
@@ -270,6 +271,13 @@ struct ts_split
 								 * of none */
 	bool	   *beside;			/* they are weighed for the others' sake alone, so
 								 * nothing need be known of them; NULL: none */
+	bool		seed_only;		/* which parts there are is asked for, not what
+								 * they get */
+	ts_int128  *least;			/* what parts are held at, or must have, in the order
+								 * of their nodes; TS_NO_LOWER, TS_NO_UPPER: free;
+								 * NULL: all are.  For method margins, which
+								 * weighs the others by it */
+	ts_int128  *most;
 
 	ts_cells	cells;
 	int			scale;			/* common scale of the weights */
@@ -377,6 +385,10 @@ extern int	ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int3
 extern void ts_split_weigh(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_apportion(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_free_nodes(ts_split_nodes *nodes);
+
+/* see resplit.c */
+extern void ts_resplit_around(int64 target_id, Datum by, int n, const int64 *ids, const ts_int128 *amounts, bool keep_locks,
+							  bool preview, Tuplestorestate *result);
 
 /* A call and its row in "split" */
 extern Datum ts_split_arguments(const NullableDatum *given);

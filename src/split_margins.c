@@ -12,9 +12,9 @@
  *					the target, or nothing (NULL): it is free, as are all that
  *					are not named
  *	  seed			what the parts would be by their history, or by another basis
- *	  growth		all that is to be split by all that the seed has
- *	  factor		of a group: how many times more its cells get than the seed
- *					times the growth says, because of this margin
+ *	  growth		what all cells get by unit of seed
+ *	  factor		of a group: how many times more its cells get than that because of
+ *					this margin
  *
  * Method
  *	  The seed is weighed as its own method would, with the on_... options of
@@ -37,7 +37,9 @@
  *	  cell by bounds, a target above cells as a margin of its own.
  *
  *	  Factors are told apart by a rule, for one may be doubled and another halved:
- *	  over each margin their mean is 1, by amounts, and the growth is what is left.
+ *	  that of a free group is 1; where none is free that of the middle group, by
+ *	  seed, is 1, which one that is far off does not move.  The growth is what is
+ *	  left.
  *
  * Limits
  *	  All amounts are 0 or more.  One table is solved in memory, with about 60
@@ -129,7 +131,7 @@ typedef struct margin_names
 	const ts_split *split;
 	int			n_first;		/* margins before those of the call */
 	const ts_split_nodes *nodes;
-	int64	  **held;			/* of those but the first: node by group */
+	int64	   *held[TS_MAX_MARGINS];	/* of those but the first: node by group */
 } margin_names;
 
 static void
@@ -596,11 +598,6 @@ ts_margins_parse(ts_split *split, int n_dims, int32 *dimension_ids)
 		read_json(split);
 	if (OidIsValid(split->margins_from))
 		read_relation(split);
-	if (split->margin_list->n_entries == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("there are no margins"),
-				 errhint(MARGINS_HINT)));
 	for (int i = 0; i < split->margin_list->n; i++)
 	{
 		const split_margin *margin = split->margin_list->margins[i];
@@ -1161,6 +1158,98 @@ find_bounds(ts_split *split, ts_split_nodes *nodes, int64 **lower, int64 **upper
 				 errhint("Bounds are for a level of \"by\": bounds => '{\"%s\": {..}}'", split->axes[split->n_axes - 1].name)));
 }
 
+/* A limit of a part that is shared again, in units of the table */
+static int64
+held_units(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node, ts_int128 quanta)
+{
+	if (quanta % split->coarse != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("what %s is held at is not a multiple of the call's quantum",
+						ts_split_node_name(split, nodes, leaf, node)),
+				 errdetail("It is %s, the quantum is %s.", numeric_text(ts_units_to_numeric(quanta, &split->tree->quantum)),
+						   units_text(split, 1))));
+	return (int64) Min(Max(quanta / split->coarse, 0), TS_MARGIN_LIMIT);
+}
+
+/*
+ * What is held when targets are shared again: cells get bounds; what is above
+ * cells becomes a group of a margin, one for each level of "by" that has any.
+ * Adds these margins to the n that are there; returns how many there are then.
+ */
+static int
+hold_parts(const ts_split *split, const ts_split_nodes *nodes, int64 **lower, int64 **upper, ts_margin *margins, int n,
+		   margin_names *names)
+{
+	int64		n_cells = split->cells.n;
+	int			of_level[TS_MAX_AXES];
+	int32	   *groups[TS_MAX_AXES];
+	int64	   *totals[TS_MAX_AXES];
+	int64		cell = 0;
+
+	if (!split->least)
+		return n;
+	if (!*lower)
+	{
+		*lower = MemoryContextAllocExtended(split->context, sizeof(int64) * (n_cells + 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		*upper = MemoryContextAllocHuge(split->context, sizeof(int64) * (n_cells + 1));
+		for (int64 i = 0; i < n_cells; i++)
+			(*upper)[i] = PG_INT64_MAX;
+	}
+	memset(of_level, 0, sizeof(of_level));
+	for (int64 node = 0; node < nodes->n; node++)
+		if (nodes->n_children[node] > 0 && split->least[node] != TS_NO_LOWER)
+			of_level[nodes->axis[node]]++;
+	for (int level = 0; level < split->n_axes; level++)
+	{
+		ts_margin  *margin = &margins[n];
+
+		if (of_level[level] == 0)
+		{
+			of_level[level] = -1;
+			continue;
+		}
+		groups[level] = MemoryContextAllocHuge(split->context, sizeof(int32) * (n_cells + 1));
+		totals[level] = MemoryContextAllocHuge(split->context, sizeof(int64) * of_level[level]);
+		names->held[n] = MemoryContextAllocHuge(split->context, sizeof(int64) * of_level[level]);
+		margin->name = psprintf("held %s", split->axes[level].name);
+		margin->group = groups[level];
+		margin->total = totals[level];
+		margin->n_groups = 0;
+		of_level[level] = n++;
+	}
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		int32		at[TS_MAX_AXES];
+
+		for (int64 node = nodes->first[leaf]; node < nodes->first[leaf + 1]; node++)
+		{
+			int			level = nodes->axis[node];
+			int			number = of_level[level];
+
+			CHECK_FOR_INTERRUPTS();
+			at[level] = -1;
+			if (nodes->n_children[node] > 0 && split->least[node] != TS_NO_LOWER)
+			{
+				at[level] = margins[number].n_groups++;
+				totals[level][at[level]] = held_units(split, nodes, leaf, node, split->least[node]);
+				names->held[number][at[level]] = node;
+			}
+			if (nodes->n_children[node] > 0)
+				continue;
+			for (int i = 0; i < level; i++)
+				if (of_level[i] >= 0)
+					groups[i][cell] = at[i];
+			if (split->least[node] != TS_NO_LOWER)
+				(*lower)[cell] = held_units(split, nodes, leaf, node, split->least[node]);
+			if (split->most[node] != TS_NO_UPPER)
+				(*upper)[cell] = held_units(split, nodes, leaf, node, split->most[node]);
+			cell++;
+		}
+	}
+	return n;
+}
+
 /* ---------------------------------------------------------------- findings */
 
 static void
@@ -1267,45 +1356,90 @@ push_factor(JsonbParseState **state, const ts_split *split, const split_margin *
 	pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
+/* A factor, and how much the seed has of its group */
+typedef struct seed_factor
+{
+	double		factor;
+	double		seed;
+} seed_factor;
+
+static int
+compare_factors(const void *a, const void *b)
+{
+	double		x = ((const seed_factor *) a)->factor;
+	double		y = ((const seed_factor *) b)->factor;
+
+	return (x > y) - (x < y);
+}
+
 /*
- * The mean of a margin's factors, by amounts: what the growth has instead.
+ * The middle one of a margin's factors, by seed: what the growth has instead.
  * Factors of 0 belong to groups of nothing.
  */
 static double
-mean_factor(const ts_margin *margin, const double *factor, int64 n, const double *value)
+middle_factor(const ts_split *split, const ts_margin *margin, const double *factor, int64 n, const double *seed)
 {
-	double		sum = 0;
+	seed_factor *list = MemoryContextAllocHuge(split->context, sizeof(seed_factor) * (margin->n_groups + 1));
 	double		whole = 0;
+	double		sum = 0;
+	double		middle = 1;
 
-	for (int64 i = 0; i < n; i++)
+	for (int32 i = 0; i < margin->n_groups; i++)
 	{
-		int32		group = margin->group[i];
-
-		if (group < 0 || !(value[i] > 0) || !(factor[group] > 0))
-			continue;
-		sum += value[i] * log(factor[group]);
-		whole += value[i];
+		list[i].factor = factor[i];
+		list[i].seed = 0;
 	}
-	return whole > 0 ? exp(sum / whole) : 1;
+	for (int64 i = 0; i < n; i++)
+		if (margin->group[i] >= 0 && factor[margin->group[i]] > 0)
+		{
+			list[margin->group[i]].seed += seed[i];
+			whole += seed[i];
+		}
+	qsort(list, margin->n_groups, sizeof(seed_factor), compare_factors);
+	for (int32 i = 0; i < margin->n_groups && sum < whole / 2; i++)
+	{
+		sum += list[i].seed;
+		if (list[i].seed > 0)
+			middle = list[i].factor;
+	}
+	pfree(list);
+	return middle;
+}
+
+/* What a growth in units of the table by seed is in amounts by what the basis has */
+static double
+growth_of_basis(const ts_split *split, double growth)
+{
+	growth *= (double) split->coarse * (double) split->tree->quantum.mantissa * (double) Max(split->basis_times, 1);
+	for (int i = split->tree->quantum.scale; i != split->scale; i += i < split->scale ? 1 : -1)
+		growth = i < split->scale ? growth * 10 : growth / 10;
+	return growth;
 }
 
 /*
  * Notes what the solver did: sweeps, what is missed, factors; and tells of
  * factors that nobody would expect.  The margins of the call come after n_first
- * others in the table.
+ * others in the table, of which the first are the targets.
  */
 static void
 note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_report *report, int n_first)
 {
 	const ts_margin_list *list = split->margin_list;
 	JsonbParseState *state = NULL;
-	double		mean[TS_MAX_MARGINS];
+	double		middle[TS_MAX_MARGINS];
+	double		middle_target = middle_factor(split, &table->margin[0], report->factor[0], table->n, table->seed);
+	double		growth = middle_target;
 	int64		n_kept = 0;
 	int64		n_extreme = 0;
 	ts_name_list extreme = {0};
 
 	for (int i = 0; i < list->n; i++)
-		mean[i] = mean_factor(&table->margin[n_first + i], report->factor[n_first + i], table->n, report->value);
+	{
+		/* what is free is the measure of the others */
+		middle[i] = list->margins[i]->complete ?
+			middle_factor(split, &table->margin[n_first + i], report->factor[n_first + i], table->n, table->seed) : 1;
+		growth *= middle[i];
+	}
 
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
@@ -1316,6 +1450,8 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 	for (int i = 0; i < list->n; i++)
 		push_text(&state, WJB_ELEM, list->margins[i]->name);
 	pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+	push_key(&state, "growth");
+	push_number(&state, WJB_VALUE, factor_number(growth_of_basis(split, growth)));
 	push_key(&state, "cells");
 	push_number(&state, WJB_VALUE, int_number(table->n));
 	push_key(&state, "sweeps");
@@ -1354,13 +1490,13 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 		for (int32 g = 0; g < list->margins[i]->n_groups; g++)
 		{
 			const margin_group *group = list->margins[i]->groups[g];
-			double		factor = report->factor[n_first + i][g] / mean[i];
+			double		factor = report->factor[n_first + i][g] / middle[i];
 
 			CHECK_FOR_INTERRUPTS();
 			if (group->is_free || group->total == 0 || !is_extreme(factor))
 				continue;
 			ts_name_list_add(&extreme, ts_name_list_full(&extreme) ? "" :
-							 psprintf("%s %s: %s times", list->margins[i]->name, group_label(split, list->margins[i], group),
+							 psprintf("%s %s: %s", list->margins[i]->name, group_label(split, list->margins[i], group),
 									  numeric_text(factor_number(factor))));
 			if (n_extreme++ >= NAMED_FACTORS)
 				continue;
@@ -1375,6 +1511,22 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 	push_number(&state, WJB_VALUE, int_number(n_extreme));
 	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 
+	for (int32 leaf = 0; leaf < split->n_leaves && split->n_leaves > 1; leaf++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (n_kept++ >= KEPT_FACTORS)
+			continue;
+		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		push_key(&state, "target_id");
+		push_number(&state, WJB_VALUE, int_number(split->tree->nodes[split->leaves[leaf]].target_id));
+		push_key(&state, "margin");
+		push_text(&state, WJB_VALUE, "target");
+		push_key(&state, "total");
+		push_number(&state, WJB_VALUE, amount_of(split, table->margin[0].total[leaf]));
+		push_key(&state, "factor");
+		push_number(&state, WJB_VALUE, factor_number(report->factor[0][leaf] / middle_target));
+		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	}
 	for (int i = 0; i < list->n; i++)
 		for (int32 g = 0; g < list->margins[i]->n_groups; g++)
 		{
@@ -1383,14 +1535,15 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 			CHECK_FOR_INTERRUPTS();
 			if (group->is_free || n_kept++ >= KEPT_FACTORS)
 				continue;
-			push_factor(&state, split, list->margins[i], group, report->factor[n_first + i][g] / mean[i]);
+			push_factor(&state, split, list->margins[i], group, report->factor[n_first + i][g] / middle[i]);
 		}
 	ts_split_note(split, JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL)));
 
 	if (n_extreme > 0)
 		ereport(NOTICE,
-				(errmsg("%lld totals are more than %g times, or less than a third of, what the seed and the other margins say",
-						(long long) n_extreme, EXTREME_FACTOR),
+				(errmsg_plural("the factor of %lld total is above %g or below 1/%g",
+							   "the factors of %lld totals are above %g or below 1/%g", n_extreme,
+							   (long long) n_extreme, EXTREME_FACTOR, EXTREME_FACTOR),
 				 errdetail_internal("%s.", ts_name_list_text(&extreme))));
 }
 
@@ -1405,6 +1558,15 @@ group_name(void *arg, int margin, int32 group)
 	if (margin >= names->n_first)
 		return group_label(names->split, list->margins[margin - names->n_first],
 						   list->margins[margin - names->n_first]->groups[group]);
+	if (margin > 0)
+	{
+		int64		node = names->held[margin][group];
+		int32		leaf = 0;
+
+		while (names->nodes->first[leaf + 1] <= node)
+			leaf++;
+		return ts_split_node_name(names->split, names->nodes, leaf, node);
+	}
 	return ts_split_leaf_name(names->split, group);
 }
 
@@ -1440,7 +1602,7 @@ leaf_totals(const ts_split *split, int64 *total)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("%s is not a multiple of the call's quantum", ts_split_leaf_name(split, leaf)),
-					 errdetail("It is %s, the quantum is %s.", units_text(split, split->units[leaf] / split->coarse),
+					 errdetail("It is %s, the quantum is %s.", numeric_text(ts_units_to_numeric(split->units[leaf], &split->tree->quantum)),
 							   units_text(split, 1))));
 		whole += split->units[leaf] / split->coarse;
 		if (whole >= TS_MARGIN_LIMIT)
@@ -1483,7 +1645,8 @@ solve(ts_split *split)
 	/* with all that is above the cells: bounds are by node */
 	ts_split_lay_out(split, &nodes);
 	find_bounds(split, &nodes, &lower, &upper);
-	ts_split_free_nodes(&nodes);
+	names.nodes = &nodes;
+	names.n_first = hold_parts(split, &nodes, &lower, &upper, margins, 1, &names);
 
 	margins[0].name = "target";
 	margins[0].n_groups = split->n_leaves;
@@ -1541,6 +1704,7 @@ solve(ts_split *split)
 		cells->weight[i] = (ts_int128) units[i] * split->coarse * split->tree->quantum.mantissa;
 		cells->scale[i] = (int16) split->tree->quantum.scale;
 	}
+	ts_split_free_nodes(&nodes);
 	for (int i = 0; i < list->n; i++)
 		hash_destroy(groups[i]);
 }
@@ -1552,6 +1716,11 @@ ts_weigh_margins(ts_split *split)
 	ts_term		seed = seed_term(term);
 	ts_cells   *cells = &split->cells;
 
+	if (split->margin_list->n_entries == 0 && !split->watch)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there are no margins"),
+				 errhint(MARGINS_HINT)));
 	ts_term_weigh(split, &seed);
 	term->has_basis = seed.has_basis;
 	term->basis_from = seed.basis_from;
@@ -1563,7 +1732,7 @@ ts_weigh_margins(ts_split *split)
 		cells->scale[i] = (int16) split->scale;
 	}
 	/* margins are of all targets together, and what is watched is the seed */
-	if (split->watch)
+	if (split->watch || split->seed_only)
 		return;
 	ts_split_limit_members(split);
 	solve(split);
