@@ -93,6 +93,10 @@
 #define SLACK_SHARE		1e-12
 #define SLACK_DOUBLE	1e-14
 
+/* condensed tables so small that there are several copies to add to */
+#define COPIED_SIZE		16384
+#define TABLE_COPIES	4
+
 /* cycles over the margins of a block on its condensed table */
 #define BLOCK_CYCLES	6
 
@@ -530,20 +534,78 @@ portion_rows(const rake *r, size_t size)
 static const int32_t *
 block_places(rake *r, const rake_block *b)
 {
-	int			k;
+	const int32_t *first = r->margin[b->first].index;
+	int32_t		stride = (int32_t) b->stride[b->first];
+	int32_t    *place = r->place;
 	size_t		l;
+	int			k;
 
 	if (r->has_axes)
 		return b->inner;
-	for (k = b->first; k <= b->last; k++)
+	if (b->first == b->last)
 	{
-		const int32_t *index = r->margin[k].index;
-		int32_t		stride = (int32_t) b->stride[k];
-
 		for (l = 0; l < r->cells; l++)
-			r->place[l] = (k == b->first ? 0 : r->place[l]) + (index[l] + 1) * stride;
+			place[l] = first[l] + 1;
+		return place;
 	}
-	return r->place;
+	for (k = b->first + 1; k <= b->last; k++)
+	{
+		const int32_t *second = r->margin[k].index;
+		int32_t		by = (int32_t) b->stride[k];
+		int32_t		shift = by + (k == b->first + 1 ? stride : 0);
+
+		if (k == b->first + 1)
+		{
+			for (l = 0; l < r->cells; l++)
+				place[l] = first[l] * stride + second[l] * by + shift;
+		}
+		else
+		{
+			for (l = 0; l < r->cells; l++)
+				place[l] += second[l] * by + shift;
+		}
+	}
+	return place;
+}
+
+/*
+ * Adds cells to their places of a table; copies of it, this far from each
+ * other, are added to in turn, as the same place often comes several times in
+ * a row and an addition would have to wait for the one before it
+ */
+static void
+add_at_places(size_t n, double scale, const double *seed, const double *weight,
+			  const int32_t *place, double *table, size_t distance)
+{
+	double	   *second = table + distance;
+	double	   *third = second + distance;
+	double	   *fourth = third + distance;
+	size_t		i = 0;
+
+	if (weight == NULL)
+	{
+		for (; i + 4 <= n; i += 4)
+		{
+			table[place[i]] += scale * seed[i];
+			second[place[i + 1]] += scale * seed[i + 1];
+			third[place[i + 2]] += scale * seed[i + 2];
+			fourth[place[i + 3]] += scale * seed[i + 3];
+		}
+		for (; i < n; i++)
+			table[place[i]] += scale * seed[i];
+	}
+	else
+	{
+		for (; i + 4 <= n; i += 4)
+		{
+			table[place[i]] += scale * seed[i] * weight[i];
+			second[place[i + 1]] += scale * seed[i + 1] * weight[i + 1];
+			third[place[i + 2]] += scale * seed[i + 2] * weight[i + 2];
+			fourth[place[i + 3]] += scale * seed[i + 3] * weight[i + 3];
+		}
+		for (; i < n; i++)
+			table[place[i]] += scale * seed[i] * weight[i];
+	}
 }
 
 /*
@@ -553,20 +615,21 @@ block_places(rake *r, const rake_block *b)
 static void
 condense(rake *r, const rake_block *b)
 {
-	size_t		rows = portion_rows(r, b->size);
+	size_t		copies = b->size <= COPIED_SIZE ? TABLE_COPIES : 1;
+	size_t		distance = copies > 1 ? b->size : 0;
+	size_t		rows = portion_rows(r, b->size * copies);
 	size_t		left = rows;
+	bool		more = true;
 
 	memset(r->condensed, 0, b->size * sizeof(double));
-	memset(r->portion, 0, b->size * sizeof(double));
+	memset(r->portion, 0, b->size * copies * sizeof(double));
 	prepare_rows(r, b->margins);
-	first_row(r);
-	do
+	for (first_row(r); more;)
 	{
 		const double *seed = r->input->seed + r->first;
 		const double *weight;
 		double		scale = row_weights(r, b->margins, &weight);
 		double	   *table = r->portion + b->offset;
-		size_t		l;
 
 		if (scale == 0)
 			;					/* all of the row is 0 */
@@ -575,27 +638,17 @@ condense(rake *r, const rake_block *b)
 		else if (r->has_axes && b->is_whole)
 			add_products(r->cells, scale, seed, weight, table);
 		else
+			add_at_places(r->cells, scale, seed, weight, block_places(r, b), table, distance);
+		more = next_row(r);
+		if (--left == 0 || !more)
 		{
-			const int32_t *place = block_places(r, b);
+			size_t		copy;
 
-			if (weight == NULL)
-			{
-				for (l = 0; l < r->cells; l++)
-					table[place[l]] += scale * seed[l];
-			}
-			else
-			{
-				for (l = 0; l < r->cells; l++)
-					table[place[l]] += scale * seed[l] * weight[l];
-			}
-		}
-		if (--left == 0)
-		{
-			add_portion(b->size, r->condensed, r->portion);
+			for (copy = 0; copy < copies; copy++)
+				add_portion(b->size, r->condensed, r->portion + copy * b->size);
 			left = rows;
 		}
-	} while (next_row(r));
-	add_portion(b->size, r->condensed, r->portion);
+	}
 }
 
 /* what a residual of this group is measured in */
@@ -2077,7 +2130,8 @@ make_blocks(rake *r, arena *memory)
 		}
 	}
 	r->condensed = take_doubles(memory, largest);
-	r->portion = take_doubles(memory, largest);
+	r->portion = take_doubles(memory, largest <= COPIED_SIZE ? largest * TABLE_COPIES :
+							  largest > COPIED_SIZE * TABLE_COPIES ? largest : COPIED_SIZE * TABLE_COPIES);
 }
 
 /*
