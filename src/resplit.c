@@ -2506,6 +2506,18 @@ stored_parts(const resplit_state *state, const resplit_run *run)
 	return stored;
 }
 
+/* The error that only some targets of a split with margins are shared again */
+static void
+refuse_some(const resplit_state *state, const resplit_run *run)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the margins of split %lld are for all that it split together", (long long) run->call->split_id),
+			 errdetail("Target %lld is only a part of that.", (long long) state->target_id),
+			 errhint("SELECT * FROM target_split.resplit_target(%lld, by => %s);", (long long) run->call->target_id,
+					 quote_literal_cstr(array_text(run->call->args[TS_SPLIT_BY].value)))));
+}
+
 /* The error that a part with a call of its own is among those of a run with margins */
 static void
 refuse_own_call(const resplit_state *state, const resplit_run *run, const resplit_node *node)
@@ -2518,6 +2530,39 @@ refuse_own_call(const resplit_state *state, const resplit_run *run, const respli
 }
 
 /*
+ * What a run with margins does not share must be locked: what is shared by others
+ * would change besides
+ */
+static void
+check_besides(const resplit_state *state, const resplit_run *run)
+{
+	HASHCTL		ctl = {0};
+	HTAB	   *unmade;
+
+	if (run->n_path > 0)
+		refuse_some(state, run);
+	ctl.keysize = ctl.entrysize = sizeof(int64);
+	ctl.hcxt = state->attempt;
+	unmade = hash_create("target_split besides", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (int32 i = 0; i < run->n_besides; i++)
+	{
+		const resplit_beside *beside = &run->besides[i];
+		const resplit_node *node = beside->node < 0 ? NULL : &state->nodes[beside->node];
+
+		if (!node)
+			(void) hash_search(unmade, &run->split->tree->nodes[beside->place].target_id, HASH_ENTER, NULL);
+		else if (node->hold != HOLD_LOCK)
+			refuse_own_call(state, run, node);
+	}
+	/* those without a node are under a locked one, if they are under the named target at all */
+	for (int32 i = 0; i < state->n_olds && hash_get_num_entries(unmade) > 0; i++)
+		(void) hash_search(unmade, &state->olds[i].target_id, HASH_REMOVE, NULL);
+	if (hash_get_num_entries(unmade) > 0)
+		refuse_some(state, run);
+	hash_destroy(unmade);
+}
+
+/*
  * Tells a run with margins what of its parts is held, so that the others are
  * weighed around it.  What the run does not share has what is stored.
  */
@@ -2527,6 +2572,7 @@ hold_parts(resplit_state *state, resplit_run *run, ts_split *split)
 	const ts_split_nodes *parts = &run->parts;
 	ts_int128  *stored = stored_parts(state, run);
 
+	check_besides(state, run);
 	split->least = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * (parts->n + 1));
 	split->most = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * (parts->n + 1));
 	for (int64 part = 0; part < parts->n; part++)
@@ -3016,6 +3062,7 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	int32		n_locked = 0;
 	int64		n_new = 0;
 	ts_args		args = {0};
+	ts_args		shown;			/* with what is asked for */
 
 	for (int i = 0; i < state->n_runs && !changes; i++)
 		changes = state->runs[i].call->changed && !state->runs[i].left && !is_recorded(state, &state->runs[i]);
@@ -3029,8 +3076,11 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	ts_register_rows("resplit_node", store, desc, state->n_nodes);
 	ts_arg_int4(&args, state->tree->plan_id);
 	ts_arg_int8_array(&args, n_removed, removed);
+	shown = args;
+	ts_arg(&shown, INT8ARRAYOID, state->n_set > 0 ? ts_int8_array(state->n_set, state->set_ids) : (Datum) 0, state->n_set == 0);
 	ts_put_query(result, "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"
-				 " t.amount, n.amount, n.amount - t.amount, 'changed'::pg_catalog.text"
+				 " t.amount, n.amount, n.amount - t.amount, CASE WHEN $3 IS NULL THEN 'changed'"
+				 " WHEN t.target_id = ANY ($3) THEN 'adjusted' ELSE 'absorbed' END"
 				 " FROM resplit_node n JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = n.target_id"
 				 " WHERE n.amount <> t.amount"
 				 " UNION ALL "
@@ -3040,7 +3090,7 @@ write_all(resplit_state *state, Tuplestorestate *result)
 				 "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"
 				 " t.amount, NULL, - t.amount, 'removed'"
 				 " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = ANY ($2)"
-				 " ORDER BY 3, 1, 5, 6", &args);
+				 " ORDER BY 3, 1, 5, 6", &shown);
 	if (state->preview)
 	{
 		SPI_unregister_relation("resplit_node");

@@ -78,7 +78,6 @@
 /* a factor above it, or below 1 by it, is named */
 #define EXTREME_FACTOR 3.0
 
-#define NAMED_FACTORS 20
 #define KEPT_FACTORS 10000
 
 #define MARGINS_HINT \
@@ -144,6 +143,12 @@ static char *
 numeric_text(Datum number)
 {
 	return DatumGetCString(DirectFunctionCall1(numeric_out, number));
+}
+
+static Datum
+int_number(int64 number)
+{
+	return DirectFunctionCall1(int8_numeric, Int64GetDatum(number));
 }
 
 /* Units of the table, in quanta of the call, as an amount */
@@ -289,7 +294,7 @@ add_entry(ts_split *split, int margin, char **texts, Datum number, bool percent)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the %s of %s is not a number", what, entry_name(split, entry)),
 				 errdetail("It is %s.", numeric_text(number))));
-	if (DatumGetInt32(DirectFunctionCall2(numeric_cmp, number, DirectFunctionCall1(int8_numeric, Int64GetDatum(0)))) < 0)
+	if (DatumGetInt32(DirectFunctionCall2(numeric_cmp, number, int_number(0))) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the %s of %s is negative", what, entry_name(split, entry)),
@@ -886,8 +891,8 @@ refuse_sum(const ts_split *split, const split_margin *margin, ts_int128 sum, ts_
 static void
 set_totals(const ts_split *split, split_margin *margin, ts_int128 whole)
 {
-	Datum		percents = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
-	Datum		hundred = DirectFunctionCall1(int8_numeric, Int64GetDatum(100));
+	Datum		percents = int_number(0);
+	Datum		hundred = int_number(100);
 	bool		any_percent = false;
 	bool		any_amount = false;
 	ts_int128	sum = 0;
@@ -926,6 +931,10 @@ set_totals(const ts_split *split, split_margin *margin, ts_int128 whole)
 		sum += margin->groups[i]->total;
 	if (margin->complete ? sum != whole : sum > whole)
 		refuse_sum(split, margin, sum, whole);
+	/* where the others have all, nothing is left for those that are free */
+	for (int32 i = 0; i < margin->n_groups && sum == whole; i++)
+		margin->groups[i]->is_free = false;
+	margin->complete |= sum == whole;
 }
 
 /* Finds the groups of the entries, and refuses those that are none */
@@ -975,7 +984,7 @@ place_entries(ts_split *split, HTAB **groups)
 			/* nothing is expected of what has no part */
 			if (entry->number != (Datum) 0 &&
 				!DatumGetBool(DirectFunctionCall2(numeric_eq, entry->number,
-												  DirectFunctionCall1(int8_numeric, Int64GetDatum(0)))))
+												  int_number(0))))
 				ts_name_list_add(&unused, ts_name_list_full(&unused) ? "" :
 								 psprintf("%s: %s%s", entry_name(split, entry), numeric_text(entry->number),
 										  entry->percent ? " %" : ""));
@@ -1141,7 +1150,7 @@ find_bounds(ts_split *split, ts_split_nodes *nodes, int64 **lower, int64 **upper
 			}
 			if (low > high)
 				ts_bounds_refuse(split, nodes, leaf, TS_CROSSED_BOUNDS, (size_t) (node - nodes->first[leaf]),
-								 (Datum) 0, (Datum) 0, (Datum) 0);
+								 int_number(0), int_number(0), int_number(0));
 			if (low >= TS_MARGIN_LIMIT)
 				ereport(ERROR,
 						(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -1212,7 +1221,7 @@ hold_parts(const ts_split *split, const ts_split_nodes *nodes, int64 **lower, in
 		groups[level] = MemoryContextAllocHuge(split->context, sizeof(int32) * (n_cells + 1));
 		totals[level] = MemoryContextAllocHuge(split->context, sizeof(int64) * of_level[level]);
 		names->held[n] = MemoryContextAllocHuge(split->context, sizeof(int64) * of_level[level]);
-		margin->name = psprintf("held %s", split->axes[level].name);
+		margin->name = "held";
 		margin->group = groups[level];
 		margin->total = totals[level];
 		margin->n_groups = 0;
@@ -1282,12 +1291,6 @@ push_number(JsonbParseState **state, JsonbIteratorToken token, Datum number)
 	value.type = jbvNumeric;
 	value.val.numeric = DatumGetNumeric(number);
 	pushJsonbValue(state, token, &value);
-}
-
-static Datum
-int_number(int64 number)
-{
-	return DirectFunctionCall1(int8_numeric, Int64GetDatum(number));
 }
 
 /* A factor with five digits that count */
@@ -1406,6 +1409,57 @@ middle_factor(const ts_split *split, const ts_margin *margin, const double *fact
 	return middle;
 }
 
+/* A factor that nobody would expect */
+typedef struct extreme_factor
+{
+	int			margin;
+	int32		group;
+	double		factor;
+} extreme_factor;
+
+/* the furthest from 1 first, whichever way */
+static int
+compare_extremes(const void *a, const void *b)
+{
+	const extreme_factor *x = a;
+	const extreme_factor *y = b;
+	double		far_x = Max(x->factor, 1 / x->factor);
+	double		far_y = Max(y->factor, 1 / y->factor);
+
+	if (far_x != far_y)
+		return far_x > far_y ? -1 : 1;
+	if (x->margin != y->margin)
+		return x->margin < y->margin ? -1 : 1;
+	return (x->group > y->group) - (x->group < y->group);
+}
+
+static extreme_factor *
+find_extremes(const ts_split *split, const ts_margins_report *report, int n_first, const double *middle, int64 *n)
+{
+	const ts_margin_list *list = split->margin_list;
+	extreme_factor *extremes;
+	int64		space = 1;
+
+	for (int i = 0; i < list->n; i++)
+		space += list->margins[i]->n_groups;
+	extremes = MemoryContextAllocHuge(split->context, sizeof(extreme_factor) * space);
+	*n = 0;
+	for (int i = 0; i < list->n; i++)
+		for (int32 g = 0; g < list->margins[i]->n_groups; g++)
+		{
+			double		factor = report->factor[n_first + i][g] / middle[i];
+
+			CHECK_FOR_INTERRUPTS();
+			if (list->margins[i]->groups[g]->is_free || list->margins[i]->groups[g]->total == 0 || !is_extreme(factor))
+				continue;
+			extremes[*n].margin = i;
+			extremes[*n].group = g;
+			extremes[(*n)++].factor = factor;
+		}
+	qsort(extremes, *n, sizeof(extreme_factor), compare_extremes);
+	return extremes;
+}
+
 /* What a growth in units of the table by seed is in amounts by what the basis has */
 static double
 growth_of_basis(const ts_split *split, double growth)
@@ -1430,7 +1484,8 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 	double		middle_target = middle_factor(split, &table->margin[0], report->factor[0], table->n, table->seed);
 	double		growth = middle_target;
 	int64		n_kept = 0;
-	int64		n_extreme = 0;
+	int64		n_extreme;
+	extreme_factor *extremes;
 	ts_name_list extreme = {0};
 
 	for (int i = 0; i < list->n; i++)
@@ -1486,26 +1541,25 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 	}
 	push_key(&state, "extreme");
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-	for (int i = 0; i < list->n; i++)
-		for (int32 g = 0; g < list->margins[i]->n_groups; g++)
-		{
-			const margin_group *group = list->margins[i]->groups[g];
-			double		factor = report->factor[n_first + i][g] / middle[i];
+	extremes = find_extremes(split, report, n_first, middle, &n_extreme);
+	for (int64 i = 0; i < n_extreme; i++)
+	{
+		const split_margin *margin = list->margins[extremes[i].margin];
+		const margin_group *group = margin->groups[extremes[i].group];
 
-			CHECK_FOR_INTERRUPTS();
-			if (group->is_free || group->total == 0 || !is_extreme(factor))
-				continue;
-			ts_name_list_add(&extreme, ts_name_list_full(&extreme) ? "" :
-							 psprintf("%s %s: %s", list->margins[i]->name, group_label(split, list->margins[i], group),
-									  numeric_text(factor_number(factor))));
-			if (n_extreme++ >= NAMED_FACTORS)
-				continue;
-			pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-			push_group(&state, split, list->margins[i], group);
-			push_key(&state, "factor");
-			push_number(&state, WJB_VALUE, factor_number(factor));
-			pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+		if (ts_name_list_full(&extreme))
+		{
+			ts_name_list_add(&extreme, "");
+			continue;
 		}
+		ts_name_list_add(&extreme, psprintf("%s %s: %s", margin->name, group_label(split, margin, group),
+											numeric_text(factor_number(extremes[i].factor))));
+		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		push_group(&state, split, margin, group);
+		push_key(&state, "factor");
+		push_number(&state, WJB_VALUE, factor_number(extremes[i].factor));
+		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	}
 	pushJsonbValue(&state, WJB_END_ARRAY, NULL);
 	push_key(&state, "n_extreme");
 	push_number(&state, WJB_VALUE, int_number(n_extreme));
@@ -1567,7 +1621,8 @@ group_name(void *arg, int margin, int32 group)
 			leaf++;
 		return ts_split_node_name(names->split, names->nodes, leaf, node);
 	}
-	return ts_split_leaf_name(names->split, group);
+	/* the margin's name is "target" */
+	return ts_split_leaf_name(names->split, group) + strlen("target ");
 }
 
 static char *
