@@ -1345,8 +1345,8 @@ ts_rake_proves(const ts_rake_input *input, const int32_t *ray, ts_int128 *excess
 /*
  * The natural logarithm, the same on every machine
  */
-static double
-natural_log(double x)
+double
+ts_log(double x)
 {
 	int			exponent;
 	double		t;
@@ -1505,7 +1505,7 @@ find_ray(rake *r, int32_t *ray)
 
 			if (isnan(m->total[g]) || !(after > 0) || !(before > 0) || !isfinite(after))
 				continue;
-			drift[m->slot + g] = natural_log(after) - natural_log(before);
+			drift[m->slot + g] = ts_log(after) - ts_log(before);
 			if (m->total[g] > 0 && drift[m->slot + g] > shift)
 				shift = drift[m->slot + g];
 			moves = true;
@@ -2260,7 +2260,7 @@ iterate(rake *r, int32_t *ray, int *sweeps)
 			return TS_RAKE_OK;
 		if (*sweeps >= next_newton && worst > 1 &&
 			(worst >= before ||
-			 natural_log(worst) > SLOW_SWEEPS * natural_log(before / worst)))
+			 ts_log(worst) > SLOW_SWEEPS * ts_log(before / worst)))
 		{
 			bool		proved = false;
 
@@ -2276,6 +2276,21 @@ iterate(rake *r, int32_t *ray, int *sweeps)
 	}
 	return r->broken || !drift(r, ray, sweeps) ? TS_RAKE_NOT_CONVERGED :
 		TS_RAKE_INFEASIBLE;
+}
+
+/*
+ * What can be seen without sweeps; the answer of ts_rake is the same for a
+ * table that this finds impossible
+ */
+ts_rake_status
+ts_rake_check(const ts_rake_input *input, int32_t *ray, void *work)
+{
+	arena		memory = {work, 0};
+	rake		r;
+
+	set_up(&r, input, &memory);
+	memset(ray, 0, (r.n_slots - (size_t) r.n_margins) * sizeof(int32_t));
+	return input->n == 0 ? check_no_cells(&r, ray) : check_beforehand(&r, ray);
 }
 
 /*

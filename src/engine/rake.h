@@ -78,11 +78,15 @@ extern size_t ts_rake_work(const ts_rake_input *input);
 extern ts_rake_status ts_rake(const ts_rake_input *input, double *cell,
 							  double *factor, int32_t *ray,
 							  ts_rake_result *result, void *work);
+extern ts_rake_status ts_rake_check(const ts_rake_input *input, int32_t *ray,
+									void *work);
 
 /*
  * Does the ray prove that no table fits?  By how much, in *excess.
  */
 extern bool ts_rake_proves(const ts_rake_input *input, const int32_t *ray,
 						   ts_int128 *excess);
+
+extern double ts_log(double x);
 
 #endif							/* TS_ENGINE_RAKE_H */
