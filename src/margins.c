@@ -1271,26 +1271,6 @@ measure_margin(const solver *s, int m, const int64 *units, int64 *sum)
 	return off;
 }
 
-typedef struct bucket_key
-{
-	int32		bucket;
-	int32		group;
-	int32		cell;
-} bucket_key;
-
-static int
-compare_keys(const void *a, const void *b)
-{
-	const bucket_key *x = a;
-	const bucket_key *y = b;
-
-	if (x->bucket != y->bucket)
-		return x->bucket < y->bucket ? -1 : 1;
-	if (x->group != y->group)
-		return x->group < y->group ? -1 : 1;
-	return x->cell < y->cell ? -1 : x->cell > y->cell;
-}
-
 /*
  * Buckets of cells; those made from one bucket follow each other
  */
@@ -1302,35 +1282,60 @@ typedef struct buckets
 } buckets;
 
 /*
+ * Sorts by small numbers, from -1 on; those with the same stay in their order
+ */
+static void
+sort_by(int32 n, const int32 *number, int32 largest, const int32 *from, int32 *to)
+{
+	int32	   *start = palloc_extended(sizeof(int32) * ((Size) largest + 3), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (int32 i = 0; i < n; i++)
+		start[number[i] + 2]++;
+	for (int32 g = 1; g < largest + 3; g++)
+		start[g] += start[g - 1];
+	for (int32 i = 0; i < n; i++)
+	{
+		int32		cell = from == NULL ? i : from[i];
+
+		to[start[number[cell] + 1]++] = cell;
+	}
+	pfree(start);
+}
+
+/*
  * Cells that are in the same bucket stay together only if they are in the same
- * group as well; from NULL: all cells are in one
+ * group as well; from NULL: all cells are in one; group NULL: none stay together
  */
 static void
 refine_buckets(const solver *s, const level *cells, const buckets *from,
-			   const int32 *group, buckets *to)
+			   const int32 *group, int32 n_groups, buckets *to)
 {
-	bucket_key *keys = palloc_extended(sizeof(bucket_key) * cells->n, MCXT_ALLOC_HUGE);
+	int32	   *sorted = palloc_extended(sizeof(int32) * cells->n, MCXT_ALLOC_HUGE);
 	uint64_t	near = near_whole(s);
-	bool		sorted = true;
 	int32		n = 0;
 	int32	   *first;
 
-	for (int32 c = 0; c < cells->n; c++)
+	if (group != NULL)
 	{
-		keys[c].bucket = from == NULL ? 0 : from->of_cell[c];
-		keys[c].group = group == NULL ? c : group[c];
-		keys[c].cell = c;
-		sorted &= c == 0 || compare_keys(&keys[c - 1], &keys[c]) < 0;
+		int32	   *by_group = palloc_extended(sizeof(int32) * cells->n, MCXT_ALLOC_HUGE);
+
+		sort_by(cells->n, group, n_groups, NULL, from == NULL ? sorted : by_group);
+		if (from != NULL)
+			sort_by(cells->n, from->of_cell, from->items.n, by_group, sorted);
+		pfree(by_group);
 	}
-	if (!sorted)
-		qsort(keys, cells->n, sizeof(bucket_key), compare_keys);
+	else
+		sort_by(cells->n, from->of_cell, from->items.n, NULL, sorted);
 	to->of_cell = palloc_extended(sizeof(int32) * cells->n, MCXT_ALLOC_HUGE);
 	for (int32 i = 0; i < cells->n; i++)
 	{
+		int32		c = sorted[i];
+
 		CHECK_FOR_INTERRUPTS();
-		if (i == 0 || keys[i].bucket != keys[i - 1].bucket || keys[i].group != keys[i - 1].group)
+		if (i == 0 || group == NULL || group[c] != group[sorted[i - 1]] ||
+			(from != NULL && from->of_cell[c] != from->of_cell[sorted[i - 1]]))
 			n++;
-		to->of_cell[keys[i].cell] = n - 1;
+		to->of_cell[c] = n - 1;
 	}
 	to->items.n = n;
 	to->parent = palloc_extended(sizeof(int32) * n, MCXT_ALLOC_HUGE);
@@ -1343,7 +1348,7 @@ refine_buckets(const solver *s, const level *cells, const buckets *from,
 	to->items.upper = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int32 i = cells->n - 1; i >= 0; i--)
 	{
-		int32		c = keys[i].cell;
+		int32		c = sorted[i];
 		int32		b = to->of_cell[c];
 		int64		upper = upper_of(s, cells, c);
 		uint64_t	sum = to->items.part[b] + cells->part[c];
@@ -1351,7 +1356,7 @@ refine_buckets(const solver *s, const level *cells, const buckets *from,
 		CHECK_FOR_INTERRUPTS();
 		if (first[b] < 0 || is_live(s, c))
 			first[b] = c;
-		to->parent[b] = keys[i].bucket;
+		to->parent[b] = from == NULL ? 0 : from->of_cell[c];
 		to->items.base[b] += cells->base[c] + (sum < cells->part[c]);
 		to->items.part[b] = sum;
 		to->items.lower[b] += lower_of(s, cells, c);
@@ -1367,7 +1372,7 @@ refine_buckets(const solver *s, const level *cells, const buckets *from,
 		if (to->items.part[b] <= near || to->items.part[b] > -near)
 			to->items.part[b] = 0;
 	}
-	pfree(keys);
+	pfree(sorted);
 }
 
 static void
@@ -1644,8 +1649,8 @@ try_rounding(const solver *s, const level *cells, double **push, int64 *units)
 
 	for (int f = 0; f < 2; f++)
 		make_family(s, s->n_family[f], s->family[f], cells, true, &family[f]);
-	refine_buckets(s, cells, NULL, family[0].of_cell, &b[1]);
-	refine_buckets(s, cells, &b[1], family[1].of_cell, &b[0]);
+	refine_buckets(s, cells, NULL, family[0].of_cell, family[0].n, &b[1]);
+	refine_buckets(s, cells, &b[1], family[1].of_cell, family[1].n, &b[0]);
 	free_buckets(&b[1]);
 	for (int f = 0; f < 2; f++)
 		free_family(&family[f]);
@@ -1691,9 +1696,12 @@ try_rounding(const solver *s, const level *cells, double **push, int64 *units)
 	/* finer and finer buckets; in the end the cells */
 	for (int e = 0; e <= s->n_extra; e++)
 	{
-		refine_buckets(s, cells, &b[0], e < s->n_extra ? margin_of(s, s->extra[e])->group : NULL, &b[1]);
+		const ts_margin *margin = e < s->n_extra ? margin_of(s, s->extra[e]) : NULL;
+
+		refine_buckets(s, cells, &b[0], margin == NULL ? NULL : margin->group,
+					   margin == NULL ? 0 : margin->n_groups, &b[1]);
 		bucket_units[1] = palloc_extended(sizeof(int64) * b[1].items.n, MCXT_ALLOC_HUGE);
-		if (e < s->n_extra)
+		if (margin != NULL)
 			(void) meet_margin(s, s->extra[e], &b[1], b[0].items.n, bucket_units[0], bucket_units[1]);
 		else if (!share_out(&b[1], 0, NULL, bucket_units[0], bucket_units[1]))
 			share_out_anyhow(s, &b[1], b[0].items.n, bucket_units[0], bucket_units[1]);
