@@ -102,13 +102,6 @@ typedef struct solver
 	int32	   *ray;			/* of all margins' groups */
 } solver;
 
-/* two families as the engine wants them */
-typedef struct family_pair
-{
-	ts_family	family[2];
-	int32	   *first[2];		/* by place in solver.family: its first total */
-} family_pair;
-
 /* -------------------------------------------------------------- messages */
 
 static const ts_margin *
@@ -160,7 +153,7 @@ append_names(StringInfo text, const name_list *list)
  * have to have together
  */
 static char *
-groups_of_sign(const solver *s, int sign, ts_int128 *sum)
+groups_of_sign(const solver *s, int sign, ts_int128 *sum, bool *several)
 {
 	const int32 *d = s->ray;
 	StringInfoData text;
@@ -168,6 +161,7 @@ groups_of_sign(const solver *s, int sign, ts_int128 *sum)
 
 	initStringInfo(&text);
 	*sum = 0;
+	*several = false;
 	for (m = 0; m < s->table->n_margins; m++)
 	{
 		const ts_margin *margin = margin_of(s, m);
@@ -188,6 +182,7 @@ groups_of_sign(const solver *s, int sign, ts_int128 *sum)
 			}
 			if (list.n == 0)
 				continue;
+			*several = *several || list.n > 1 || text.len > 0;
 			appendStringInfo(&text, "%s%s ", text.len > 0 ? ", " : "", margin->name);
 			append_names(&text, &list);
 			if (times > 1)
@@ -277,6 +272,9 @@ report_ray(const solver *s, ts_rake_status status)
 	ts_int128	excess;
 	ts_int128	need;
 	ts_int128	hold;
+	ts_int128	elsewhere;
+	bool		need_several;
+	bool		hold_several;
 	char	   *needy;
 	char	   *holders;
 	char	   *margins;
@@ -310,8 +308,8 @@ report_ray(const solver *s, ts_rake_status status)
 	}
 	if (!ts_rake_proves(&s->input, s->ray, &excess))
 		elog(ERROR, "the proof that no table fits does not add up");
-	needy = groups_of_sign(s, 1, &need);
-	holders = groups_of_sign(s, -1, &hold);
+	needy = groups_of_sign(s, 1, &need, &need_several);
+	holders = groups_of_sign(s, -1, &hold, &hold_several);
 	margins = margins_of_ray(s);
 	initStringInfo(&detail);
 
@@ -358,33 +356,39 @@ report_ray(const solver *s, ts_rake_status status)
 		default:
 			break;
 	}
-	if (*needy != '\0')
-	{
-		appendStringInfo(&detail, "%s must bring %s, but ", needy,
-						 table->amount_text(table->arg, need));
-		if (*holders != '\0')
-			appendStringInfo(&detail, "%s, where they may be, hold only %s", holders,
-							 table->amount_text(table->arg, hold));
-	}
-	else
-		appendStringInfo(&detail, "%s hold only %s, but lower bounds ask for more",
-						 holders, table->amount_text(table->arg, hold));
+	elsewhere = need - hold - excess;
 	if (*needy == '\0')
-		;
-	else if (need - hold - excess > 0)
-		appendStringInfo(&detail, "%s elsewhere upper bounds leave %s",
-						 *holders != '\0' ? ", and" : "",
-						 table->amount_text(table->arg, need - hold - excess));
-	else if (need - hold - excess < 0)
-		appendStringInfo(&detail, "%s lower bounds of other rows take %s of that",
-						 *holders != '\0' ? ", and" : "",
-						 table->amount_text(table->arg, excess - need + hold));
+		appendStringInfo(&detail, "%s %s %s, but lower bounds ask for %s", holders,
+						 hold_several ? "together have" : "has",
+						 table->amount_text(table->arg, hold),
+						 table->amount_text(table->arg, -elsewhere));
+	else
+	{
+		appendStringInfo(&detail, "%s must bring %s", needy, table->amount_text(table->arg, need));
+		if (*holders == '\0')
+			appendStringInfoString(&detail, ", but");
+		else if (elsewhere > 0)
+			appendStringInfo(&detail, ", but %s %s only %s, and", holders,
+							 hold_several ? "together have" : "has",
+							 table->amount_text(table->arg, hold));
+		else
+			appendStringInfo(&detail, ", but %s rows can only be in %s, which %s %s",
+							 need_several ? "their" : "its", holders,
+							 hold_several ? "together have" : "has",
+							 table->amount_text(table->arg, hold));
+		if (elsewhere > 0)
+			appendStringInfo(&detail, " upper bounds elsewhere leave %s",
+							 table->amount_text(table->arg, elsewhere));
+		else if (elsewhere < 0)
+			appendStringInfo(&detail, "; of that lower bounds of other rows take %s",
+							 table->amount_text(table->arg, -elsewhere));
+	}
 	appendStringInfo(&detail, " (missing %s).", table->amount_text(table->arg, excess));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("the margins of %s cannot all be met", margins),
+			 errmsg("%s cannot be met together", margins),
 			 errdetail_internal("%s", detail.data),
-			 errhint("Change these totals, loosen bounds of these rows, or give a seed above 0 to rows of the former in other groups than the latter.")));
+			 errhint("Lower the first total or raise the second, loosen bounds, or let the former be in other groups: give such rows a seed above 0.")));
 }
 
 /* ------------------------------------------------------------- families */
@@ -564,11 +568,25 @@ classify_margins(solver *s)
 }
 
 /*
+ * What is rounded: cells, or buckets of them
+ */
+typedef struct level
+{
+	int32		n;
+	const int32 *cell;			/* of a bucket: one of its cells; NULL: cells */
+	int64	   *base;			/* floors */
+	uint64_t   *part;			/* what is above them, in 2^-64 */
+	int64	   *lower;			/* bounds; NULL: those of the cells */
+	int64	   *upper;
+} level;
+
+/*
  * Some margins that nest, the coarsest first, as a family of the engine.
- * Totals are what is left of a group's total when base has been taken away.
+ * Totals are what is left of a group's total when the floors have been taken
+ * away, if there are any.
  */
 static void
-make_family(const solver *s, int n, const int *margins, const int64 *base,
+make_family(const solver *s, int n, const int *margins, const level *items,
 			bool free_are_fair, ts_family *family)
 {
 	int32		first[TS_MAX_MARGINS];
@@ -586,7 +604,7 @@ make_family(const solver *s, int n, const int *margins, const int64 *base,
 	parent = palloc_extended(sizeof(int32) * Max(total, 1), MCXT_ALLOC_HUGE);
 	units = palloc_extended(sizeof(int64) * Max(total, 1), MCXT_ALLOC_HUGE);
 	seen = palloc_extended(sizeof(bool) * Max(total, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	of_cell = palloc_extended(sizeof(int32) * s->table->n, MCXT_ALLOC_HUGE);
+	of_cell = palloc_extended(sizeof(int32) * Max(items->n, 1), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < n; i++)
 	{
 		const ts_margin *margin = margin_of(s, margins[i]);
@@ -598,24 +616,25 @@ make_family(const solver *s, int n, const int *margins, const int64 *base,
 				free_are_fair ? TS_TOTAL_FAIR : TS_TOTAL_FREE;
 		}
 	}
-	for (int64 c = 0; c < s->table->n; c++)
+	for (int32 item = 0; item < items->n; item++)
 	{
+		int32		cell = items->cell == NULL ? item : items->cell[item];
 		int32		below = -1;
 
 		CHECK_FOR_INTERRUPTS();
-		of_cell[c] = -1;
-		if (!is_live(s, c))
+		of_cell[item] = -1;
+		if (!is_live(s, cell))
 			continue;
 		for (int i = n - 1; i >= 0; i--)
 		{
-			int32		group = margin_of(s, margins[i])->group[c];
+			int32		group = margin_of(s, margins[i])->group[cell];
 
 			if (group < 0)
 				continue;
-			if (units[first[i] + group] >= 0 && base != NULL)
-				units[first[i] + group] -= base[c];
+			if (units[first[i] + group] >= 0 && items->base != NULL)
+				units[first[i] + group] -= items->base[item];
 			if (below < 0)
-				of_cell[c] = first[i] + group;
+				of_cell[item] = first[i] + group;
 			else if (!seen[below])
 			{
 				parent[below] = first[i] + group;
@@ -841,6 +860,7 @@ static void
 decide_by_flow(solver *s)
 {
 	const ts_margin_table *table = s->table;
+	level		cells = {.n = (int32) table->n};
 	ts_table_input input = {0};
 	ts_table_cut cut;
 	ts_flow_status status;
@@ -877,7 +897,7 @@ decide_by_flow(solver *s)
 	input.upper = upper;
 	for (int f = 0; f < 2; f++)
 	{
-		make_family(s, s->n_family[f], s->family[f], NULL, false, &input.family[f]);
+		make_family(s, s->n_family[f], s->family[f], &cells, false, &input.family[f]);
 		cut.total[f] = palloc0(sizeof(bool) * Max(input.family[f].n, 1));
 	}
 	input.check = ts_check_for_interrupts;
@@ -963,64 +983,91 @@ find_values(solver *s)
 
 /* ------------------------------------------------------------- rounding */
 
-/*
- * Floors of the values and what is above them, in 2^-64.  Values that are as
- * good as whole are.
- */
-static void
-split_values(const solver *s, int64 *base, uint64_t *part)
+/* parts up to this, and those so near to 1, are none */
+static uint64_t
+near_whole(const solver *s)
 {
-	double		near = Min(WHOLE_NEAR, WHOLE_NEAR_SUM / (double) Max(s->table->n, 1));
-
-	for (int64 c = 0; c < s->table->n; c++)
-	{
-		double		value = s->report->value[c];
-		double		whole = floor(value);
-		double		rest = value - whole;
-
-		CHECK_FOR_INTERRUPTS();
-		if (rest >= 1 - near)
-		{
-			whole += 1;
-			rest = 0;
-		}
-		if (rest <= near)
-			rest = 0;
-		base[c] = (int64) whole;
-		part[c] = (uint64_t) ldexp(rest, 64);
-	}
+	return (uint64_t) ldexp(Min(WHOLE_NEAR, WHOLE_NEAR_SUM / (double) Max(s->table->n, 1)), 64);
 }
 
 /*
- * Adds what the groups are short of to cells of a table of floors, whatever it
- * costs: for totals so large that values are not good to a unit
+ * Floors of the values and what is above them; values that are as good as
+ * whole are
  */
-static bool
-fill_up(const solver *s, const ts_family *family, int64 reach, int64 *units)
+static void
+split_values(const solver *s, level *cells)
 {
-	const ts_margin_table *table = s->table;
-	ts_table_input input = {0};
-	ts_flow_status status;
-	int64	   *lower = palloc_extended(sizeof(int64) * table->n, MCXT_ALLOC_HUGE);
-	int64	   *upper = palloc_extended(sizeof(int64) * table->n, MCXT_ALLOC_HUGE);
-	void	   *work;
+	uint64_t	near = near_whole(s);
 
-	for (int64 c = 0; c < table->n; c++)
+	memset(cells, 0, sizeof(*cells));
+	cells->n = (int32) s->table->n;
+	cells->base = palloc_extended(sizeof(int64) * cells->n, MCXT_ALLOC_HUGE);
+	cells->part = palloc_extended(sizeof(uint64_t) * cells->n, MCXT_ALLOC_HUGE);
+	for (int32 c = 0; c < cells->n; c++)
 	{
-		int64		least = table->lower == NULL ? 0 : table->lower[c];
-		int64		most = s->seed[c] == 0 ? least :
-			table->upper == NULL ? PG_INT64_MAX : table->upper[c];
+		double		value = s->report->value[c];
+		double		whole = floor(value);
+		uint64_t	rest = (uint64_t) ldexp(value - whole, 64);
 
 		CHECK_FOR_INTERRUPTS();
-		lower[c] = Max(least, units[c] - reach);
-		upper[c] = Max(lower[c], Min(most, units[c] + 1 + reach));
+		cells->base[c] = (int64) whole;
+		if (rest > -near)
+			cells->base[c]++;
+		cells->part[c] = rest <= near || rest > -near ? 0 : rest;
 	}
-	input.n = (int32_t) table->n;
+}
+
+static int64
+lower_of(const solver *s, const level *items, int32 i)
+{
+	if (items->lower != NULL)
+		return items->lower[i];
+	return s->table->lower == NULL ? 0 : s->table->lower[i];
+}
+
+static int64
+upper_of(const solver *s, const level *items, int32 i)
+{
+	if (items->upper != NULL)
+		return items->upper[i];
+	if (s->seed[i] == 0)
+		return lower_of(s, items, i);
+	return s->table->upper == NULL ? PG_INT64_MAX : s->table->upper[i];
+}
+
+/*
+ * Finds units so that both families have their totals and no item is more than
+ * reach beyond its floor or ceiling, whatever it costs
+ */
+static bool
+fill_up(const solver *s, const level *items, const ts_family *family, int64 reach,
+		int64 *units)
+{
+	ts_table_input input = {0};
+	ts_flow_status status;
+	int64	   *lower = palloc_extended(sizeof(int64) * items->n, MCXT_ALLOC_HUGE);
+	int64	   *upper = palloc_extended(sizeof(int64) * items->n, MCXT_ALLOC_HUGE);
+	size_t		size;
+	void	   *work;
+
+	for (int32 i = 0; i < items->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		lower[i] = Max(lower_of(s, items, i), items->base[i] - reach);
+		upper[i] = Max(lower[i], Min(upper_of(s, items, i), items->base[i] + 1 + reach));
+		units[i] = Max(lower[i], items->base[i]);
+	}
+	input.n = items->n;
 	input.lower = lower;
 	input.upper = upper;
 	memcpy(input.family, family, sizeof(input.family));
 	input.check = ts_check_for_interrupts;
-	work = palloc_extended(ts_table_work(&input), MCXT_ALLOC_HUGE);
+	size = ts_table_work(&input);
+	if (size == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows and groups to round")));
+	work = palloc_extended(size, MCXT_ALLOC_HUGE);
 	status = ts_table_fill(&input, units, NULL, NULL, work);
 	pfree(work);
 	pfree(lower);
@@ -1033,8 +1080,8 @@ fill_up(const solver *s, const ts_family *family, int64 reach, int64 *units)
  * there is no such table
  */
 static bool
-round_fairly(const solver *s, const int64 *base, const uint64_t *part,
-			 const int64_t *cost, const ts_family *family, int64 *units)
+round_fairly(const level *items, const int64_t *cost, const ts_family *family,
+			 int64 *units)
 {
 	ts_controlled_input input = {0};
 	ts_flow_status status;
@@ -1042,59 +1089,58 @@ round_fairly(const solver *s, const int64 *base, const uint64_t *part,
 	bool	   *up;
 	void	   *work;
 
-	input.n = (int32_t) s->table->n;
-	input.part = part;
+	input.n = items->n;
+	input.part = items->part;
 	input.cost = cost;
 	input.family[0] = family[0];
 	input.family[1] = family[1];
 	input.check = ts_check_for_interrupts;
 	size = ts_controlled_work(&input);
-	if (size == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many rows and groups to round")));
-	up = palloc_extended(sizeof(bool) * s->table->n, MCXT_ALLOC_HUGE);
-	work = palloc_extended(size, MCXT_ALLOC_HUGE);
-	status = ts_controlled_round(&input, up, NULL, work);
-	pfree(work);
+	status = TS_FLOW_TOO_LARGE;
+	up = palloc_extended(sizeof(bool) * items->n, MCXT_ALLOC_HUGE);
+	if (size > 0)
+	{
+		work = palloc_extended(size, MCXT_ALLOC_HUGE);
+		status = ts_controlled_round(&input, up, NULL, work);
+		pfree(work);
+	}
 	if (status == TS_FLOW_TOO_LARGE)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many rows and groups to round")));
 	if (status == TS_FLOW_OK)
 	{
-		for (int64 c = 0; c < s->table->n; c++)
-			units[c] = base[c] + up[c];
+		for (int32 i = 0; i < items->n; i++)
+			units[i] = items->base[i] + up[i];
 	}
 	pfree(up);
 	return status == TS_FLOW_OK;
 }
 
 /*
- * Two families, by least squares
+ * Two families, by least squares or by costs of the caller
  */
 static void
-round_two(const solver *s, const int64 *base, const uint64_t *part, int64 *units)
+round_two(const solver *s, const level *items, const int64_t *cost, int64 *units)
 {
 	ts_family	family[2];
+	level		whole = *items;
 	bool		done;
 
 	for (int f = 0; f < 2; f++)
-		make_family(s, s->n_family[f], s->family[f], base, true, &family[f]);
-	done = round_fairly(s, base, part, NULL, family, units);
+		make_family(s, s->n_family[f], s->family[f], items, true, &family[f]);
+	done = round_fairly(items, cost, family, units);
 	for (int f = 0; f < 2; f++)
 		free_family(&family[f]);
 	if (done)
 		return;
 
 	/* doubles were not good enough: farther and farther away from the values */
+	whole.base = NULL;
 	for (int f = 0; f < 2; f++)
-		make_family(s, s->n_family[f], s->family[f], NULL, false, &family[f]);
+		make_family(s, s->n_family[f], s->family[f], &whole, false, &family[f]);
 	for (int64 reach = 1; !done && reach < TS_MARGIN_LIMIT; reach *= 8)
-	{
-		memcpy(units, base, sizeof(int64) * s->table->n);
-		done = fill_up(s, family, reach, units);
-	}
+		done = fill_up(s, items, family, reach, units);
 	for (int f = 0; f < 2; f++)
 		free_family(&family[f]);
 	if (!done)
@@ -1121,6 +1167,7 @@ round_biproportional(const solver *s, int64 *units)
 		ts_controlled_input input = {0};
 		ts_flow_status status;
 		int64	   *base = palloc_extended(sizeof(int64) * table->n, MCXT_ALLOC_HUGE);
+		level		cells = {.n = (int32) table->n, .base = base};
 		int64_t    *cost;
 		uint64_t   *part;
 		bool	   *up;
@@ -1147,7 +1194,7 @@ round_biproportional(const solver *s, int64 *units)
 		{
 			int32	   *of_cell;
 
-			make_family(s, s->n_family[f], s->family[f], base, false, &family[f]);
+			make_family(s, s->n_family[f], s->family[f], &cells, false, &family[f]);
 			of_cell = palloc_extended(sizeof(int32) * n, MCXT_ALLOC_HUGE);
 			for (int64 i = 0; i < n; i++)
 				of_cell[i] = family[f].of_cell[i / (reach * 2)];
@@ -1224,94 +1271,449 @@ measure_margin(const solver *s, int m, const int64 *units, int64 *sum)
 	return off;
 }
 
-typedef struct bucket_key
+/*
+ * Buckets of cells; those made from one bucket follow each other
+ */
+typedef struct buckets
 {
-	int32		bucket;
-	int32		group;
-	int32		cell;
-} bucket_key;
+	level		items;
+	int32	   *of_cell;
+	int32	   *parent;			/* the bucket that it was made from */
+} buckets;
+
+/*
+ * Sorts by small numbers, from -1 on; those with the same stay in their order
+ */
+static void
+sort_by(int32 n, const int32 *number, int32 largest, const int32 *from, int32 *to)
+{
+	int32	   *start = palloc_extended(sizeof(int32) * ((Size) largest + 3), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (int32 i = 0; i < n; i++)
+		start[number[i] + 2]++;
+	for (int32 g = 1; g < largest + 3; g++)
+		start[g] += start[g - 1];
+	for (int32 i = 0; i < n; i++)
+	{
+		int32		cell = from == NULL ? i : from[i];
+
+		to[start[number[cell] + 1]++] = cell;
+	}
+	pfree(start);
+}
+
+/*
+ * Cells that are in the same bucket stay together only if they are in the same
+ * group as well; from NULL: all cells are in one; group NULL: none stay together
+ */
+static void
+refine_buckets(const solver *s, const level *cells, const buckets *from,
+			   const int32 *group, int32 n_groups, buckets *to)
+{
+	int32	   *sorted = palloc_extended(sizeof(int32) * cells->n, MCXT_ALLOC_HUGE);
+	uint64_t	near = near_whole(s);
+	int32		n = 0;
+	int32	   *first;
+
+	if (group != NULL)
+	{
+		int32	   *by_group = palloc_extended(sizeof(int32) * cells->n, MCXT_ALLOC_HUGE);
+
+		sort_by(cells->n, group, n_groups, NULL, from == NULL ? sorted : by_group);
+		if (from != NULL)
+			sort_by(cells->n, from->of_cell, from->items.n, by_group, sorted);
+		pfree(by_group);
+	}
+	else
+		sort_by(cells->n, from->of_cell, from->items.n, NULL, sorted);
+	to->of_cell = palloc_extended(sizeof(int32) * cells->n, MCXT_ALLOC_HUGE);
+	for (int32 i = 0; i < cells->n; i++)
+	{
+		int32		c = sorted[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (i == 0 || group == NULL || group[c] != group[sorted[i - 1]] ||
+			(from != NULL && from->of_cell[c] != from->of_cell[sorted[i - 1]]))
+			n++;
+		to->of_cell[c] = n - 1;
+	}
+	to->items.n = n;
+	to->parent = palloc_extended(sizeof(int32) * n, MCXT_ALLOC_HUGE);
+	first = palloc_extended(sizeof(int32) * n, MCXT_ALLOC_HUGE);
+	memset(first, -1, sizeof(int32) * n);
+	to->items.cell = first;
+	to->items.base = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	to->items.part = palloc_extended(sizeof(uint64_t) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	to->items.lower = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	to->items.upper = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int32 i = cells->n - 1; i >= 0; i--)
+	{
+		int32		c = sorted[i];
+		int32		b = to->of_cell[c];
+		int64		upper = upper_of(s, cells, c);
+		uint64_t	sum = to->items.part[b] + cells->part[c];
+
+		CHECK_FOR_INTERRUPTS();
+		if (first[b] < 0 || is_live(s, c))
+			first[b] = c;
+		to->parent[b] = from == NULL ? 0 : from->of_cell[c];
+		to->items.base[b] += cells->base[c] + (sum < cells->part[c]);
+		to->items.part[b] = sum;
+		to->items.lower[b] += lower_of(s, cells, c);
+		if (upper == PG_INT64_MAX || to->items.upper[b] == PG_INT64_MAX)
+			to->items.upper[b] = PG_INT64_MAX;
+		else
+			to->items.upper[b] += upper;
+	}
+	for (int32 b = 0; b < n; b++)
+	{
+		if (to->items.part[b] > -near)
+			to->items.base[b]++;
+		if (to->items.part[b] <= near || to->items.part[b] > -near)
+			to->items.part[b] = 0;
+	}
+	pfree(sorted);
+}
+
+static void
+free_buckets(buckets *b)
+{
+	pfree(unconstify(int32 *, b->items.cell));
+	pfree(b->items.base);
+	pfree(b->items.part);
+	pfree(b->items.lower);
+	pfree(b->items.upper);
+	pfree(b->of_cell);
+	pfree(b->parent);
+}
+
+/* an item that may get a unit */
+typedef struct candidate
+{
+	double		score;
+	int32		item;
+} candidate;
 
 static int
-compare_keys(const void *a, const void *b)
+compare_candidates(const void *a, const void *b)
 {
-	const bucket_key *x = a;
-	const bucket_key *y = b;
+	const candidate *x = a;
+	const candidate *y = b;
 
-	if (x->bucket != y->bucket)
-		return x->bucket < y->bucket ? -1 : 1;
-	if (x->group != y->group)
-		return x->group < y->group ? -1 : 1;
-	return x->cell < y->cell ? -1 : x->cell > y->cell;
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return x->item < y->item ? -1 : 1;
 }
 
 /*
- * Cells that were in the same bucket stay together only if they are in the same
- * group as well
- */
-static int32
-refine_buckets(const solver *s, const int32 *group, int32 *bucket, bucket_key *keys)
-{
-	int32		n = 0;
-
-	for (int64 c = 0; c < s->table->n; c++)
-	{
-		keys[c].bucket = bucket[c];
-		keys[c].group = group[c];
-		keys[c].cell = (int32) c;
-	}
-	qsort(keys, s->table->n, sizeof(bucket_key), compare_keys);
-	for (int64 i = 0; i < s->table->n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (i == 0 || keys[i].bucket != keys[i - 1].bucket || keys[i].group != keys[i - 1].group)
-			n++;
-		bucket[keys[i].cell] = n - 1;
-	}
-	return n;
-}
-
-/*
- * Moves units within buckets so that a margin is met; false if that cannot be,
- * and then nothing has changed
+ * Shares the units of each parent out among its items, to floors and ceilings,
+ * the largest parts first, but less to groups that have got more than their
+ * parts so far; false if some parent has too few or too many
+ *
+ * group may be NULL.
  */
 static bool
-move_within_buckets(const solver *s, int m, int32 n_buckets, const int32 *bucket,
-					const int64 *base, const uint64_t *part, int64 *units)
+share_out(const buckets *b, int32 n_groups, const int32 *group,
+		  const int64 *parent_units, int64 *units)
 {
-	int64		n = s->table->n;
+	double	   *got = palloc_extended(sizeof(double) * (n_groups + 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	candidate  *list = palloc_extended(sizeof(candidate) * b->items.n, MCXT_ALLOC_HUGE);
+	bool		fits = true;
+	int32		end;
+
+	for (int32 start = 0; start < b->items.n && fits; start = end)
+	{
+		int64		rest = parent_units[b->parent[start]];
+		int32		n = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (end = start; end < b->items.n && b->parent[end] == b->parent[start]; end++)
+		{
+			units[end] = b->items.base[end];
+			rest -= units[end];
+			if (b->items.part[end] == 0)
+				continue;
+			list[n].item = end;
+			list[n].score = ldexp((double) b->items.part[end], -64);
+			if (group != NULL)
+				list[n].score -= got[group[b->items.cell[end]] + 1];
+			n++;
+		}
+		fits = rest >= 0 && rest <= n;
+		if (rest > 0 && rest < n)
+			qsort(list, n, sizeof(candidate), compare_candidates);
+		for (int32 i = 0; i < n && fits; i++)
+		{
+			int32		item = list[i].item;
+
+			if (i < rest)
+				units[item]++;
+			if (group != NULL)
+				got[group[b->items.cell[item]] + 1] += (i < rest) -
+					ldexp((double) b->items.part[item], -64);
+		}
+	}
+	pfree(got);
+	pfree(list);
+	return fits;
+}
+
+static inline bool
+has_total(const ts_margin *margin, int32 group)
+{
+	return group >= 0 && !is_free(margin, group);
+}
+
+/*
+ * Exchanges units within parents as long as groups have too many or too few;
+ * returns what they are off by in the end
+ */
+static int64
+exchange(const buckets *b, const ts_margin *margin, int64 *units)
+{
+	int64	   *more = palloc_extended(sizeof(int64) * (margin->n_groups + 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	const int32 *group = margin->group;
+	int64		off = 0;
+	int64		before;
+	int32		end;
+
+	/* by group + 1; those without a total are never off */
+	for (int32 i = 0; i < b->items.n; i++)
+	{
+		if (has_total(margin, group[b->items.cell[i]]))
+			more[group[b->items.cell[i]] + 1] += units[i];
+	}
+	for (int32 g = 0; g < margin->n_groups; g++)
+	{
+		if (has_total(margin, g))
+			more[g + 1] -= margin->total[g];
+		off += Abs(more[g + 1]);
+	}
+	do
+	{
+		before = off;
+		for (int32 start = 0; start < b->items.n && off > 0; start = end)
+		{
+			bool		helps = true;
+
+			CHECK_FOR_INTERRUPTS();
+			for (end = start; end < b->items.n && b->parent[end] == b->parent[start]; end++)
+				;
+			while (helps)
+			{
+				int32		from = -1;
+				int32		to = -1;
+
+				for (int32 i = start; i < end; i++)
+				{
+					int64		m = more[group[b->items.cell[i]] + 1];
+
+					if (b->items.part[i] == 0)
+						continue;
+					if (units[i] == b->items.base[i] + 1 &&
+						(from < 0 || m > more[group[b->items.cell[from]] + 1]))
+						from = i;
+					if (units[i] == b->items.base[i] &&
+						(to < 0 || m < more[group[b->items.cell[to]] + 1]))
+						to = i;
+				}
+				helps = false;
+				if (from >= 0 && to >= 0)
+				{
+					int32		g = group[b->items.cell[from]];
+					int32		h = group[b->items.cell[to]];
+					int64		after = off;
+
+					if (has_total(margin, g))
+						after += Abs(more[g + 1] - 1) - Abs(more[g + 1]);
+					if (has_total(margin, h))
+						after += Abs(more[h + 1] + 1) - Abs(more[h + 1]);
+					helps = after < off;
+					if (helps)
+					{
+						units[from]--;
+						units[to]++;
+						more[g + 1] -= has_total(margin, g);
+						more[h + 1] += has_total(margin, h);
+						off = after;
+					}
+				}
+			}
+		}
+	} while (off > 0 && off < before);
+	pfree(more);
+	return off;
+}
+
+/*
+ * Shares the units of parents out among their items although floors and ceilings
+ * will not do
+ */
+static void
+share_out_anyhow(const solver *s, const buckets *b, int32 n_parents,
+				 const int64 *parent_units, int64 *units)
+{
+	int32	   *no_parent = palloc_extended(sizeof(int32) * n_parents, MCXT_ALLOC_HUGE);
+	int32	   *none = palloc_extended(sizeof(int32) * b->items.n, MCXT_ALLOC_HUGE);
+	ts_family	family[2] = {
+		{n_parents, no_parent, b->parent, parent_units, NULL},
+		{0, NULL, none, NULL, NULL}
+	};
+	bool		done = false;
+
+	memset(no_parent, -1, sizeof(int32) * n_parents);
+	memset(none, -1, sizeof(int32) * b->items.n);
+	for (int64 reach = 1; !done && reach < TS_MARGIN_LIMIT; reach *= 8)
+		done = fill_up(s, &b->items, family, reach, units);
+	if (!done)
+		elog(ERROR, "a table that fits could not be rounded");
+	pfree(no_parent);
+	pfree(none);
+}
+
+/*
+ * The units of the buckets so far, shared out among finer ones so that one more
+ * margin is met; false if it is not
+ */
+static bool
+meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
+			const int64 *parent_units, int64 *units)
+{
+	const ts_margin *margin = margin_of(s, m);
 	ts_family	family[2];
-	int64	   *sum = palloc_extended(sizeof(int64) * n_buckets, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	int32	   *parent = palloc_extended(sizeof(int32) * n_buckets, MCXT_ALLOC_HUGE);
-	int64	   *moved = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE);
+	level		whole = b->items;
+	int64	   *left;
+	int32	   *no_parent;
+	int64	   *moved;
+	bool		shared;
 	bool		done;
 
-	for (int32 b = 0; b < n_buckets; b++)
-		parent[b] = -1;
-	for (int64 c = 0; c < n; c++)
-		sum[bucket[c]] += units[c] - base[c];
-	family[0].n = n_buckets;
-	family[0].parent = parent;
-	family[0].of_cell = bucket;
-	family[0].units = sum;
+	shared = share_out(b, margin->n_groups, margin->group, parent_units, units);
+	if (shared && exchange(b, margin, units) == 0)
+		return true;
+
+	/* buckets and the margin are two families */
+	left = palloc_extended(sizeof(int64) * n_parents, MCXT_ALLOC_HUGE);
+	no_parent = palloc_extended(sizeof(int32) * n_parents, MCXT_ALLOC_HUGE);
+	moved = palloc_extended(sizeof(int64) * b->items.n, MCXT_ALLOC_HUGE);
+	memcpy(left, parent_units, sizeof(int64) * n_parents);
+	memset(no_parent, -1, sizeof(int32) * n_parents);
+	for (int32 i = 0; i < b->items.n; i++)
+		left[b->parent[i]] -= b->items.base[i];
+	family[0].n = n_parents;
+	family[0].parent = no_parent;
+	family[0].of_cell = b->parent;
+	family[0].units = left;
 	family[0].cost = NULL;
-	make_family(s, 1, &m, base, true, &family[1]);
-	done = round_fairly(s, base, part, NULL, family, moved);
-	free_family(&family[1]);
-	if (!done)
+	done = false;
+	if (shared)
 	{
-		make_family(s, 1, &m, NULL, false, &family[1]);
-		for (int64 c = 0; c < n; c++)
-			sum[bucket[c]] += base[c];
-		memcpy(moved, base, sizeof(int64) * n);
-		done = fill_up(s, family, 1, moved);
+		make_family(s, 1, &m, &b->items, true, &family[1]);
+		done = round_fairly(&b->items, NULL, family, moved);
 		free_family(&family[1]);
 	}
+	if (!done)
+	{
+		whole.base = NULL;
+		family[0].units = parent_units;
+		make_family(s, 1, &m, &whole, false, &family[1]);
+		done = fill_up(s, &b->items, family, 1, moved);
+		free_family(&family[1]);
+	}
+	/* the margin is missed, but its parents are not */
+	if (!done && !shared)
+		share_out_anyhow(s, b, n_parents, parent_units, units);
 	if (done)
-		memcpy(units, moved, sizeof(int64) * n);
-	pfree(sum);
-	pfree(parent);
+		memcpy(units, moved, sizeof(int64) * b->items.n);
+	pfree(left);
+	pfree(no_parent);
 	pfree(moved);
 	return done;
+}
+
+/*
+ * One try for three or more families: two of them exactly, then the extra margins
+ * one by one; pushes are added to the costs of groups in extra margins
+ */
+static void
+try_rounding(const solver *s, const level *cells, double **push, int64 *units)
+{
+	buckets		b[2];
+	int64	   *bucket_units[2];
+	int64_t    *cost;
+	double	   *price;
+	double	   *share;
+	ts_controlled_input probe = {0};
+	ts_family	family[2];
+	double		scale;
+
+	for (int f = 0; f < 2; f++)
+		make_family(s, s->n_family[f], s->family[f], cells, true, &family[f]);
+	refine_buckets(s, cells, NULL, family[0].of_cell, family[0].n, &b[1]);
+	refine_buckets(s, cells, &b[1], family[1].of_cell, family[1].n, &b[0]);
+	free_buckets(&b[1]);
+	for (int f = 0; f < 2; f++)
+		free_family(&family[f]);
+
+	/* two families: floors and ceilings of the buckets */
+	cost = palloc_extended(sizeof(int64_t) * b[0].items.n, MCXT_ALLOC_HUGE);
+	price = palloc_extended(sizeof(double) * b[0].items.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	share = palloc_extended(sizeof(double) * b[0].items.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int32 c = 0; c < cells->n; c++)
+	{
+		double		part = ldexp((double) cells->part[c], -64);
+
+		CHECK_FOR_INTERRUPTS();
+		share[b[0].of_cell[c]] += part;
+		for (int e = 0; e < s->n_extra; e++)
+		{
+			int32		g = margin_of(s, s->extra[e])->group[c];
+
+			if (g >= 0)
+				price[b[0].of_cell[c]] += part * push[e][g];
+		}
+	}
+	for (int f = 0; f < 2; f++)
+		make_family(s, s->n_family[f], s->family[f], &b[0].items, true, &probe.family[f]);
+	probe.n = b[0].items.n;
+	scale = (double) Min(ts_controlled_max_cost(&probe), INT64CONST(1) << 40) / 64;
+	for (int f = 0; f < 2; f++)
+		free_family(&probe.family[f]);
+	for (int32 i = 0; i < b[0].items.n; i++)
+	{
+		double		p = 1 - 2 * ldexp((double) b[0].items.part[i], -64);
+
+		if (share[i] > 0)
+			p += price[i] / share[i];
+		cost[i] = (int64) floor(Max(-60, Min(60, p)) * scale + 0.5);
+	}
+	bucket_units[0] = palloc_extended(sizeof(int64) * b[0].items.n, MCXT_ALLOC_HUGE);
+	round_two(s, &b[0].items, cost, bucket_units[0]);
+	pfree(cost);
+	pfree(price);
+	pfree(share);
+
+	/* finer and finer buckets; in the end the cells */
+	for (int e = 0; e <= s->n_extra; e++)
+	{
+		const ts_margin *margin = e < s->n_extra ? margin_of(s, s->extra[e]) : NULL;
+
+		refine_buckets(s, cells, &b[0], margin == NULL ? NULL : margin->group,
+					   margin == NULL ? 0 : margin->n_groups, &b[1]);
+		bucket_units[1] = palloc_extended(sizeof(int64) * b[1].items.n, MCXT_ALLOC_HUGE);
+		if (margin != NULL)
+			(void) meet_margin(s, s->extra[e], &b[1], b[0].items.n, bucket_units[0], bucket_units[1]);
+		else if (!share_out(&b[1], 0, NULL, bucket_units[0], bucket_units[1]))
+			share_out_anyhow(s, &b[1], b[0].items.n, bucket_units[0], bucket_units[1]);
+		pfree(bucket_units[0]);
+		free_buckets(&b[0]);
+		b[0] = b[1];
+		bucket_units[0] = bucket_units[1];
+	}
+	for (int32 c = 0; c < cells->n; c++)
+		units[c] = bucket_units[0][b[0].of_cell[c]];
+	pfree(bucket_units[0]);
+	free_buckets(&b[0]);
 }
 
 /*
@@ -1319,99 +1721,50 @@ move_within_buckets(const solver *s, int m, int32 n_buckets, const int32 *bucket
  * can be found; see the head of the file
  */
 static void
-round_many(const solver *s, const int64 *base, const uint64_t *part, int64 *units)
+round_many(const solver *s, const level *cells, int64 *units)
 {
-	int64		n = s->table->n;
-	int			rounds = (int) Min(ROUNDS, 1 + ROUND_CELLS / n);
-	ts_family	family[2];
-	ts_controlled_input probe = {0};
+	int			rounds = (int) Min(ROUNDS, 1 + ROUND_CELLS / cells->n);
 	double	   *push[TS_MAX_MARGINS];
 	int64	   *sum[TS_MAX_MARGINS];
 	int64		best_off[TS_MAX_MARGINS];
-	int32	   *first_bucket = palloc_extended(sizeof(int32) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	int32	   *bucket = palloc_extended(sizeof(int32) * n, MCXT_ALLOC_HUGE);
-	bucket_key *keys = palloc_extended(sizeof(bucket_key) * n, MCXT_ALLOC_HUGE);
-	int64	   *try = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE);
-	int64_t    *cost = palloc_extended(sizeof(int64_t) * n, MCXT_ALLOC_HUGE);
-	int32		n_first = 0;
-	double		scale;
+	int64	   *try = palloc_extended(sizeof(int64) * cells->n, MCXT_ALLOC_HUGE);
 
-	for (int f = 0; f < 2; f++)
-	{
-		make_family(s, s->n_family[f], s->family[f], base, true, &family[f]);
-		n_first = refine_buckets(s, family[f].of_cell, first_bucket, keys);
-		probe.family[f] = family[f];
-	}
-	probe.n = (int32_t) n;
-	scale = (double) Min(ts_controlled_max_cost(&probe), INT64CONST(1) << 40) / 64;
 	for (int e = 0; e < s->n_extra; e++)
 	{
 		int32		n_groups = margin_of(s, s->extra[e])->n_groups;
 
-		push[e] = palloc_extended(sizeof(double) * n_groups, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-		sum[e] = palloc_extended(sizeof(int64) * n_groups, MCXT_ALLOC_HUGE);
+		push[e] = palloc_extended(sizeof(double) * Max(n_groups, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		sum[e] = palloc_extended(sizeof(int64) * Max(n_groups, 1), MCXT_ALLOC_HUGE);
 		best_off[e] = PG_INT64_MAX;
 	}
 	for (int round = 0; round < rounds; round++)
 	{
-		int32		n_buckets = n_first;
 		int			better = 0;
 		bool		all = true;
 
-		for (int64 c = 0; c < n; c++)
-		{
-			double		price = 1 - 2 * ldexp((double) part[c], -64);
-
-			CHECK_FOR_INTERRUPTS();
-			for (int e = 0; e < s->n_extra; e++)
-			{
-				int32		g = margin_of(s, s->extra[e])->group[c];
-
-				if (g >= 0)
-					price += push[e][g];
-			}
-			price = Max(-60, Min(60, price));
-			cost[c] = (int64) floor(price * scale + 0.5);
-		}
-		if (!round_fairly(s, base, part, cost, family, try))
-			round_two(s, base, part, try);
+		try_rounding(s, cells, push, try);
 		for (int e = 0; e < s->n_extra; e++)
 		{
 			const ts_margin *margin = margin_of(s, s->extra[e]);
+			int64		off = measure_margin(s, s->extra[e], try, sum[e]);
 
-			measure_margin(s, s->extra[e], try, sum[e]);
+			all &= off == 0;
+			if (better == 0)
+				better = off < best_off[e] ? 1 : off > best_off[e] ? -1 : 0;
+			if (better > 0)
+				best_off[e] = off;
 			for (int32 g = 0; g < margin->n_groups; g++)
 			{
 				if (!is_free(margin, g))
 					push[e][g] += (double) (sum[e][g] - margin->total[g]) / (1 + round / 4);
 			}
 		}
-		memcpy(bucket, first_bucket, sizeof(int32) * n);
-		for (int e = 0; e < s->n_extra; e++)
-		{
-			int64		off = measure_margin(s, s->extra[e], try, sum[e]);
-
-			if (off > 0 && move_within_buckets(s, s->extra[e], n_buckets, bucket, base, part, try))
-				off = 0;
-			all &= off == 0;
-			if (better == 0)
-				better = off < best_off[e] ? 1 : off > best_off[e] ? -1 : 0;
-			if (better > 0)
-				best_off[e] = off;
-			n_buckets = refine_buckets(s, margin_of(s, s->extra[e])->group, bucket, keys);
-		}
 		if (better > 0)
-			memcpy(units, try, sizeof(int64) * n);
+			memcpy(units, try, sizeof(int64) * cells->n);
 		if (all)
 			break;
 	}
-	for (int f = 0; f < 2; f++)
-		free_family(&family[f]);
-	pfree(first_bucket);
-	pfree(bucket);
-	pfree(keys);
 	pfree(try);
-	pfree(cost);
 }
 
 /* --------------------------------------------------------------- results */
@@ -1499,8 +1852,7 @@ ts_margins_solve(const ts_margin_table *table, int64 *units,
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context;
 	solver	   *s;
-	int64	   *base;
-	uint64_t   *part;
+	level		cells;
 	int64		n_groups = 0;
 
 	memset(report, 0, sizeof(*report));
@@ -1531,15 +1883,13 @@ ts_margins_solve(const ts_margin_table *table, int64 *units,
 	find_values(s);
 	if (table->n > 0)
 	{
-		base = palloc_extended(sizeof(int64) * table->n, MCXT_ALLOC_HUGE);
-		part = palloc_extended(sizeof(uint64_t) * table->n, MCXT_ALLOC_HUGE);
-		split_values(s, base, part);
+		split_values(s, &cells);
 		if (s->n_extra > 0)
-			round_many(s, base, part, units);
+			round_many(s, &cells, units);
 		else if (table->biproportional)
 			round_biproportional(s, units);
 		else
-			round_two(s, base, part, units);
+			round_two(s, &cells, NULL, units);
 	}
 	MemoryContextSwitchTo(caller);
 	describe_units(s, units);
