@@ -99,13 +99,13 @@ static const ts_split_method methods[] = {
 	{"seasonal", TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_seasonal, NULL},
 	{"profile", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, TS_MAY_TAKE, ts_weigh_history, NULL},
 	{"copy", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, TS_TAKES_NOT, ts_weigh_history, ts_settle_copy},
+	{"margins", TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, false, TS_TAKES_NOT, ts_weigh_margins, NULL},
 	{"straight_line", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_straight_line, NULL},
 	{"growth_curve", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_growth_curve, NULL},
 	{"days", TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_days, NULL},
 	{"workdays", TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_workdays, NULL},
 	{"pattern", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_pattern, NULL},
 	{"ramp", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_ramp, NULL},
-	{"margins", TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, false, TS_TAKES_NOT, ts_weigh_margins, NULL},
 	{"ramp_amounts", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, true, TS_TAKES_NOT, ts_weigh_ramp, ts_settle_amounts},
 };
 
