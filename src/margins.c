@@ -31,15 +31,17 @@
  *	  of a cell x costs log((k + 1/2) / x) (G. Rote and M. Zachariasen, "Matrix
  *	  scaling by network flow", SODA 2007), with as many units around x as it
  *	  takes.
- *	  5. Extra margins.  The two families are rounded first; then, margin by margin
- *	  in their order, units move within the buckets of the margins so far, which
- *	  keeps these exact: again two families, buckets and the margin.  Cells stay
- *	  floors and ceilings, unless that cannot be; then they may be one unit
- *	  further off, if bounds allow.  If that does not do it either, the first
- *	  rounding is made again with costs that push units out of groups with too
- *	  many and into those with too few, for a number of rounds.  Of all rounds
- *	  the one is taken whose margins are exact, the first ones before the later
- *	  ones.
+ *	  5. Extra margins.  Buckets of the two families are rounded first, then,
+ *	  margin by margin in their order, the units of each bucket are shared out
+ *	  among the finer ones that the margin makes of it, and in the end among the
+ *	  cells: floors and ceilings all the way down, as in a tree.  Who gets the
+ *	  units depends on the parts and on what the margin's groups have got so far;
+ *	  what they are off by at the end is exchanged within buckets, or found by a
+ *	  flow, for buckets and the margin are two families.  If that does not do it,
+ *	  all is done again with costs that push units out of groups with too many
+ *	  and into those with too few, for a number of rounds, after some of which
+ *	  amounts may be one unit beyond floor and ceiling.  Of all rounds the one is
+ *	  taken whose margins are exact, the first ones before the later ones.
  *
  *	  Proofs are rays, whatever found them; ts_rake_proves adds them up.
  *
@@ -72,8 +74,10 @@
 #define WHOLE_NEAR		1e-6
 #define WHOLE_NEAR_SUM	0.05
 
-/* rounds for extra margins, and cells times rounds at most */
+/* rounds for extra margins, those with floors and ceilings only; cells times
+ * rounds at most */
 #define ROUNDS			60
+#define FAIR_ROUNDS		12
 #define ROUND_CELLS		20000000
 
 /* units around a cell that biproportional rounding begins with */
@@ -347,9 +351,11 @@ report_ray(const solver *s, ts_rake_status status)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the totals of %s do not agree", margins),
-					 errdetail("%s must bring %s, but %s, which are the same rows, have %s (difference %s).",
+					 errdetail("%s must bring %s, but %s, which %s the same rows, %s %s (difference %s).",
 							   needy, table->amount_text(table->arg, need),
-							   holders, table->amount_text(table->arg, hold),
+							   holders, hold_several ? "are" : "is",
+							   hold_several ? "have" : "has",
+							   table->amount_text(table->arg, hold),
 							   table->amount_text(table->arg, need - hold)),
 					 errhint("Correct one of them, or leave a group free: give it a total of NULL.")));
 			break;
@@ -1577,7 +1583,7 @@ share_out_anyhow(const solver *s, const buckets *b, int32 n_parents,
  */
 static bool
 meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
-			const int64 *parent_units, int64 *units)
+			const int64 *parent_units, bool farther, int64 *units)
 {
 	const ts_margin *margin = margin_of(s, m);
 	ts_family	family[2];
@@ -1612,7 +1618,7 @@ meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
 		done = round_fairly(&b->items, NULL, family, moved);
 		free_family(&family[1]);
 	}
-	if (!done)
+	if (!done && farther)
 	{
 		whole.base = NULL;
 		family[0].units = parent_units;
@@ -1633,10 +1639,12 @@ meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
 
 /*
  * One try for three or more families: two of them exactly, then the extra margins
- * one by one; pushes are added to the costs of groups in extra margins
+ * one by one; pushes are added to the costs of groups in extra margins.  farther:
+ * if need be amounts may be a unit beyond floor and ceiling.
  */
 static void
-try_rounding(const solver *s, const level *cells, double **push, int64 *units)
+try_rounding(const solver *s, const level *cells, double **push, bool farther,
+			 int64 *units)
 {
 	buckets		b[2];
 	int64	   *bucket_units[2];
@@ -1702,7 +1710,7 @@ try_rounding(const solver *s, const level *cells, double **push, int64 *units)
 					   margin == NULL ? 0 : margin->n_groups, &b[1]);
 		bucket_units[1] = palloc_extended(sizeof(int64) * b[1].items.n, MCXT_ALLOC_HUGE);
 		if (margin != NULL)
-			(void) meet_margin(s, s->extra[e], &b[1], b[0].items.n, bucket_units[0], bucket_units[1]);
+			(void) meet_margin(s, s->extra[e], &b[1], b[0].items.n, bucket_units[0], farther, bucket_units[1]);
 		else if (!share_out(&b[1], 0, NULL, bucket_units[0], bucket_units[1]))
 			share_out_anyhow(s, &b[1], b[0].items.n, bucket_units[0], bucket_units[1]);
 		pfree(bucket_units[0]);
@@ -1724,6 +1732,7 @@ static void
 round_many(const solver *s, const level *cells, int64 *units)
 {
 	int			rounds = (int) Min(ROUNDS, 1 + ROUND_CELLS / cells->n);
+	int			fair_rounds = Min(FAIR_ROUNDS, rounds - 1);
 	double	   *push[TS_MAX_MARGINS];
 	int64	   *sum[TS_MAX_MARGINS];
 	int64		best_off[TS_MAX_MARGINS];
@@ -1742,7 +1751,7 @@ round_many(const solver *s, const level *cells, int64 *units)
 		int			better = 0;
 		bool		all = true;
 
-		try_rounding(s, cells, push, try);
+		try_rounding(s, cells, push, round >= fair_rounds, try);
 		for (int e = 0; e < s->n_extra; e++)
 		{
 			const ts_margin *margin = margin_of(s, s->extra[e]);
@@ -1845,6 +1854,33 @@ report_missed(const solver *s)
 			 errhint("Three or more margins need not have one: use on_inexact => 'warn' to meet the first margins exactly and the others nearly, give seeds above 0 to more rows, or use a smaller quantum.")));
 }
 
+/*
+ * Cells that are farther from their values than rounding would take them
+ */
+static void
+report_moved(const solver *s, const int64 *units)
+{
+	const ts_margin_table *table = s->table;
+	const ts_margins_report *report = s->report;
+	StringInfoData detail;
+	name_list	list = {0};
+
+	initStringInfo(&detail);
+	for (int64 i = 0; i < report->n_moved; i++)
+	{
+		int64		c = report->moved[i];
+
+		add_name(&list, list.n >= NAMES_SHOWN ? NULL :
+				 psprintf("%s has %s and not %s", table->cell_name(table->arg, c),
+						  table->amount_text(table->arg, units[c]),
+						  table->amount_text(table->arg, (ts_int128) floor(report->value[c] + 0.5))));
+	}
+	append_names(&detail, &list);
+	ereport(NOTICE,
+			(errmsg("margins are met by amounts that differ by a unit or more from those before rounding"),
+			 errdetail("%s.", detail.data)));
+}
+
 void
 ts_margins_solve(const ts_margin_table *table, int64 *units,
 				 ts_margins_report *report)
@@ -1896,6 +1932,8 @@ ts_margins_solve(const ts_margin_table *table, int64 *units,
 	MemoryContextSwitchTo(context);
 	if (report->n_missed > 0)
 		report_missed(s);
+	if (report->n_moved > 0)
+		report_moved(s, units);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 }
