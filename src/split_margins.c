@@ -52,77 +52,21 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "engine/apportion.h"
 #include "engine/bounded.h"
-#include "margins.h"
-#include "query.h"
-#include "split.h"
-#include "target_split.h"
-
-/* the solver's, less the targets' amounts and what is held on each level */
-#define MOST_MARGINS (TS_MAX_MARGINS - 1 - TS_MAX_AXES)
+#include "split_margins.h"
 
 /* a factor above it, or below 1 by it, is named */
 #define EXTREME_FACTOR 3.0
 
 #define KEPT_FACTORS 10000
-
-#define MARGINS_HINT \
-	"margins => '{\"line\": {\"A\": 6000, \"B\": 4000}, \"market\": {\"East\": \"30%%\", \"West\": null}}'"
-
-typedef struct margin_entry
-{
-	int			margin;
-	char	  **texts;			/* a member or label per part of the margin */
-	Datum		number;			/* numeric; 0: free */
-	bool		percent;
-} margin_entry;
-
-/* The cells of one combination of keys */
-typedef struct margin_group
-{
-	int32		keys[TS_MAX_AXES];	/* one per part */
-	int32		number;
-	int64		total;			/* units */
-	bool		is_free;
-	bool		named;			/* by an entry */
-	margin_entry *entry;
-} margin_group;
-
-typedef struct split_margin
-{
-	char	   *name;
-	int			n_parts;
-	ts_axis		parts[TS_MAX_AXES]; /* levels and grains */
-	/* once cells are known */
-	int			source[TS_MAX_AXES];	/* axis of the call, -1: above the cells */
-	int32	   *group;			/* by cell */
-	int32		n_groups;
-	margin_group **groups;		/* in order of their keys */
-	bool		complete;		/* no group is free */
-} split_margin;
-
-struct ts_margin_list
-{
-	int			n;
-	split_margin *margins[MOST_MARGINS];
-	int64		n_entries;
-	int64		space;
-	margin_entry *entries;
-};
 
 /* What the solver's callbacks need */
 typedef struct margin_names
@@ -162,457 +106,6 @@ static char *
 units_text(const ts_split *split, ts_int128 units)
 {
 	return numeric_text(amount_of(split, units));
-}
-
-/* --------------------------------------------------------------- arguments */
-
-/* Finds a margin by its levels, or adds it; names are separated by commas */
-static int
-find_margin(ts_split *split, int n_names, char **names)
-{
-	ts_margin_list *list = split->margin_list;
-	split_margin *margin;
-	StringInfoData name;
-
-	initStringInfo(&name);
-	for (int i = 0; i < n_names; i++)
-		appendStringInfo(&name, "%s%s", i > 0 ? ", " : "", names[i]);
-	for (int i = 0; i < list->n; i++)
-		if (strcmp(list->margins[i]->name, name.data) == 0)
-			return i;
-	if (list->n == MOST_MARGINS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("there are more than %d margins", MOST_MARGINS)));
-	if (n_names > TS_MAX_AXES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("margin \"%s\" names more than %d levels", name.data, TS_MAX_AXES)));
-	margin = palloc0(sizeof(split_margin));
-	margin->name = name.data;
-	for (int i = 0; i < n_names; i++)
-	{
-		Datum		text = CStringGetTextDatum(names[i]);
-		ts_axis    *part = &margin->parts[i];
-		int32		dimension_ids[TS_MAX_AXES];
-		int			n;
-
-		(void) ts_axes_parse(construct_array(&text, 1, TEXTOID, -1, false, TYPALIGN_INT), part, &n,
-							 dimension_ids, split->context);
-		for (int j = 0; j < i; j++)
-		{
-			if (strcmp(margin->parts[j].name, part->name) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("margin \"%s\" names \"%s\" twice", margin->name, part->name)));
-			/* codes are looked up below those of the levels above */
-			if (!part->is_time && !margin->parts[j].is_time && margin->parts[j].dim == part->dim &&
-				margin->parts[j].depth < part->depth &&
-				(part->above < 0 || margin->parts[part->above].depth < margin->parts[j].depth))
-				part->above = j;
-		}
-	}
-	margin->n_parts = n_names;
-	list->margins[list->n] = margin;
-	return list->n++;
-}
-
-/* Is this the name of a level? */
-static bool
-is_level(const char *name)
-{
-	ts_args		args = {0};
-
-	ts_arg_text(&args, name);
-	return ts_run("SELECT FROM " TS_SCHEMA ".dimension_level l WHERE l.name = $1", &args, true) > 0;
-}
-
-/* The names in "line, market"; a level that has a comma in its name is one */
-static int
-split_name(char *text, char **names)
-{
-	int			n = 0;
-
-	if (strchr(text, ',') == NULL || is_level(text))
-	{
-		names[0] = text;
-		return 1;
-	}
-	for (char *name = strtok(text, ","); name; name = strtok(NULL, ","))
-	{
-		char	   *end = name + strlen(name);
-
-		while (*name == ' ')
-			name++;
-		while (end > name && end[-1] == ' ')
-			*--end = '\0';
-		/* one too many is refused */
-		if (n <= TS_MAX_AXES)
-			names[n++] = name;
-	}
-	return n;
-}
-
-/* "market East" or "line A, market East" */
-static char *
-entry_name(const ts_split *split, const margin_entry *entry)
-{
-	const split_margin *margin = split->margin_list->margins[entry->margin];
-	StringInfoData name;
-
-	initStringInfo(&name);
-	for (int i = 0; i < margin->n_parts; i++)
-		appendStringInfo(&name, "%s%s %s", i > 0 ? ", " : "", margin->parts[i].name, entry->texts[i]);
-	return name.data;
-}
-
-/* Adds an entry, with a copy of its texts; number: 0 for a free group */
-static void
-add_entry(ts_split *split, int margin, char **texts, Datum number, bool percent)
-{
-	ts_margin_list *list = split->margin_list;
-	margin_entry *entry;
-	const char *what = percent ? "percentage" : "total";
-
-	if (list->n_entries == list->space)
-	{
-		list->space = Max(list->space * 2, 64);
-		list->entries = list->entries ? repalloc_huge(list->entries, sizeof(margin_entry) * list->space) :
-			MemoryContextAllocHuge(split->context, sizeof(margin_entry) * list->space);
-	}
-	entry = &list->entries[list->n_entries++];
-	entry->margin = margin;
-	entry->texts = palloc(sizeof(char *) * list->margins[margin]->n_parts);
-	for (int i = 0; i < list->margins[margin]->n_parts; i++)
-		entry->texts[i] = pstrdup(texts[i]);
-	entry->percent = percent;
-	entry->number = number == (Datum) 0 ? (Datum) 0 : datumCopy(number, false, -1);
-	if (number == (Datum) 0)
-		return;
-	if (numeric_is_nan(DatumGetNumeric(number)) || numeric_is_inf(DatumGetNumeric(number)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the %s of %s is not a number", what, entry_name(split, entry)),
-				 errdetail("It is %s.", numeric_text(number))));
-	if (DatumGetInt32(DirectFunctionCall2(numeric_cmp, number, int_number(0))) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the %s of %s is negative", what, entry_name(split, entry)),
-				 errdetail("It is %s; method \"margins\" shares amounts of 0 or more.", numeric_text(number))));
-}
-
-/* "30%" or "12.5 %" as 30, 12.5; 0 if it is no percentage */
-static Datum
-percentage(const char *text)
-{
-	const char *at = text;
-	bool		digits = false;
-	int			points = 0;
-
-	for (; (*at >= '0' && *at <= '9') || *at == '.'; at++)
-	{
-		points += *at == '.';
-		digits |= *at != '.';
-	}
-	if (!digits || points > 1 || strcmp(at + strspn(at, " "), "%") != 0)
-		return (Datum) 0;
-	return DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(text, at - text)), ObjectIdGetDatum(InvalidOid),
-							   Int32GetDatum(-1));
-}
-
-/* Takes what an object says of the members of one level of a margin */
-static void
-read_groups(ts_split *split, int margin_no, JsonbContainer *object, int level, char **texts)
-{
-	const split_margin *margin = split->margin_list->margins[margin_no];
-	JsonbIterator *it = JsonbIteratorInit(object);
-	JsonbValue	key;
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	check_stack_depth();
-	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
-	{
-		Datum		number = (Datum) 0;
-
-		if (token != WJB_KEY)
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		texts[level] = pnstrdup(key.val.string.val, key.val.string.len);
-		JsonbIteratorNext(&it, &value, true);
-		if (level < margin->n_parts - 1)
-		{
-			if (value.type == jbvNull)
-				continue;
-			if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("%s \"%s\" of margin \"%s\" is not an object of totals by %s",
-								margin->parts[level].name, texts[level], margin->name, margin->parts[level + 1].name),
-						 errhint("margins => '{\"line, market\": {\"A\": {\"East\": 100}}}'")));
-			read_groups(split, margin_no, value.val.binary.data, level + 1, texts);
-			continue;
-		}
-		if (value.type == jbvString)
-			number = percentage(pnstrdup(value.val.string.val, value.val.string.len));
-		else if (value.type == jbvNumeric)
-			number = NumericGetDatum(value.val.numeric);
-		if (number == (Datum) 0 && value.type != jbvNull)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the total of %s \"%s\" of margin \"%s\" is neither an amount nor a percentage",
-							margin->parts[level].name, texts[level], margin->name),
-					 errhint(MARGINS_HINT)));
-		add_entry(split, margin_no, texts, number, value.type == jbvString);
-	}
-}
-
-/* {"line": {"A": 6000, "B": "40%"}, "line, market": {"A": {"East": 100}}} */
-static void
-read_object(ts_split *split, JsonbContainer *object)
-{
-	JsonbIterator *it = JsonbIteratorInit(object);
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
-	{
-		char	   *names[TS_MAX_AXES + 1];
-		char	   *texts[TS_MAX_AXES] = {0};
-		int			n_names;
-		int			margin;
-
-		if (token != WJB_KEY)
-			continue;
-		n_names = split_name(pnstrdup(value.val.string.val, value.val.string.len), names);
-		margin = find_margin(split, n_names, names);
-		JsonbIteratorNext(&it, &value, true);
-		if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("margin \"%s\" is not an object of totals", split->margin_list->margins[margin]->name),
-					 errhint(MARGINS_HINT)));
-		read_groups(split, margin, value.val.binary.data, 0, texts);
-	}
-}
-
-/* margins =>: an object, or a list of them in order of precedence */
-static void
-read_json(ts_split *split)
-{
-	JsonbIterator *it;
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	if (JB_ROOT_IS_OBJECT(split->margins))
-	{
-		read_object(split, &split->margins->root);
-		return;
-	}
-	if (JB_ROOT_IS_SCALAR(split->margins))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"margins\" must be a JSON object, or a list of objects"),
-				 errhint(MARGINS_HINT)));
-	it = JsonbIteratorInit(&split->margins->root);
-	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
-	{
-		if (token != WJB_ELEM)
-			continue;
-		if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("an element of argument \"margins\" is not an object"),
-					 errhint("margins => '[{\"line\": {\"A\": 6000}}, {\"market\": {\"East\": 3000}}]'")));
-		read_object(split, value.val.binary.data);
-	}
-}
-
-/*
- * The expression that reads a column of texts as an array: of text, a day, or
- * an array
- */
-static char *
-texts_column(Oid relation, const char *relation_name, const char *name)
-{
-	AttrNumber	attno = get_attnum(relation, name);
-	const char *column = psprintf("r.%s", quote_identifier(name));
-	Oid			type;
-
-	if (attno == InvalidAttrNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("relation %s has no column \"%s\"", relation_name, name),
-				 errdetail("It must have the columns \"dimension\" and \"member\", and \"amount\" or \"percent\".")));
-	type = getBaseType(get_atttype(relation, attno));
-	if (OidIsValid(get_element_type(type)))
-		return psprintf("%s::pg_catalog.text[]", column);
-	if (type == DATEOID || type == TIMESTAMPOID)
-		return psprintf("ARRAY[pg_catalog.to_char(%s, 'YYYY-MM-DD')]", column);
-	return psprintf("ARRAY[%s::pg_catalog.text]", column);
-}
-
-/* A column of numbers, NULL if the relation has none; types that are not exact are an error */
-static char *
-number_column(Oid relation, const char *relation_name, const char *name)
-{
-	AttrNumber	attno = get_attnum(relation, name);
-	Oid			type;
-
-	if (attno == InvalidAttrNumber)
-		return pstrdup("NULL::pg_catalog.numeric");
-	type = getBaseType(get_atttype(relation, attno));
-	if (type != NUMERICOID && type != INT2OID && type != INT4OID && type != INT8OID)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of relation %s must be numeric or an integer, not %s",
-						name, relation_name, format_type_be(type))));
-	return psprintf("r.%s::pg_catalog.numeric", quote_identifier(name));
-}
-
-/* The texts of an array, which must not be NULL; returns how many there are */
-static int
-row_texts(uint64 row, int column, const char *name, const char *relation_name, char **texts)
-{
-	Datum	   *values;
-	bool	   *nulls;
-	int			n = 0;
-	bool		any_null = ts_isnull(row, column);
-
-	if (!any_null)
-		deconstruct_array(DatumGetArrayTypeP(ts_datum(row, column)), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
-	if (n > TS_MAX_AXES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column \"%s\" of relation %s names more than %d levels", name, relation_name, TS_MAX_AXES)));
-	for (int i = 0; i < n; i++)
-	{
-		any_null |= nulls[i];
-		if (!any_null)
-			texts[i] = TextDatumGetCString(values[i]);
-	}
-	if (any_null || n == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("column \"%s\" of relation %s must not be null or empty", name, relation_name),
-				 errhint("A group without an amount is free; its dimension and member must be named.")));
-	return n;
-}
-
-/* margins_from =>: a row is a group, with its dimension, its member, and an amount or a percentage */
-static void
-read_relation(ts_split *split)
-{
-	char	   *name = ts_relation_name(split->margins_from, "margins_from", split->context);
-	char	   *dimension = texts_column(split->margins_from, name, "dimension");
-	char	   *member = texts_column(split->margins_from, name, "member");
-	char	   *amount = number_column(split->margins_from, name, "amount");
-	char	   *percent = number_column(split->margins_from, name, "percent");
-	SPITupleTable *rows;
-	uint64		n;
-
-	if (strcmp(amount, percent) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("relation %s has none of the columns \"amount\" and \"percent\"", name)));
-	n = ts_run(psprintf("SELECT x.d, x.m, x.a, x.p FROM (SELECT %s, %s, %s, %s FROM %s r) x (d, m, a, p)"
-						" ORDER BY x.d COLLATE pg_catalog.\"C\", x.m COLLATE pg_catalog.\"C\"",
-						dimension, member, amount, percent, name), TS_NO_ARGS, false);
-	rows = SPI_tuptable;
-	for (uint64 row = 0; row < n; row++)
-	{
-		char	   *names[TS_MAX_AXES];
-		char	   *texts[TS_MAX_AXES];
-		int			n_names;
-		int			n_texts;
-		int			margin;
-		bool		has_amount;
-		bool		has_percent;
-
-		CHECK_FOR_INTERRUPTS();
-		/* looking up a level runs statements of its own */
-		SPI_tuptable = rows;
-		n_names = row_texts(row, 1, "dimension", name, names);
-		n_texts = row_texts(row, 2, "member", name, texts);
-		has_amount = !ts_isnull(row, 3);
-		has_percent = !ts_isnull(row, 4);
-		if (n_names != n_texts)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("a row of relation %s names %d levels and %d members", name, n_names, n_texts),
-					 errdetail("The first level is \"%s\", the first member \"%s\".", names[0], texts[0]),
-					 errhint("Arrays name several: ARRAY['line', 'market'], ARRAY['A', 'East']")));
-		if (has_amount && has_percent)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s \"%s\" in relation %s has both an amount and a percentage", names[0], texts[0], name)));
-		margin = find_margin(split, n_names, names);
-		SPI_tuptable = rows;
-		add_entry(split, margin, texts, has_amount ? ts_datum(row, 3) : has_percent ? ts_datum(row, 4) : (Datum) 0,
-				  has_percent);
-	}
-}
-
-/* The method that weighs the seed: what the call's arguments are for */
-static ts_term
-seed_term(const ts_term *term)
-{
-	ts_term		seed = *term;
-
-	seed.method = ts_split_method_find(term->profile ? "profile" : term->bases ? "blend" :
-									   term->weights || OidIsValid(term->weights_from) ? "weights" : "history");
-	return seed;
-}
-
-/*
- * Reads the margins of a call; adds the dimensions that they need to the n_dims
- * in dimension_ids, and returns how many there are then
- */
-int
-ts_margins_parse(ts_split *split, int n_dims, int32 *dimension_ids)
-{
-	MemoryContext old = MemoryContextSwitchTo(split->context);
-	bool		given = split->margins || OidIsValid(split->margins_from);
-	ts_term		seed;
-
-	if (split->main.method->weigh != ts_weigh_margins)
-	{
-		if (given)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("method \"%s\" takes no margins", split->main.method->name),
-					 errhint("method => 'margins', " MARGINS_HINT)));
-		MemoryContextSwitchTo(old);
-		return n_dims;
-	}
-	if (!given)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("method \"margins\" needs margins"),
-				 errhint("method => 'margins', " MARGINS_HINT ", or margins_from => 'my_margins'")));
-	if (split->levels)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("method \"margins\" is for all levels of a call together, and takes no \"levels\""),
-				 errhint("Split by the other levels in a call before.")));
-	seed = seed_term(&split->main);
-	ts_term_check(&seed, NULL);
-
-	split->margin_list = palloc0(sizeof(ts_margin_list));
-	if (split->margins)
-		read_json(split);
-	if (OidIsValid(split->margins_from))
-		read_relation(split);
-	for (int i = 0; i < split->margin_list->n; i++)
-	{
-		const split_margin *margin = split->margin_list->margins[i];
-
-		for (int part = 0; part < margin->n_parts; part++)
-			if (!margin->parts[part].is_time)
-				n_dims = ts_dimension_add(margin->parts[part].dim, n_dims, dimension_ids);
-	}
-	MemoryContextSwitchTo(old);
-	return n_dims;
 }
 
 /* ------------------------------------------------------------------ groups */
@@ -805,18 +298,18 @@ static int64
 entry_units(const ts_split *split, const margin_entry *entry)
 {
 	ts_int128	units = ts_units_from_numeric(entry->number, &split->tree->quantum,
-											  psprintf("total of %s:", entry_name(split, entry)));
+											  psprintf("total of %s:", ts_margin_entry_name(split, entry)));
 
 	if (units % split->coarse != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the total of %s is not a multiple of the call's quantum", entry_name(split, entry)),
+				 errmsg("the total of %s is not a multiple of the call's quantum", ts_margin_entry_name(split, entry)),
 				 errdetail("It is %s, the quantum is %s.", numeric_text(entry->number), units_text(split, 1))));
 	units /= split->coarse;
 	if (units >= TS_MARGIN_LIMIT)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("the total of %s is too large for method \"margins\"", entry_name(split, entry)),
+				 errmsg("the total of %s is too large for method \"margins\"", ts_margin_entry_name(split, entry)),
 				 errdetail("It is %s; there is room for less than %s.", numeric_text(entry->number),
 						   units_text(split, TS_MARGIN_LIMIT))));
 	return (int64) units;
@@ -953,7 +446,7 @@ place_entries(ts_split *split, HTAB **groups)
 		margin_entry *entry = &list->entries[i];
 		const split_margin *margin = list->margins[entry->margin];
 		margin_group *group;
-		int32		keys[TS_MAX_AXES];
+		int32		keys[TS_MAX_AXES] = {0};
 		bool		found = true;
 
 		CHECK_FOR_INTERRUPTS();
@@ -983,17 +476,16 @@ place_entries(ts_split *split, HTAB **groups)
 		{
 			/* nothing is expected of what has no part */
 			if (entry->number != (Datum) 0 &&
-				!DatumGetBool(DirectFunctionCall2(numeric_eq, entry->number,
-												  int_number(0))))
+				!DatumGetBool(DirectFunctionCall2(numeric_eq, entry->number, int_number(0))))
 				ts_name_list_add(&unused, ts_name_list_full(&unused) ? "" :
-								 psprintf("%s: %s%s", entry_name(split, entry), numeric_text(entry->number),
+								 psprintf("%s: %s%s", ts_margin_entry_name(split, entry), numeric_text(entry->number),
 										  entry->percent ? " %" : ""));
 			continue;
 		}
 		if (group->named)
 			ereport(ERROR,
 					(errcode(ERRCODE_CARDINALITY_VIOLATION),
-					 errmsg("there are two totals for %s", entry_name(split, entry)),
+					 errmsg("there are two totals for %s", ts_margin_entry_name(split, entry)),
 					 errdetail("One is %s, the other %s.",
 							   group->entry->number == (Datum) 0 ? "free" : numeric_text(group->entry->number),
 							   entry->number == (Datum) 0 ? "free" : numeric_text(entry->number))));
@@ -1192,8 +684,8 @@ hold_parts(const ts_split *split, const ts_split_nodes *nodes, int64 **lower, in
 {
 	int64		n_cells = split->cells.n;
 	int			of_level[TS_MAX_AXES];
-	int32	   *groups[TS_MAX_AXES];
-	int64	   *totals[TS_MAX_AXES];
+	int32	   *groups[TS_MAX_AXES] = {0};
+	int64	   *totals[TS_MAX_AXES] = {0};
 	int64		cell = 0;
 
 	if (!split->least)
@@ -1229,7 +721,7 @@ hold_parts(const ts_split *split, const ts_split_nodes *nodes, int64 **lower, in
 	}
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
 	{
-		int32		at[TS_MAX_AXES];
+		int32		at[TS_MAX_AXES] = {0};
 
 		for (int64 node = nodes->first[leaf]; node < nodes->first[leaf + 1]; node++)
 		{
@@ -1247,7 +739,7 @@ hold_parts(const ts_split *split, const ts_split_nodes *nodes, int64 **lower, in
 			if (nodes->n_children[node] > 0)
 				continue;
 			for (int i = 0; i < level; i++)
-				if (of_level[i] >= 0)
+				if (groups[i])
 					groups[i][cell] = at[i];
 			if (split->least[node] != TS_NO_LOWER)
 				(*lower)[cell] = held_units(split, nodes, leaf, node, split->least[node]);
@@ -1687,7 +1179,7 @@ solve(ts_split *split)
 	ts_margin	margins[TS_MAX_MARGINS] = {0};
 	ts_margins_report report = {0};
 	margin_names names = {.split = split,.n_first = 1};
-	HTAB	   *groups[MOST_MARGINS];
+	HTAB	   *groups[MOST_MARGINS] = {0};
 	ts_split_nodes nodes = {0};
 	int64	   *leaf_total = MemoryContextAllocHuge(split->context, sizeof(int64) * (split->n_leaves + 1));
 	double	   *seed = MemoryContextAllocHuge(split->context, sizeof(double) * (cells->n + 1));
@@ -1768,7 +1260,7 @@ void
 ts_weigh_margins(ts_split *split)
 {
 	ts_term    *term = split->term;
-	ts_term		seed = seed_term(term);
+	ts_term		seed = ts_margins_seed(term);
 	ts_cells   *cells = &split->cells;
 
 	if (split->margin_list->n_entries == 0 && !split->watch)

@@ -118,6 +118,18 @@ SELECT undo_split((SELECT max(split_id) FROM split), 'P') > 0 AS undone;
 SELECT month, sum(amount) FROM cell('P') WHERE month IN ('2024-01-01', '2024-12-01') GROUP BY 1 ORDER BY 1;
 SELECT * FROM plan_check;
 
+-- a part with a call of its own takes no part in the margins, until the whole gets arguments
+BEGIN;
+SELECT count(*) > 0 AS changed FROM resplit_target(find_target('P', 'sales', '{"line": "Bikes"}'), method => 'history');
+SELECT * FROM refusal($$SELECT resplit_target(root_target('P', 'sales'))$$);
+SELECT count(*) > 0 AS changed FROM resplit_target(root_target('P', 'sales'), method => 'margins', margins => '{"region": {"South": "25%"}, "month": {"2024-01": 600}}');
+SELECT sum(amount) AS january FROM cell('P') WHERE month = '2024-01-01';
+SELECT * FROM plan_check;
+-- what is above the cells may be held within bounds of its own
+UPDATE target SET stretch_amount = amount WHERE target_id = find_target('P', 'sales', '{"line": "Bikes", "region": "North"}');
+SELECT * FROM refusal($$SELECT resplit_target(root_target('P', 'sales'), margins => '{"region": {"North": "50%"}}')$$);
+ROLLBACK;
+
 -- ------------------------- adjusted, and all other parts of the split absorb it
 CREATE TEMP TABLE was AS SELECT * FROM cell('P');
 SELECT role, count(*) > 0 AS rows, min(amount_before) FILTER (WHERE role = 'adjusted') AS before, max(amount_after) FILTER (WHERE role = 'adjusted') AS after
@@ -192,6 +204,16 @@ SELECT * FROM refusal($$SELECT preview_split(root_target('R', 'sales'), '{region
 SELECT slice ->> 'region' AS region, amount
 FROM preview_split(root_target('S', 'sales'), '{region}', method => 'margins', quantum => 100, margins => '{"region": {"North": "33.3%"}}', weights => '{"North": 1, "South": 2, "West": 3}') ORDER BY 1;
 
+BEGIN;
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{region,month}', method => 'margins', quantum => 100, margins => '{"region": {"North": "33.3%"}, "month": {"2024-05": 1000}}');
+SELECT count(*) AS changed FROM resplit_target(root_target('S', 'sales'));
+SELECT count(*) FILTER (WHERE amount % 100 <> 0) AS broken, sum(amount) FILTER (WHERE region = 'North') AS north, sum(amount) FILTER (WHERE month = '2024-05-01') AS may FROM cell('S');
+SELECT * FROM plan_check;
+ROLLBACK;
+-- weeks are cut at the ends of months, so they are in months and halves
+SELECT sum(amount) FILTER (WHERE period <@ '[2024-02-01,2024-03-01)') AS february, sum(amount) FILTER (WHERE period <@ '[2024-01-01,2024-07-01)') AS first_half
+FROM preview_split(root_target('S', 'sales'), '{week}', method => 'margins', margins => '{"month": {"2024-02": 600}, "half": {"2024-H1": "40%"}}');
+
 -- ------------------------------------------ other seeds, bounds, zeros, rests
 SELECT slice ->> 'line' AS line, slice ->> 'region' AS region, amount
 FROM preview_split(root_target('R', 'sales'), '{line,region}', method => 'margins', bases => '[{"method": "equal"}]', margins => '{"region": {"North": 40}, "line": {"Bikes": 50.01}}') WHERE depth = 2 ORDER BY 1, 2;
@@ -224,12 +246,12 @@ FROM preview_split(root_target('R', 'sales'), '{line,region}', method => 'margin
 -- Helmets are not sold in the South, so Bikes must bring all of it; the certificate adds up
 SELECT * FROM refusal($$SELECT preview_split(root_target('R', 'sales'), '{line,region}', method => 'margins', members => '"active"',
 	margins => '{"line": {"Bikes": 20, "Helmets": 80.01}, "region": {"South": 25}}')$$);
--- Helmets need more than the regions have that they are sold in; the numbers by plain SQL
+-- the South needs more than the lines have that are sold there; the numbers by plain SQL
 CREATE TABLE wish (dimension text, member text, amount numeric);
 INSERT INTO wish VALUES ('line', 'Bikes', 20.01), ('line', 'Helmets', 80), ('region', 'North', 40), ('region', 'South', 30.01), ('region', 'West', 30);
 SELECT detail, ARRAY(SELECT n[1]::numeric FROM regexp_matches(detail, '[0-9]+[.][0-9]+', 'g') n) AS said,
-	   (SELECT ARRAY[h.amount, sum(w.amount), h.amount - sum(w.amount)] FROM wish h, wish w WHERE h.member = 'Helmets' AND w.dimension = 'region'
-		  AND w.member IN (SELECT region FROM orders WHERE line = 'Helmets') GROUP BY h.amount) AS by_sql
+	   (SELECT ARRAY[h.amount, sum(w.amount), h.amount - sum(w.amount)] FROM wish h, wish w WHERE h.member = 'South' AND w.dimension = 'line'
+		  AND w.member IN (SELECT line FROM orders WHERE region = 'South') GROUP BY h.amount) AS by_sql
 FROM refusal($$SELECT preview_split(root_target('R', 'sales'), '{line,region}', method => 'margins', margins_from => 'wish')$$);
 SELECT * FROM refusal($$SELECT preview_split(root_target('R', 'sales'), '{line,region}', method => 'margins', margins => '{"line": {"Bikes": 60, "Helmets": 40}}')$$);
 SELECT * FROM refusal($$SELECT preview_split(root_target('R', 'sales'), '{line,region}', method => 'margins', margins => '{"line": {"Bikes": 120}}')$$);
@@ -309,7 +331,7 @@ SELECT m.margins, r.* FROM (VALUES
 	('{"line": {"Bikes": [60]}}'), ('{"line": {"Bikes": -60}}'), ('{"line": {"Bikes": 1e30}}'), ('{"line": {"Bikes": 0.001}}'), ('{"line": {"Bikes": true}}'),
 	('{"line": 60}'), ('{"colour": {"red": 60}}'), ('{"line, line": {"Bikes": {"Bikes": 60}}}'), ('{"line, region": {"Bikes": 60}}'), ('{}'), ('[]'), ('[1]'), ('60'), ('{"line": {}}'),
 	('[{"line": {"Bikes": 60}}, {"line": {"Bikes": 60}}]'), ('{"month": {"2024-01": 60}}'), ('{"line": {"Bikes": "1000000000000000000000000000000%"}}'),
-	('{"line": {"Bikes": 50}, "": {"x": 1}}')) m (margins), margins_refusal(m.margins) r;
+	('{"line": {"Bikes": 50}, "": {"x": 1}}'), ('{" , ": {"x": 1}}'), ('{"line": null}'), ('{"line": {"Bikes": null}}')) m (margins), margins_refusal(m.margins) r;
 SELECT m.margins, r.* FROM (VALUES ('{"month": {"2024-13": 60}}'::jsonb), ('{"month": {"2025-01-01": 60}}'), ('{"month": {"2024-01": 60, "2024-01-15": 60}}'), ('{"day": {"2024-01-01": 1}}'),
 	('{"week": {"2024-W01": 1}}'), ('{"country": {"Spain": 60}}')) m (margins), margins_refusal(m.margins, '{region,month}') r;
 SELECT (refusal(call)).* FROM (VALUES
