@@ -38,7 +38,7 @@
  *	  units depends on the parts and on what the margin's groups have got so far;
  *	  what they are off by at the end is exchanged within buckets, or found by a
  *	  flow, for buckets and the margin are two families.  If that does not do it,
- *	  all is done again with costs that push units out of groups with too many
+ *	  all is done again with parts that push units out of groups with too many
  *	  and into those with too few, for a number of rounds, after some of which
  *	  amounts may be one unit beyond floor and ceiling.  Of all rounds the one is
  *	  taken whose margins are exact, the first ones before the later ones.
@@ -82,9 +82,6 @@
 
 /* units around a cell that biproportional rounding begins with */
 #define FIRST_REACH		2
-
-/* a part of one half, in 2^-64 */
-#define HALF			(UINT64CONST(1) << 63)
 
 typedef struct solver
 {
@@ -654,7 +651,7 @@ make_family(const solver *s, int n, const int *margins, const level *items,
 	family->parent = parent;
 	family->of_cell = of_cell;
 	family->units = units;
-	family->cost = NULL;
+	family->keep = NULL;
 }
 
 static void
@@ -1082,11 +1079,11 @@ fill_up(const solver *s, const level *items, const ts_family *family, int64 reac
 }
 
 /*
- * Rounds to floors and ceilings, the totals of both families exact; false if
- * there is no such table
+ * Rounds to floors and ceilings, the totals of both families exact, the largest
+ * parts up as far as that allows; false if there is no such table
  */
 static bool
-round_fairly(const level *items, const int64_t *cost, const ts_family *family,
+round_fairly(const level *items, const uint64_t *part, const ts_family *family,
 			 int64 *units)
 {
 	ts_controlled_input input = {0};
@@ -1096,8 +1093,7 @@ round_fairly(const level *items, const int64_t *cost, const ts_family *family,
 	void	   *work;
 
 	input.n = items->n;
-	input.part = items->part;
-	input.cost = cost;
+	input.part = part;
 	input.family[0] = family[0];
 	input.family[1] = family[1];
 	input.check = ts_check_for_interrupts;
@@ -1124,18 +1120,19 @@ round_fairly(const level *items, const int64_t *cost, const ts_family *family,
 }
 
 /*
- * Two families, by least squares or by costs of the caller
+ * Two families, by least squares; pushed, if not NULL, are parts of the caller
+ * to go by, and then only totals count, not that others are fair
  */
 static void
-round_two(const solver *s, const level *items, const int64_t *cost, int64 *units)
+round_two(const solver *s, const level *items, const uint64_t *pushed, int64 *units)
 {
 	ts_family	family[2];
 	level		whole = *items;
 	bool		done;
 
 	for (int f = 0; f < 2; f++)
-		make_family(s, s->n_family[f], s->family[f], items, true, &family[f]);
-	done = round_fairly(items, cost, family, units);
+		make_family(s, s->n_family[f], s->family[f], items, pushed == NULL, &family[f]);
+	done = round_fairly(items, pushed != NULL ? pushed : items->part, family, units);
 	for (int f = 0; f < 2; f++)
 		free_family(&family[f]);
 	if (done)
@@ -1170,13 +1167,13 @@ round_biproportional(const solver *s, int64 *units)
 		int64		n = table->n * reach * 2;
 		ts_family	family[2];
 		ts_family	wide[2];
-		ts_controlled_input input = {0};
+		ts_table_input input = {0};
 		ts_flow_status status;
 		int64	   *base = palloc_extended(sizeof(int64) * table->n, MCXT_ALLOC_HUGE);
 		level		cells = {.n = (int32) table->n, .base = base};
 		int64_t    *cost;
-		uint64_t   *part;
-		bool	   *up;
+		int64_t    *upper;
+		int64_t    *up;
 		bool		beyond = false;
 		int64		max_cost;
 		void	   *work;
@@ -1193,8 +1190,8 @@ round_biproportional(const solver *s, int64 *units)
 			base[c] = Max(least, (int64) floor(s->report->value[c]) - reach + 1);
 		}
 		cost = palloc_extended(sizeof(int64_t) * n, MCXT_ALLOC_HUGE);
-		part = palloc_extended(sizeof(uint64_t) * n, MCXT_ALLOC_HUGE);
-		up = palloc_extended(sizeof(bool) * n, MCXT_ALLOC_HUGE);
+		upper = palloc_extended(sizeof(int64_t) * n, MCXT_ALLOC_HUGE);
+		up = palloc_extended(sizeof(int64_t) * n, MCXT_ALLOC_HUGE);
 		input.n = (int32_t) n;
 		for (int f = 0; f < 2; f++)
 		{
@@ -1208,10 +1205,10 @@ round_biproportional(const solver *s, int64 *units)
 			wide[f].of_cell = of_cell;
 			input.family[f] = wide[f];
 		}
-		input.part = part;
+		input.upper = upper;
 		input.cost = cost;
 		input.check = ts_check_for_interrupts;
-		max_cost = ts_controlled_max_cost(&input);
+		max_cost = ts_table_max_cost(&input);
 		for (int64 i = 0; i < n; i++)
 		{
 			int64		c = i / (reach * 2);
@@ -1219,15 +1216,16 @@ round_biproportional(const solver *s, int64 *units)
 			double		price;
 
 			CHECK_FOR_INTERRUPTS();
-			part[i] = s->seed[c] > 0 && s->report->value[c] > 0 &&
-				(table->upper == NULL || k < table->upper[c]) ? HALF : 0;
-			price = part[i] == 0 ? 0 : ts_log(((double) k + 0.5) / s->report->value[c]);
+			upper[i] = s->seed[c] > 0 && s->report->value[c] > 0 &&
+				(table->upper == NULL || k < table->upper[c]);
+			up[i] = upper[i] > 0 && (double) k + 0.5 < s->report->value[c];
+			price = upper[i] == 0 ? 0 : ts_log(((double) k + 0.5) / s->report->value[c]);
 			/* logarithms are below 64 in size wherever it matters */
 			price = Max(-63, Min(63, price)) / 64;
 			cost[i] = (int64) floor(price * (double) Min(max_cost, INT64CONST(1) << 50) + 0.5);
 		}
-		work = palloc_extended(ts_controlled_work(&input), MCXT_ALLOC_HUGE);
-		status = ts_controlled_round(&input, up, NULL, work);
+		work = palloc_extended(ts_table_work(&input), MCXT_ALLOC_HUGE);
+		status = ts_table_fill(&input, up, NULL, NULL, work);
 		pfree(work);
 		for (int64 c = 0; c < table->n && status == TS_FLOW_OK; c++)
 		{
@@ -1246,7 +1244,7 @@ round_biproportional(const solver *s, int64 *units)
 		}
 		pfree(base);
 		pfree(cost);
-		pfree(part);
+		pfree(upper);
 		pfree(up);
 		if (status == TS_FLOW_OK && !beyond)
 			return;
@@ -1610,12 +1608,12 @@ meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
 	family[0].parent = no_parent;
 	family[0].of_cell = b->parent;
 	family[0].units = left;
-	family[0].cost = NULL;
+	family[0].keep = NULL;
 	done = false;
 	if (shared)
 	{
 		make_family(s, 1, &m, &b->items, true, &family[1]);
-		done = round_fairly(&b->items, NULL, family, moved);
+		done = round_fairly(&b->items, b->items.part, family, moved);
 		free_family(&family[1]);
 	}
 	if (!done && farther)
@@ -1639,7 +1637,7 @@ meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
 
 /*
  * One try for three or more families: two of them exactly, then the extra margins
- * one by one; pushes are added to the costs of groups in extra margins.  farther:
+ * one by one; pushes are taken from the parts of groups in extra margins.  farther:
  * if need be amounts may be a unit beyond floor and ceiling.
  */
 static void
@@ -1648,12 +1646,11 @@ try_rounding(const solver *s, const level *cells, double **push, bool farther,
 {
 	buckets		b[2];
 	int64	   *bucket_units[2];
-	int64_t    *cost;
+	uint64_t   *pushed;
+	bool		is_pushed = false;
 	double	   *price;
 	double	   *share;
-	ts_controlled_input probe = {0};
 	ts_family	family[2];
-	double		scale;
 
 	for (int f = 0; f < 2; f++)
 		make_family(s, s->n_family[f], s->family[f], cells, true, &family[f]);
@@ -1664,7 +1661,7 @@ try_rounding(const solver *s, const level *cells, double **push, bool farther,
 		free_family(&family[f]);
 
 	/* two families: floors and ceilings of the buckets */
-	cost = palloc_extended(sizeof(int64_t) * b[0].items.n, MCXT_ALLOC_HUGE);
+	pushed = palloc_extended(sizeof(uint64_t) * b[0].items.n, MCXT_ALLOC_HUGE);
 	price = palloc_extended(sizeof(double) * b[0].items.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	share = palloc_extended(sizeof(double) * b[0].items.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int32 c = 0; c < cells->n; c++)
@@ -1681,23 +1678,18 @@ try_rounding(const solver *s, const level *cells, double **push, bool farther,
 				price[b[0].of_cell[c]] += part * push[e][g];
 		}
 	}
-	for (int f = 0; f < 2; f++)
-		make_family(s, s->n_family[f], s->family[f], &b[0].items, true, &probe.family[f]);
-	probe.n = b[0].items.n;
-	scale = (double) Min(ts_controlled_max_cost(&probe), INT64CONST(1) << 40) / 64;
-	for (int f = 0; f < 2; f++)
-		free_family(&probe.family[f]);
 	for (int32 i = 0; i < b[0].items.n; i++)
 	{
-		double		p = 1 - 2 * ldexp((double) b[0].items.part[i], -64);
+		double		p = ldexp((double) b[0].items.part[i], -64);
 
-		if (share[i] > 0)
-			p += price[i] / share[i];
-		cost[i] = (int64) floor(Max(-60, Min(60, p)) * scale + 0.5);
+		is_pushed |= price[i] != 0;
+		pushed[i] = b[0].items.part[i];
+		if (pushed[i] > 0 && price[i] != 0)
+			pushed[i] = (uint64_t) ldexp(Max(1e-9, Min(1 - 1e-9, p - price[i] / share[i])), 64);
 	}
 	bucket_units[0] = palloc_extended(sizeof(int64) * b[0].items.n, MCXT_ALLOC_HUGE);
-	round_two(s, &b[0].items, cost, bucket_units[0]);
-	pfree(cost);
+	round_two(s, &b[0].items, is_pushed ? pushed : NULL, bucket_units[0]);
+	pfree(pushed);
 	pfree(price);
 	pfree(share);
 
