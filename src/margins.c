@@ -39,8 +39,9 @@
  *	  what they are off by at the end is exchanged within buckets, or found by a
  *	  flow, for buckets and the margin are two families.  If that does not do it,
  *	  all is done again with parts that push units out of groups with too many
- *	  and into those with too few, for a number of rounds, after some of which
- *	  amounts may be one unit beyond floor and ceiling.  Of all rounds the one is
+ *	  and into those with too few, for a number of rounds.  After some of them small
+ *	  tables are searched by trying, and then amounts may be one unit beyond floor
+ *	  and ceiling.  Of all rounds the one is
  *	  taken whose margins are exact, the first ones before the later ones.
  *
  *	  Proofs are rays, whatever found them; ts_rake_proves adds them up.
@@ -78,6 +79,10 @@
  * rounds at most */
 #define ROUNDS			60
 #define FAIR_ROUNDS		12
+
+/* cells that are tried one by one at most, and how often */
+#define SEARCH_CELLS	100
+#define SEARCH_TRIES	500000
 #define ROUND_CELLS		20000000
 
 /* units around a cell that biproportional rounding begins with */
@@ -1716,6 +1721,133 @@ try_rounding(const solver *s, const level *cells, double **push, bool farther,
 	free_buckets(&b[0]);
 }
 
+/* what search_cell works on; slots are the groups of all margins that count */
+typedef struct search
+{
+	int			n_margins;
+	int			n;				/* cells that are not whole */
+	int32		cell[SEARCH_CELLS];
+	int32		slot[SEARCH_CELLS][TS_MAX_MARGINS]; /* -1: none */
+	bool		up[SEARCH_CELLS];
+	int64	   *need;			/* by slot: units still to be given */
+	int32	   *left;			/* by slot: cells still to be decided */
+	bool		down_first[SEARCH_CELLS];
+	int64		tries;
+} search;
+
+/*
+ * Decides the cells from this one on; false if that cannot be
+ */
+static bool
+search_cell(search *q, int at)
+{
+	bool		found = false;
+
+	CHECK_FOR_INTERRUPTS();
+	if (++q->tries > SEARCH_TRIES)
+		return false;
+	if (at == q->n)
+		return true;			/* each need is 0 where no cell is left */
+	for (int m = 0; m < q->n_margins; m++)
+	{
+		if (q->slot[at][m] >= 0)
+			q->left[q->slot[at][m]]--;
+	}
+	for (int i = 0; i < 2 && !found; i++)
+	{
+		bool		up = q->down_first[at] ? i == 1 : i == 0;
+		bool		fits = true;
+
+		q->up[at] = up;
+		for (int m = 0; m < q->n_margins; m++)
+		{
+			int32		slot = q->slot[at][m];
+
+			if (slot < 0)
+				continue;
+			q->need[slot] -= up;
+			fits = fits && q->need[slot] >= 0 && q->need[slot] <= q->left[slot];
+		}
+		found = fits && search_cell(q, at + 1);
+		for (int m = 0; m < q->n_margins; m++)
+		{
+			if (q->slot[at][m] >= 0)
+				q->need[q->slot[at][m]] += up;
+		}
+	}
+	for (int m = 0; m < q->n_margins; m++)
+	{
+		if (q->slot[at][m] >= 0)
+			q->left[q->slot[at][m]]++;
+	}
+	return found;
+}
+
+/*
+ * Small tables: floors and ceilings that meet all margins, by trying
+ */
+static bool
+search_table(const solver *s, const level *cells, int64 *units)
+{
+	const ts_margin_table *table = s->table;
+	search	   *q = palloc0(sizeof(search));
+	int32		slots = 0;
+	bool		found = true;
+
+	for (int m = 0; m < table->n_margins; m++)
+		slots += table->margin[m].n_groups;
+	q->need = palloc0(sizeof(int64) * (slots + 1));
+	q->left = palloc0(sizeof(int32) * (slots + 1));
+	for (int32 c = 0; c < cells->n && q->n <= SEARCH_CELLS; c++)
+	{
+		if (cells->part[c] == 0)
+			continue;
+		if (q->n < SEARCH_CELLS)
+			q->cell[q->n] = c;
+		q->n++;
+	}
+	found = q->n <= SEARCH_CELLS;
+	slots = 0;
+	for (int m = 0; m < table->n_margins && found; m++)
+	{
+		const ts_margin *margin = &table->margin[m];
+
+		if (s->implied[m])
+			continue;
+		for (int32 g = 0; g < margin->n_groups; g++)
+			q->need[slots + g] = has_total(margin, g) ? margin->total[g] : 0;
+		for (int32 c = 0; c < cells->n; c++)
+		{
+			if (has_total(margin, margin->group[c]))
+				q->need[slots + margin->group[c]] -= cells->base[c];
+		}
+		for (int i = 0; i < q->n; i++)
+		{
+			int32		g = margin->group[q->cell[i]];
+
+			q->slot[i][q->n_margins] = has_total(margin, g) ? slots + g : -1;
+			if (has_total(margin, g))
+				q->left[slots + g]++;
+			q->down_first[i] = cells->part[q->cell[i]] < (UINT64CONST(1) << 63);
+		}
+		for (int32 g = 0; g < margin->n_groups; g++)
+			found = found && q->need[slots + g] >= 0 && q->need[slots + g] <= q->left[slots + g];
+		q->n_margins++;
+		slots += margin->n_groups;
+	}
+	found = found && search_cell(q, 0);
+	if (found)
+	{
+		memcpy(units, cells->base, sizeof(int64) * cells->n);
+		for (int i = 0; i < q->n; i++)
+			units[q->cell[i]] += q->up[i];
+	}
+	pfree(q->need);
+	pfree(q->left);
+	pfree(q);
+	return found;
+}
+
 /*
  * Three or more families: two of them exactly, and the extra margins as well as
  * can be found; see the head of the file
@@ -1743,6 +1875,11 @@ round_many(const solver *s, const level *cells, int64 *units)
 		int			better = 0;
 		bool		all = true;
 
+		if (round == fair_rounds && search_table(s, cells, try))
+		{
+			memcpy(units, try, sizeof(int64) * cells->n);
+			break;
+		}
 		try_rounding(s, cells, push, round >= fair_rounds, try);
 		for (int e = 0; e < s->n_extra; e++)
 		{
