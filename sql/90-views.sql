@@ -278,13 +278,38 @@ WITH RECURSIVE node AS (
 	  AND NOT EXISTS (SELECT FROM changed x WHERE x.plan_id = t.plan_id AND x.split_id = t.split_id)
 	GROUP BY t.plan_id, t.split_id, t.parent_id
 ), fair AS (
-	SELECT t.plan_id, t.metric_id, t.target_id, t.split_id, t.amount, t.weight, b.weight AS block_weight, b.amount AS block_amount
+	SELECT t.plan_id, t.metric_id, t.target_id, t.split_id, t.level, t.member_id, t.period, t.amount, t.weight,
+		   b.weight AS block_weight, b.amount AS block_amount
 	FROM block b
 	JOIN @extschema@.target t ON t.plan_id = b.plan_id AND t.parent_id = b.anchor_id AND t.split_id = b.split_id
 	UNION ALL
-	SELECT t.plan_id, t.metric_id, t.target_id, t.split_id, t.amount, t.weight, f.block_weight, f.block_amount
+	SELECT t.plan_id, t.metric_id, t.target_id, t.split_id, t.level, t.member_id, t.period, t.amount, t.weight,
+		   f.block_weight, f.block_amount
 	FROM fair f
 	JOIN @extschema@.target t ON t.plan_id = f.plan_id AND t.parent_id = f.target_id AND t.split_id = f.split_id
+), asked AS (
+	-- what is asked to be fair, with the unit it is rounded to.  What bounds or another system's residual
+	-- decided is not.
+	SELECT f.*, pm.quantum, COALESCE((s.arguments ->> 'quantum')::numeric, pm.quantum) AS unit
+	FROM fair f
+	JOIN @extschema@.plan_metric pm ON pm.plan_id = f.plan_id AND pm.metric_id = f.metric_id
+	JOIN @extschema@.split s ON s.plan_id = f.plan_id AND s.split_id = f.split_id
+	WHERE NOT s.arguments ?| '{bounds,bounds_from,residual}'
+	  AND NOT s.fallbacks ?| '{held: locked,held: adjusted,held: not made by it,held: bounds}'
+), over_slices AS (
+	-- a period's total over all slices of a split, and its exact share in 10^-20 (whole numbers: no
+	-- quotient is rounded, and each lacks less than one)
+	SELECT a.plan_id, a.metric_id, a.split_id, a.level, a.period, a.unit, pg_catalog.min(a.target_id) AS target_id,
+		   pg_catalog.count(*) AS n, pg_catalog.sum(a.amount) AS amount,
+		   pg_catalog.sum(CASE WHEN a.block_weight > 0
+							   THEN pg_catalog.div(a.block_amount * a.weight * 100000000000000000000, a.block_weight)
+							   ELSE a.amount * 100000000000000000000 END) AS share
+	FROM asked a
+	WHERE a.member_id = 0
+	  -- where a part was split again the rest is not all slices
+	  AND NOT EXISTS (SELECT FROM @extschema@.split s WHERE s.plan_id = a.plan_id AND s.replaces = a.split_id)
+	GROUP BY a.plan_id, a.metric_id, a.split_id, a.level, a.period, a.unit
+	HAVING pg_catalog.count(*) > 1 AND pg_catalog.bool_and(pg_catalog.mod(a.block_amount, a.unit) = 0)
 ), broken AS (
 	SELECT n.plan_id, n.metric_id, n.target_id, 'sum'::text AS promise,
 		   pg_catalog.format('is %s, its %s children add up to %s', n.amount, n.n_found, n.child_amount) AS problem
@@ -390,17 +415,19 @@ WITH RECURSIVE node AS (
 	FROM node n WHERE n.amount < n.at_least OR n.amount > n.at_most
 	UNION ALL
 	-- floor or ceiling of the exact share in the call's quantum: less than one unit away, compared
-	-- without a division.  What bounds or another system's residual decided is not asked to be fair.
+	-- without a division
 	SELECT f.plan_id, f.metric_id, f.target_id, 'fair',
 		   pg_catalog.format('is %s, its exact share is %s', f.amount,
-							 pg_catalog.round(f.block_amount * f.weight / f.block_weight, pg_catalog.scale(pm.quantum) + 4))
-	FROM fair f
-	JOIN @extschema@.plan_metric pm ON pm.plan_id = f.plan_id AND pm.metric_id = f.metric_id
-	JOIN @extschema@.split s ON s.plan_id = f.plan_id AND s.split_id = f.split_id
-	WHERE f.block_weight > 0 AND NOT s.arguments ?| '{bounds,bounds_from,residual}'
-	  AND NOT s.fallbacks ?| '{held: locked,held: adjusted,held: not made by it,held: bounds}'
-	  AND pg_catalog.abs(f.amount * f.block_weight - f.block_amount * f.weight)
-		  >= COALESCE((s.arguments ->> 'quantum')::numeric, pm.quantum) * f.block_weight
+							 pg_catalog.round(f.block_amount * f.weight / f.block_weight, pg_catalog.scale(f.quantum) + 4))
+	FROM asked f
+	WHERE f.block_weight > 0
+	  AND pg_catalog.abs(f.amount * f.block_weight - f.block_amount * f.weight) >= f.unit * f.block_weight
+	UNION ALL
+	SELECT o.plan_id, o.metric_id, o.target_id, 'fair',
+		   pg_catalog.format('is one of %s for the %s %s in split %s, which add up to %s, their exact share is %s', o.n, o.level, o.period,
+							 o.split_id, o.amount, pg_catalog.round(o.share / 100000000000000000000, pg_catalog.scale(o.unit) + 4))
+	FROM over_slices o
+	WHERE pg_catalog.abs(o.amount * 100000000000000000000 - o.share) >= o.unit * 100000000000000000000 - o.n
 )
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,

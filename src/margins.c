@@ -38,9 +38,10 @@
  *	  units depends on the parts and on what the margin's groups have got so far;
  *	  what they are off by at the end is exchanged within buckets, or found by a
  *	  flow, for buckets and the margin are two families.  If that does not do it,
- *	  all is done again with costs that push units out of groups with too many
- *	  and into those with too few, for a number of rounds, after some of which
- *	  amounts may be one unit beyond floor and ceiling.  Of all rounds the one is
+ *	  all is done again with parts that push units out of groups with too many
+ *	  and into those with too few, for a number of rounds.  After some of them small
+ *	  tables are searched by trying, and then amounts may be one unit beyond floor
+ *	  and ceiling.  Of all rounds the one is
  *	  taken whose margins are exact, the first ones before the later ones.
  *
  *	  Proofs are rays, whatever found them; ts_rake_proves adds them up.
@@ -78,13 +79,14 @@
  * rounds at most */
 #define ROUNDS			60
 #define FAIR_ROUNDS		12
+
+/* cells that are tried one by one at most, and how often */
+#define SEARCH_CELLS	100
+#define SEARCH_TRIES	500000
 #define ROUND_CELLS		20000000
 
 /* units around a cell that biproportional rounding begins with */
 #define FIRST_REACH		2
-
-/* a part of one half, in 2^-64 */
-#define HALF			(UINT64CONST(1) << 63)
 
 typedef struct solver
 {
@@ -654,7 +656,7 @@ make_family(const solver *s, int n, const int *margins, const level *items,
 	family->parent = parent;
 	family->of_cell = of_cell;
 	family->units = units;
-	family->cost = NULL;
+	family->keep = NULL;
 }
 
 static void
@@ -1082,11 +1084,11 @@ fill_up(const solver *s, const level *items, const ts_family *family, int64 reac
 }
 
 /*
- * Rounds to floors and ceilings, the totals of both families exact; false if
- * there is no such table
+ * Rounds to floors and ceilings, the totals of both families exact, the largest
+ * parts up as far as that allows; false if there is no such table
  */
 static bool
-round_fairly(const level *items, const int64_t *cost, const ts_family *family,
+round_fairly(const level *items, const uint64_t *part, const ts_family *family,
 			 int64 *units)
 {
 	ts_controlled_input input = {0};
@@ -1096,8 +1098,7 @@ round_fairly(const level *items, const int64_t *cost, const ts_family *family,
 	void	   *work;
 
 	input.n = items->n;
-	input.part = items->part;
-	input.cost = cost;
+	input.part = part;
 	input.family[0] = family[0];
 	input.family[1] = family[1];
 	input.check = ts_check_for_interrupts;
@@ -1124,18 +1125,19 @@ round_fairly(const level *items, const int64_t *cost, const ts_family *family,
 }
 
 /*
- * Two families, by least squares or by costs of the caller
+ * Two families, by least squares; pushed, if not NULL, are parts of the caller
+ * to go by, and then only totals count, not that others are fair
  */
 static void
-round_two(const solver *s, const level *items, const int64_t *cost, int64 *units)
+round_two(const solver *s, const level *items, const uint64_t *pushed, int64 *units)
 {
 	ts_family	family[2];
 	level		whole = *items;
 	bool		done;
 
 	for (int f = 0; f < 2; f++)
-		make_family(s, s->n_family[f], s->family[f], items, true, &family[f]);
-	done = round_fairly(items, cost, family, units);
+		make_family(s, s->n_family[f], s->family[f], items, pushed == NULL, &family[f]);
+	done = round_fairly(items, pushed != NULL ? pushed : items->part, family, units);
 	for (int f = 0; f < 2; f++)
 		free_family(&family[f]);
 	if (done)
@@ -1170,13 +1172,13 @@ round_biproportional(const solver *s, int64 *units)
 		int64		n = table->n * reach * 2;
 		ts_family	family[2];
 		ts_family	wide[2];
-		ts_controlled_input input = {0};
+		ts_table_input input = {0};
 		ts_flow_status status;
 		int64	   *base = palloc_extended(sizeof(int64) * table->n, MCXT_ALLOC_HUGE);
 		level		cells = {.n = (int32) table->n, .base = base};
 		int64_t    *cost;
-		uint64_t   *part;
-		bool	   *up;
+		int64_t    *upper;
+		int64_t    *up;
 		bool		beyond = false;
 		int64		max_cost;
 		void	   *work;
@@ -1193,8 +1195,8 @@ round_biproportional(const solver *s, int64 *units)
 			base[c] = Max(least, (int64) floor(s->report->value[c]) - reach + 1);
 		}
 		cost = palloc_extended(sizeof(int64_t) * n, MCXT_ALLOC_HUGE);
-		part = palloc_extended(sizeof(uint64_t) * n, MCXT_ALLOC_HUGE);
-		up = palloc_extended(sizeof(bool) * n, MCXT_ALLOC_HUGE);
+		upper = palloc_extended(sizeof(int64_t) * n, MCXT_ALLOC_HUGE);
+		up = palloc_extended(sizeof(int64_t) * n, MCXT_ALLOC_HUGE);
 		input.n = (int32_t) n;
 		for (int f = 0; f < 2; f++)
 		{
@@ -1208,10 +1210,10 @@ round_biproportional(const solver *s, int64 *units)
 			wide[f].of_cell = of_cell;
 			input.family[f] = wide[f];
 		}
-		input.part = part;
+		input.upper = upper;
 		input.cost = cost;
 		input.check = ts_check_for_interrupts;
-		max_cost = ts_controlled_max_cost(&input);
+		max_cost = ts_table_max_cost(&input);
 		for (int64 i = 0; i < n; i++)
 		{
 			int64		c = i / (reach * 2);
@@ -1219,15 +1221,16 @@ round_biproportional(const solver *s, int64 *units)
 			double		price;
 
 			CHECK_FOR_INTERRUPTS();
-			part[i] = s->seed[c] > 0 && s->report->value[c] > 0 &&
-				(table->upper == NULL || k < table->upper[c]) ? HALF : 0;
-			price = part[i] == 0 ? 0 : ts_log(((double) k + 0.5) / s->report->value[c]);
+			upper[i] = s->seed[c] > 0 && s->report->value[c] > 0 &&
+				(table->upper == NULL || k < table->upper[c]);
+			up[i] = upper[i] > 0 && (double) k + 0.5 < s->report->value[c];
+			price = upper[i] == 0 ? 0 : ts_log(((double) k + 0.5) / s->report->value[c]);
 			/* logarithms are below 64 in size wherever it matters */
 			price = Max(-63, Min(63, price)) / 64;
 			cost[i] = (int64) floor(price * (double) Min(max_cost, INT64CONST(1) << 50) + 0.5);
 		}
-		work = palloc_extended(ts_controlled_work(&input), MCXT_ALLOC_HUGE);
-		status = ts_controlled_round(&input, up, NULL, work);
+		work = palloc_extended(ts_table_work(&input), MCXT_ALLOC_HUGE);
+		status = ts_table_fill(&input, up, NULL, NULL, work);
 		pfree(work);
 		for (int64 c = 0; c < table->n && status == TS_FLOW_OK; c++)
 		{
@@ -1246,7 +1249,7 @@ round_biproportional(const solver *s, int64 *units)
 		}
 		pfree(base);
 		pfree(cost);
-		pfree(part);
+		pfree(upper);
 		pfree(up);
 		if (status == TS_FLOW_OK && !beyond)
 			return;
@@ -1610,12 +1613,12 @@ meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
 	family[0].parent = no_parent;
 	family[0].of_cell = b->parent;
 	family[0].units = left;
-	family[0].cost = NULL;
+	family[0].keep = NULL;
 	done = false;
 	if (shared)
 	{
 		make_family(s, 1, &m, &b->items, true, &family[1]);
-		done = round_fairly(&b->items, NULL, family, moved);
+		done = round_fairly(&b->items, b->items.part, family, moved);
 		free_family(&family[1]);
 	}
 	if (!done && farther)
@@ -1639,7 +1642,7 @@ meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
 
 /*
  * One try for three or more families: two of them exactly, then the extra margins
- * one by one; pushes are added to the costs of groups in extra margins.  farther:
+ * one by one; pushes are taken from the parts of groups in extra margins.  farther:
  * if need be amounts may be a unit beyond floor and ceiling.
  */
 static void
@@ -1648,12 +1651,11 @@ try_rounding(const solver *s, const level *cells, double **push, bool farther,
 {
 	buckets		b[2];
 	int64	   *bucket_units[2];
-	int64_t    *cost;
+	uint64_t   *pushed;
+	bool		is_pushed = false;
 	double	   *price;
 	double	   *share;
-	ts_controlled_input probe = {0};
 	ts_family	family[2];
-	double		scale;
 
 	for (int f = 0; f < 2; f++)
 		make_family(s, s->n_family[f], s->family[f], cells, true, &family[f]);
@@ -1664,7 +1666,7 @@ try_rounding(const solver *s, const level *cells, double **push, bool farther,
 		free_family(&family[f]);
 
 	/* two families: floors and ceilings of the buckets */
-	cost = palloc_extended(sizeof(int64_t) * b[0].items.n, MCXT_ALLOC_HUGE);
+	pushed = palloc_extended(sizeof(uint64_t) * b[0].items.n, MCXT_ALLOC_HUGE);
 	price = palloc_extended(sizeof(double) * b[0].items.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	share = palloc_extended(sizeof(double) * b[0].items.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int32 c = 0; c < cells->n; c++)
@@ -1681,23 +1683,18 @@ try_rounding(const solver *s, const level *cells, double **push, bool farther,
 				price[b[0].of_cell[c]] += part * push[e][g];
 		}
 	}
-	for (int f = 0; f < 2; f++)
-		make_family(s, s->n_family[f], s->family[f], &b[0].items, true, &probe.family[f]);
-	probe.n = b[0].items.n;
-	scale = (double) Min(ts_controlled_max_cost(&probe), INT64CONST(1) << 40) / 64;
-	for (int f = 0; f < 2; f++)
-		free_family(&probe.family[f]);
 	for (int32 i = 0; i < b[0].items.n; i++)
 	{
-		double		p = 1 - 2 * ldexp((double) b[0].items.part[i], -64);
+		double		p = ldexp((double) b[0].items.part[i], -64);
 
-		if (share[i] > 0)
-			p += price[i] / share[i];
-		cost[i] = (int64) floor(Max(-60, Min(60, p)) * scale + 0.5);
+		is_pushed |= price[i] != 0;
+		pushed[i] = b[0].items.part[i];
+		if (pushed[i] > 0 && price[i] != 0)
+			pushed[i] = (uint64_t) ldexp(Max(1e-9, Min(1 - 1e-9, p - price[i] / share[i])), 64);
 	}
 	bucket_units[0] = palloc_extended(sizeof(int64) * b[0].items.n, MCXT_ALLOC_HUGE);
-	round_two(s, &b[0].items, cost, bucket_units[0]);
-	pfree(cost);
+	round_two(s, &b[0].items, is_pushed ? pushed : NULL, bucket_units[0]);
+	pfree(pushed);
 	pfree(price);
 	pfree(share);
 
@@ -1722,6 +1719,133 @@ try_rounding(const solver *s, const level *cells, double **push, bool farther,
 		units[c] = bucket_units[0][b[0].of_cell[c]];
 	pfree(bucket_units[0]);
 	free_buckets(&b[0]);
+}
+
+/* what search_cell works on; slots are the groups of all margins that count */
+typedef struct search
+{
+	int			n_margins;
+	int			n;				/* cells that are not whole */
+	int32		cell[SEARCH_CELLS];
+	int32		slot[SEARCH_CELLS][TS_MAX_MARGINS]; /* -1: none */
+	bool		up[SEARCH_CELLS];
+	int64	   *need;			/* by slot: units still to be given */
+	int32	   *left;			/* by slot: cells still to be decided */
+	bool		down_first[SEARCH_CELLS];
+	int64		tries;
+} search;
+
+/*
+ * Decides the cells from this one on; false if that cannot be
+ */
+static bool
+search_cell(search *q, int at)
+{
+	bool		found = false;
+
+	CHECK_FOR_INTERRUPTS();
+	if (++q->tries > SEARCH_TRIES)
+		return false;
+	if (at == q->n)
+		return true;			/* each need is 0 where no cell is left */
+	for (int m = 0; m < q->n_margins; m++)
+	{
+		if (q->slot[at][m] >= 0)
+			q->left[q->slot[at][m]]--;
+	}
+	for (int i = 0; i < 2 && !found; i++)
+	{
+		bool		up = q->down_first[at] ? i == 1 : i == 0;
+		bool		fits = true;
+
+		q->up[at] = up;
+		for (int m = 0; m < q->n_margins; m++)
+		{
+			int32		slot = q->slot[at][m];
+
+			if (slot < 0)
+				continue;
+			q->need[slot] -= up;
+			fits = fits && q->need[slot] >= 0 && q->need[slot] <= q->left[slot];
+		}
+		found = fits && search_cell(q, at + 1);
+		for (int m = 0; m < q->n_margins; m++)
+		{
+			if (q->slot[at][m] >= 0)
+				q->need[q->slot[at][m]] += up;
+		}
+	}
+	for (int m = 0; m < q->n_margins; m++)
+	{
+		if (q->slot[at][m] >= 0)
+			q->left[q->slot[at][m]]++;
+	}
+	return found;
+}
+
+/*
+ * Small tables: floors and ceilings that meet all margins, by trying
+ */
+static bool
+search_table(const solver *s, const level *cells, int64 *units)
+{
+	const ts_margin_table *table = s->table;
+	search	   *q = palloc0(sizeof(search));
+	int32		slots = 0;
+	bool		found = true;
+
+	for (int m = 0; m < table->n_margins; m++)
+		slots += table->margin[m].n_groups;
+	q->need = palloc0(sizeof(int64) * (slots + 1));
+	q->left = palloc0(sizeof(int32) * (slots + 1));
+	for (int32 c = 0; c < cells->n && q->n <= SEARCH_CELLS; c++)
+	{
+		if (cells->part[c] == 0)
+			continue;
+		if (q->n < SEARCH_CELLS)
+			q->cell[q->n] = c;
+		q->n++;
+	}
+	found = q->n <= SEARCH_CELLS;
+	slots = 0;
+	for (int m = 0; m < table->n_margins && found; m++)
+	{
+		const ts_margin *margin = &table->margin[m];
+
+		if (s->implied[m])
+			continue;
+		for (int32 g = 0; g < margin->n_groups; g++)
+			q->need[slots + g] = has_total(margin, g) ? margin->total[g] : 0;
+		for (int32 c = 0; c < cells->n; c++)
+		{
+			if (has_total(margin, margin->group[c]))
+				q->need[slots + margin->group[c]] -= cells->base[c];
+		}
+		for (int i = 0; i < q->n; i++)
+		{
+			int32		g = margin->group[q->cell[i]];
+
+			q->slot[i][q->n_margins] = has_total(margin, g) ? slots + g : -1;
+			if (has_total(margin, g))
+				q->left[slots + g]++;
+			q->down_first[i] = cells->part[q->cell[i]] < (UINT64CONST(1) << 63);
+		}
+		for (int32 g = 0; g < margin->n_groups; g++)
+			found = found && q->need[slots + g] >= 0 && q->need[slots + g] <= q->left[slots + g];
+		q->n_margins++;
+		slots += margin->n_groups;
+	}
+	found = found && search_cell(q, 0);
+	if (found)
+	{
+		memcpy(units, cells->base, sizeof(int64) * cells->n);
+		for (int i = 0; i < q->n; i++)
+			units[q->cell[i]] += q->up[i];
+	}
+	pfree(q->need);
+	pfree(q->left);
+	pfree(q);
+	return found;
 }
 
 /*
@@ -1751,6 +1875,11 @@ round_many(const solver *s, const level *cells, int64 *units)
 		int			better = 0;
 		bool		all = true;
 
+		if (round == fair_rounds && search_table(s, cells, try))
+		{
+			memcpy(units, try, sizeof(int64) * cells->n);
+			break;
+		}
 		try_rounding(s, cells, push, round >= fair_rounds, try);
 		for (int e = 0; e < s->n_extra; e++)
 		{

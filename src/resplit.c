@@ -2700,6 +2700,98 @@ weigh_again(resplit_state *state, resplit_run *run)
 }
 
 /* Anchors come before their parts */
+/* A run and its blocks, as they are rounded together */
+typedef struct resplit_blocks
+{
+	resplit_state *state;
+	const resplit_run *run;
+	int64	   *way;
+	int			way_space;
+} resplit_blocks;
+
+static void
+together_block(void *arg, int32 number, ts_fair_block *out)
+{
+	resplit_blocks *blocks = arg;
+	const resplit_state *state = blocks->state;
+	const resplit_block *block = &state->blocks[blocks->run->first_block + number];
+	const resplit_node *anchor = &state->nodes[block->anchor];
+	int			n_way = 0;
+
+	out->n = block->n;
+	out->units = anchor->share;
+	out->given = false;
+	out->from = anchor->from;
+	out->upto = anchor->upto;
+	for (const resplit_node *node = anchor; node && node->block >= 0; node = node_above(state, node))
+		n_way += node->member_id != 0;
+	if (n_way >= blocks->way_space)
+	{
+		blocks->way_space = n_way + 16;
+		blocks->way = MemoryContextAlloc(state->attempt, sizeof(int64) * blocks->way_space);
+	}
+	out->way = blocks->way;
+	out->n_way = n_way;
+	for (const resplit_node *node = anchor; node && node->block >= 0; node = node_above(state, node))
+		if (node->member_id != 0)
+			out->way[--n_way] = node->member_id;
+}
+
+static void
+together_node(void *arg, int32 number, int32 i, ts_fair_node *out)
+{
+	const resplit_blocks *blocks = arg;
+	const resplit_state *state = blocks->state;
+	resplit_node *node = &state->nodes[state->blocks[blocks->run->first_block + number].first + i];
+
+	out->parent = node->parent;
+	out->member_id = node->member_id;
+	out->weight = node->weight;
+	out->share = &node->share;
+	out->old = node->old < 0 ? NULL : &state->olds[node->old].amount;
+}
+
+static void
+together_period(void *arg, int32 number, int32 i, DateADT *from, DateADT *upto)
+{
+	const resplit_blocks *blocks = arg;
+	const resplit_state *state = blocks->state;
+	const resplit_node *node = &state->nodes[state->blocks[blocks->run->first_block + number].first + i];
+
+	*from = node->from;
+	*upto = node->upto;
+}
+
+/*
+ * Rounds what a run shares together, as a split does: totals of periods over
+ * slices are to be fair.  Where something is held, shares of the others are no
+ * longer those of the weights alone, and each block stays rounded by itself.
+ * Where nothing changes nothing is rounded: of a split for more slices than
+ * these, totals over these alone need not be fair.
+ */
+static void
+share_together(resplit_state *state, const resplit_run *run)
+{
+	resplit_blocks blocks = {.state = state,.run = run};
+	ts_fair_input input = {run->n_blocks, run->split->n_axes - run->n_path, run->split->axes + run->n_path, 1,
+	together_block, together_node, together_period, &blocks};
+	bool		changes = false;
+
+	for (int hold = HOLD_NONE + 1; hold < N_HOLDS; hold++)
+		if (run->held[hold] > 0)
+			return;
+	for (int32 i = 0; i < run->n_blocks && !changes; i++)
+	{
+		const resplit_block *block = &state->blocks[run->first_block + i];
+
+		CHECK_FOR_INTERRUPTS();
+		for (int32 j = block->first; j < block->first + block->n && !changes; j++)
+			changes = state->nodes[j].old < 0 || state->nodes[j].share != state->olds[state->nodes[j].old].amount;
+	}
+	if (changes)
+		ts_round_together(&input);
+}
+
 static void
 share_runs(resplit_state *state)
 {
@@ -2721,6 +2813,8 @@ share_runs(resplit_state *state)
 			if (run->has_margins)
 				check_margins(state, run, block);
 		}
+		if (run->split && !run->own_rounding)
+			share_together(state, run);
 	}
 }
 

@@ -1196,7 +1196,7 @@ residual_rule(const ts_split *split)
 			 errhint("residual => 'largest', 'first', 'last', 'highest', 'lowest', 'carry' or a member's code")));
 }
 
-/* Rounds the tree under each leaf */
+/* Rounds the tree under each leaf, then all together where periods have totals over slices */
 void
 ts_split_apportion(ts_split *split, ts_split_nodes *nodes)
 {
@@ -1246,6 +1246,8 @@ ts_split_apportion(ts_split *split, ts_split_nodes *nodes)
 				 ts_split_leaf_name(split, leaf), status);
 	}
 	pfree(work);
+	pfree(named);
+	ts_split_round_together(split, nodes);
 }
 
 /* --------------------------------------------------------------- writing */

@@ -425,6 +425,46 @@ extern void ts_bounds_refuse(const ts_split *split, const ts_split_nodes *nodes,
 extern int	ts_margins_parse(ts_split *split, int n_dims, int32 *dimension_ids);
 extern void ts_weigh_margins(ts_split *split);
 
+/*
+ * What is rounded together, see split_fair.c: targets that are split, and the
+ * blocks of targets under them
+ */
+typedef struct ts_fair_block
+{
+	int64		n;				/* targets in it, each behind its parent */
+	ts_int128	units;			/* the amount that they share, in the plan's quanta */
+	bool		given;			/* their amounts are not shares of it */
+	DateADT		from;			/* days of the target that is split */
+	DateADT		upto;
+	int			n_way;			/* its slice, as members from the top */
+	int64	   *way;			/* until the next block is asked for */
+} ts_fair_block;
+
+typedef struct ts_fair_node
+{
+	int32		parent;			/* in the block; -1: the target that is split */
+	int64		member_id;		/* 0: a period */
+	ts_int128	weight;
+	ts_int128  *share;			/* in the plan's quanta */
+	const ts_int128 *old;		/* what it has by now; NULL: it is new */
+} ts_fair_node;
+
+typedef struct ts_fair_input
+{
+	int32		n_blocks;
+	int			n_axes;			/* levels of the blocks */
+	const ts_axis *axes;
+	ts_int128	unit;			/* that shares are multiples of, in quanta */
+	void		(*block) (void *arg, int32 number, ts_fair_block *block);
+	void		(*node) (void *arg, int32 number, int32 i, ts_fair_node *node);
+	/* days of a node of a period, asked for in order */
+	void		(*period) (void *arg, int32 number, int32 i, DateADT *from, DateADT *upto);
+	void	   *arg;
+} ts_fair_input;
+
+extern void ts_round_together(const ts_fair_input *input);
+extern void ts_split_round_together(ts_split *split, ts_split_nodes *nodes);
+
 /* levels */
 extern void ts_levels_parse(ts_split *split);
 extern bool ts_levels_differ(ts_split *split);

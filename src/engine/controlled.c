@@ -32,7 +32,8 @@
  *	  least sum of squared distances from what was rounded.  A number with the part
  *	  p is at a distance of p below or 1 - p above, so to go up costs
  *	  (1 - p)^2 - p^2 = 1 - 2 p more: a cost for each unit, and the flow that is
- *	  cheapest is wanted (flow.c).  The caller may give other costs.
+ *	  cheapest is wanted (flow.c).  Where a table is rounded anew, the caller says
+ *	  what its numbers are; then as few as possible of them change.
  *
  *	  Where totals are given as numbers of units instead, there is a table if the
  *	  parts add up to them, or nearly so: the sum of all differences must be below
@@ -41,13 +42,15 @@
  *	  Filling a table works the same way, with the bounds of the cells in place
  *	  of 0 and 1.
  *
- * Parts are multiples of 2^-64, rounded down by whoever makes them.  A sum of them
- * may therefore be up to n * 2^-64 too small; one that is nearer than that to a
- * whole number counts as whole, and that number is then the floor or the ceiling
- * of the true sum in any case.
+ * Parts are multiples of 2^-64, rounded up or down by whoever makes them.  A sum
+ * of n of them may therefore be off by n * 2^-64; one that is not farther than that
+ * from a whole number counts as whole, and that number is then the floor or the
+ * ceiling of the true sum in any case.
  *
  * Costs are rounded to what ts_flow_max_cost has room for, 2^-40 or coarser in
- * tables with many totals in both families.
+ * tables with many totals in both families.  Of totals, then of cells, that are
+ * alike the earlier ones are rather rounded up: the later they stand, the more it
+ * costs, by some of the last of these bits.
  *
  * Limits
  *	  TS_FLOW_MAX cells and totals.  Time as in flow.c: about linear in practice.
@@ -65,6 +68,13 @@
 
 /* finest costs: 1 is 2^COST_BITS */
 #define COST_BITS	40
+
+/* what the last cell, or total, costs more than the first, in the last of these bits */
+#define ORDER_COST	64
+#define TOTAL_ORDER_COST (64 * ORDER_COST)
+
+/* to change a number that is to stay costs as much as squares of distances can ever save */
+#define KEEP_COST	4
 
 /* the network of a table, and where things are in the work memory */
 typedef struct table_network
@@ -235,12 +245,14 @@ copy_cut(const table_network *net, const ts_family *family, ts_table_cut *cut)
 }
 
 /*
- * (1 - p)^2 - p^2 of a part p in 2^-64, in 2^-bits
+ * What it costs in 2^-bits to round a part p (in 2^-64) up rather than down:
+ * (1 - p)^2 - p^2, and what it is to stay
  */
 static inline int64_t
-square_cost(uint64_t part, int bits)
+cost_of_up(uint64_t part, int keep, int bits)
 {
-	return (int64_t) ((((ts_int128) 1 << 63) - (ts_int128) part) >> (63 - bits));
+	return (int64_t) ((((ts_int128) 1 << 63) - (ts_int128) part) >> (63 - bits)) -
+		(int64_t) keep * KEEP_COST * (INT64_C(1) << bits);
 }
 
 /*
@@ -253,34 +265,23 @@ ts_controlled_work(const ts_controlled_input *input)
 }
 
 /*
- * The largest cost of a cell or a total that the caller may give
- */
-int64_t
-ts_controlled_max_cost(const ts_controlled_input *input)
-{
-	int64_t		nodes = (int64_t) input->family[0].n + input->family[1].n + 1;
-
-	return ts_flow_max_cost((int32_t) nodes, longest_cycle(input->family));
-}
-
-/*
  * Bounds and cost of a fair total: t whole units of its cells' parts, or t and
  * one more
  */
 static void
-bound_fair(table_network *net, int32_t arc, int32_t n, int bits, const int64_t *cost)
+bound_fair(table_network *net, int32_t arc, int32_t n, int keep, int64_t order, int bits)
 {
 	ts_uint128	sum = net->sum[arc];
 	uint64_t	part = (uint64_t) sum;
 
 	net->lower[arc] = net->upper[arc] = (int64_t) (sum >> 64);
-	if (part == 0)
-		return;
+	if (part <= (uint64_t) n)
+		return;					/* whole, but for what rounding added */
 	net->upper[arc]++;
 	if (part >= -(uint64_t) n)
-		net->lower[arc]++;		/* whole, up to what rounding took away */
+		net->lower[arc]++;		/* or took away */
 	else
-		net->cost[arc] = cost ? *cost : square_cost(part, bits);
+		net->cost[arc] = cost_of_up(part, keep, bits) + order;
 }
 
 /*
@@ -295,12 +296,12 @@ ts_controlled_round(const ts_controlled_input *input, bool *up, ts_table_cut *cu
 	const ts_family *family = input->family;
 	table_network net;
 	ts_flow_status status;
-	int64_t		max_cost = ts_controlled_max_cost(input);
+	int64_t		max_cost = ts_flow_max_cost(family[0].n + family[1].n + 1, longest_cycle(family)) - TOTAL_ORDER_COST;
 	int			bits = COST_BITS;
 
-	if (work_size(input->n, family) == 0 || max_cost < 1)
+	if (work_size(input->n, family) == 0 || max_cost < KEEP_COST + 1)
 		return TS_FLOW_TOO_LARGE;
-	while ((INT64_C(1) << bits) > max_cost)
+	while ((KEEP_COST + 1) * (INT64_C(1) << bits) > max_cost)
 		bits--;
 	build(&net, input->n, family, input->n, input->check, work);
 	memset(net.sum, 0, sizeof(ts_uint128) * ((size_t) net.top + 1));
@@ -312,7 +313,8 @@ ts_controlled_round(const ts_controlled_input *input, bool *up, ts_table_cut *cu
 			input->check();
 		net.lower[arc] = 0;
 		net.upper[arc] = input->part[c] > 0;
-		net.cost[arc] = input->cost ? input->cost[c] : square_cost(input->part[c], bits);
+		net.cost[arc] = cost_of_up(input->part[c], input->keep ? input->keep[c] : 0, bits) +
+			(int64_t) c * ORDER_COST / input->n;
 		net.units[arc] = input->part[c] > 0 && net.cost[arc] < 0;
 		for (int f = 0; f < 2; f++)
 			if (family[f].of_cell[c] >= 0)
@@ -329,7 +331,8 @@ ts_controlled_round(const ts_controlled_input *input, bool *up, ts_table_cut *cu
 			if (units >= 0)
 				net.lower[arc] = net.upper[arc] = units;
 			else if (units == TS_TOTAL_FAIR)
-				bound_fair(&net, arc, input->n, bits, family[f].cost ? &family[f].cost[i] : NULL);
+				bound_fair(&net, arc, input->n, family[f].keep ? family[f].keep[i] : 0,
+						   (int64_t) i * TOTAL_ORDER_COST / family[f].n, bits);
 		}
 	add_up(&net, input->n, family);
 	status = ts_flow_solve(&net.flow, net.units, net.side, net.work);

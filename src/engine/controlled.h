@@ -26,8 +26,7 @@ typedef struct ts_family
 	const int32_t *parent;
 	const int32_t *of_cell;
 	const int64_t *units;		/* per total; NULL: all fair */
-	const int64_t *cost;		/* per total: of the ceiling, less that of the floor;
-								 * NULL: least squares.  Only of fair ones */
+	const int8_t *keep;			/* of fair totals, as for cells; NULL: all 0 */
 } ts_family;
 
 /*
@@ -47,14 +46,13 @@ typedef struct ts_controlled_input
 	int32_t		n;				/* cells */
 	const uint64_t *part;		/* what is above the floor, in 2^-64; 0: the cell
 								 * is whole and stays */
-	const int64_t *cost;		/* of the ceiling, less that of the floor; NULL:
-								 * least squares */
+	const int8_t *keep;			/* it is -1 its floor, or 1 its ceiling already, and
+								 * is to stay that; 0: it is neither.  NULL: all 0 */
 	ts_family	family[2];
 	ts_check	check;
 } ts_controlled_input;
 
 extern size_t ts_controlled_work(const ts_controlled_input *input);
-extern int64_t ts_controlled_max_cost(const ts_controlled_input *input);
 extern ts_flow_status ts_controlled_round(const ts_controlled_input *input, bool *up, ts_table_cut *cut, void *work);
 
 /*

@@ -121,4 +121,26 @@ ts_ratio_floor(const ts_ratio *ratio, ts_uint128 weight, ts_uint128 *remainder)
 	return q;
 }
 
+/*
+ * remainder / whole in 2^-64, rounded down; 0 <= remainder < whole
+ */
+static inline uint64_t
+ts_fraction(ts_uint128 remainder, ts_uint128 whole)
+{
+	uint64_t	fraction = 0;
+	int			room = TS_HIGH(whole) ? __builtin_clzll(TS_HIGH(whole)) : 63;
+
+	/* so many bits at a time do not overflow, for whole is below 2^127 */
+	for (int bits = 64; bits > 0;)
+	{
+		int			step = room < bits ? room : bits;
+
+		remainder <<= step;
+		fraction = (fraction << step) | (uint64_t) (remainder / whole);
+		remainder %= whole;
+		bits -= step;
+	}
+	return fraction;
+}
+
 #endif							/* TS_ENGINE_WIDE_H */

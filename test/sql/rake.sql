@@ -123,6 +123,8 @@ SELECT string_agg(rake::text, ' ' ORDER BY i, j, k) AS first_two FROM (SELECT i,
 -- a finer quantum, or seeds above 0, help
 SELECT string_agg(rake::text, ' ' ORDER BY i, j, k) AS finer FROM (SELECT i, j, k, rake(seed, keys, '{1,1,1}', 0.1) OVER (ORDER BY i, j, k) FROM half) s;
 SELECT string_agg(rake::text, ' ' ORDER BY i, j, k) AS fuller FROM (SELECT i, j, k, rake(greatest(seed, 0.001), keys, '{1,1,1}', 1) OVER (ORDER BY i, j, k) FROM half) s;
+-- where there are whole amounts beside them, one of these moves by a unit
+SELECT string_agg(rake::text, ' ' ORDER BY i, j, k) AS moved FROM (SELECT i, j, k, rake(CASE WHEN seed = 0 THEN 1 ELSE seed END, keys, '{3,3,3}', 1) OVER (ORDER BY i, j, k) FROM half) s;
 CREATE TABLE lines AS
 SELECT i, j, k, ('{0,1,0,.5,0,.5,.5,0,.5,.5,0,.5,.5,.5,0,0,.5,.5,.5,0,.5,0,.5,.5,.5,.5,0}'::numeric[])[(i - 1) * 9 + (j - 1) * 3 + k] AS seed
 FROM generate_series(1, 3) i, generate_series(1, 3) j, generate_series(1, 3) k;
@@ -182,7 +184,7 @@ SELECT string_agg(rake::text, ' ' ORDER BY i) FROM (SELECT i, rake(1, ARRAY[i::t
 -- Random tables.  The totals are those of a table with the seed's zeros, within
 -- the bounds, so that they are possible.  Checked by plain sums: every total of
 -- two margins exact, each amount less than a unit from the one at a quantum of
--- 0.000001 (with three margins nearly all, and a notice names the others); the same amounts whatever the order of the rows.
+-- 0.000001 (with three margins as well); the same amounts whatever the order of the rows.
 CREATE TABLE random_cell AS
 SELECT t, a, b, c,
 	   CASE WHEN abs(hashint8(n * 31 + 1)) % 5 = 0 THEN 0 ELSE 1 + abs(hashint8(n * 31 + 2)) % 1000 END::numeric AS seed,

@@ -29,6 +29,8 @@ typedef struct table
 	int64_t		lower[MAX_CELLS];
 	int64_t		upper[MAX_CELLS];
 	int64_t		filled[MAX_CELLS];
+	int8_t		keep[MAX_CELLS];
+	int8_t		keep_total[2][MAX_TOTALS];
 	bool		up[MAX_CELLS];
 	bool		fixed[MAX_CELLS];
 	bool		side[2][MAX_TOTALS];
@@ -52,14 +54,14 @@ family(int f, bool given)
 {
 	return (ts_family)
 	{
-		t.n_totals[f], t.parent[f], t.of_cell[f], given ? t.units[f] : NULL, NULL
+		t.n_totals[f], t.parent[f], t.of_cell[f], given ? t.units[f] : NULL, t.keep_total[f]
 	};
 }
 
 static ts_flow_status
 round_table(bool given)
 {
-	ts_controlled_input in = {t.n, t.part, NULL, {family(0, given), family(1, given)}, NULL};
+	ts_controlled_input in = {t.n, t.part, t.keep, {family(0, given), family(1, given)}, NULL};
 	void	   *work = malloc(ts_controlled_work(&in));
 	ts_flow_status status;
 
@@ -84,13 +86,13 @@ fill_table(void)
 	return status;
 }
 
-/* The square of a number's distance */
+/* The square of a number's distance, and 4 if it was to stay and does not */
 static long double
-square(uint64_t part, bool up)
+square(uint64_t part, int keep, bool up)
 {
 	long double p = part / ONE;
 
-	return up ? (1 - p) * (1 - p) : p * p;
+	return (up ? (1 - p) * (1 - p) : p * p) + (keep != 0 && up != (keep > 0) ? 4 : 0);
 }
 
 /* What a total has of its cells' parts, in 2^-64 */
@@ -118,7 +120,7 @@ quality(const bool *up, bool with_totals)
 	{
 		if (up[c] && t.part[c] == 0)
 			return -1;
-		squares += square(t.part[c], up[c]);
+		squares += square(t.part[c], t.keep[c], up[c]);
 	}
 	for (int f = 0; f < 2; f++)
 		for (int i = 0; i < t.n_totals[f]; i++)
@@ -131,9 +133,10 @@ quality(const bool *up, bool with_totals)
 				ups += contains(f, i, c) && up[c];
 			if (with_totals)
 			{
-				if (ups != whole && !(ups == whole + 1 && (uint64_t) sum != 0))
+				if (ups != whole && !(ups == whole + 1 && (uint64_t) sum > (uint64_t) t.n))
 					return -1;
-				squares += square((uint64_t) sum, ups > whole);
+				if ((uint64_t) sum != 0)
+					squares += square((uint64_t) sum, t.keep_total[f][i], ups > whole);
 			}
 			else if (t.units[f][i] >= 0 && ups != t.units[f][i])
 				return -1;
@@ -165,7 +168,7 @@ can_be_better(void)
 			continue;
 		from[edges] = t.up[c] ? b : a;
 		to[edges] = t.up[c] ? a : b;
-		cost[edges++] = square(t.part[c], !t.up[c]) - square(t.part[c], t.up[c]);
+		cost[edges++] = square(t.part[c], t.keep[c], !t.up[c]) - square(t.part[c], t.keep[c], t.up[c]);
 	}
 	for (int f = 0; f < 2; f++)
 		for (int i = 0; i < t.n_totals[f]; i++)
@@ -183,7 +186,8 @@ can_be_better(void)
 			up = ups > (int64_t) (sum >> 64);
 			from[edges] = (f == 0) == up ? here : above;
 			to[edges] = (f == 0) == up ? above : here;
-			cost[edges++] = square((uint64_t) sum, !up) - square((uint64_t) sum, up);
+			cost[edges++] = square((uint64_t) sum, t.keep_total[f][i], !up) -
+				square((uint64_t) sum, t.keep_total[f][i], up);
 		}
 	for (int i = 0; i < n; i++)
 		distance[i] = 0;
@@ -192,7 +196,7 @@ can_be_better(void)
 		bool		shorter = false;
 
 		for (int e = 0; e < edges; e++)
-			if (distance[from[e]] + cost[e] < distance[to[e]] - 1e-9L)
+			if (distance[from[e]] + cost[e] < distance[to[e]] - 1e-6L)
 			{
 				distance[to[e]] = distance[from[e]] + cost[e];
 				shorter = true;
