@@ -20,6 +20,8 @@
  *	  seasonal	periods by the season's index and their working days (split_seasonal.c)
  *	  profile	like other targets or actuals, with a lag (split_history.c)
  *	  copy		the same, and their amounts times a factor must be the target
+ *	  margins	like a history or another seed, so that several margins fit
+ *				(split_margins.c)
  *	  straight_line, growth_curve
  *				from period to period by equal steps, or by a rate
  *
@@ -97,6 +99,7 @@ static const ts_split_method methods[] = {
 	{"seasonal", TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_seasonal, NULL},
 	{"profile", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, TS_MAY_TAKE, ts_weigh_history, NULL},
 	{"copy", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, TS_TAKES_NOT, ts_weigh_history, ts_settle_copy},
+	{"margins", TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, false, TS_TAKES_NOT, ts_weigh_margins, NULL},
 	{"straight_line", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_straight_line, NULL},
 	{"growth_curve", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_growth_curve, NULL},
 	{"days", TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_days, NULL},
@@ -119,7 +122,7 @@ static bool
 reads_amounts(const ts_term *term)
 {
 	return term->method->weigh == ts_weigh_increment || term->method->weigh == ts_weigh_linked ||
-		term->method->settle == ts_settle_copy;
+		term->method->weigh == ts_weigh_margins || term->method->settle == ts_settle_copy;
 }
 
 /* Do the weights follow from the amounts of the targets that are split? */
@@ -137,7 +140,7 @@ static bool
 reads_others(const ts_term *term)
 {
 	return term->method->weigh == ts_weigh_linked || term->method->weigh == ts_weigh_seasonal ||
-		term->method->weigh == ts_weigh_ramp;
+		term->method->weigh == ts_weigh_ramp || term->method->weigh == ts_weigh_margins;
 }
 
 /* Does "members" say how many, for some level? */
