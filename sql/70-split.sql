@@ -53,12 +53,14 @@ CREATE FUNCTION @extschema@.split_target(
 	bounds_from regclass DEFAULT NULL,
 	prorate		text DEFAULT NULL,
 	align		text DEFAULT NULL,
-	link		text DEFAULT NULL)
+	link		text DEFAULT NULL,
+	margins		jsonb DEFAULT NULL,
+	margins_from regclass DEFAULT NULL)
 RETURNS SETOF @extschema@.new_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_split_target';
-COMMENT ON FUNCTION @extschema@.split_target(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.split_target(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, jsonb, regclass) IS
 'Splits every leaf at or under a target by levels and grains, outermost first; children add up to the last unit on every level';
 
 CREATE FUNCTION @extschema@.preview_split(
@@ -84,12 +86,14 @@ CREATE FUNCTION @extschema@.preview_split(
 	bounds_from regclass DEFAULT NULL,
 	prorate		text DEFAULT NULL,
 	align		text DEFAULT NULL,
-	link		text DEFAULT NULL)
+	link		text DEFAULT NULL,
+	margins		jsonb DEFAULT NULL,
+	margins_from regclass DEFAULT NULL)
 RETURNS SETOF @extschema@.new_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_preview_split';
-COMMENT ON FUNCTION @extschema@.preview_split(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.preview_split(bigint, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, jsonb, regclass) IS
 'The rows that split_target would make, without ids; writes and locks nothing';
 
 CREATE FUNCTION @extschema@.unsplit_target(target_id bigint, reason text DEFAULT NULL)
@@ -183,7 +187,15 @@ AS $$
 			   -- what the method found out for the target that it started from
 			   (SELECT jsonb_agg(e.finding) FROM jsonb_array_elements(s.findings) AS e (finding)
 				WHERE (e.finding ->> 'target_id')::bigint IN (SELECT a.target_id FROM way a)
-				  AND w.slice @> COALESCE(e.finding -> 'slice', '{}')) AS findings,
+				  AND w.slice @> COALESCE(e.finding -> 'slice', '{}')
+				  -- of a group that a margin has a total for: is this one among its parts?
+				  AND COALESCE(w.period <@ (e.finding ->> 'period')::daterange, true)
+				  AND NOT EXISTS (
+					SELECT FROM jsonb_array_elements_text(e.finding -> 'member_ids') AS g (member_id)
+					JOIN @extschema@.member gm ON gm.member_id = g.member_id::bigint
+					WHERE NOT EXISTS (SELECT FROM way a JOIN @extschema@.member m ON m.member_id = a.member_id
+									  WHERE a.depth <= w.depth AND m.dimension_id = gm.dimension_id
+										AND m.path[1:cardinality(gm.path)] = gm.path))) AS findings,
 			   -- the target that the split started from: the deepest above that another split made
 			   (SELECT a.target_id FROM way a
 				WHERE a.depth < w.depth AND a.split_id IS DISTINCT FROM w.split_id

@@ -111,7 +111,7 @@ LANGUAGE c VOLATILE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_adjust_target';
 COMMENT ON FUNCTION @extschema@.adjust_target(bigint, text, text, jsonb, daterange, numeric, numeric, numeric, text, jsonb, boolean, text, text, text) IS
-'Changes a target, or all of a slice and period together, to an amount, by growth (0.05 is 5 % more) or by adding; siblings absorb it, or it goes up to the root or to a level or target that absorb names; down into the parts, which keep their shares, locks and bounds; returns every target that changed';
+'Changes a target, or all of a slice and period together, to an amount, by growth (0.05 is 5 % more) or by adding; siblings absorb it, or it goes up to the root or to a level or target that absorb names, or all other parts of a split by margins do, so that these stand; down into the parts, which keep their shares, locks and bounds; returns every target that changed';
 
 CREATE FUNCTION @extschema@.preview_adjust(
 	target_id	bigint DEFAULT NULL,

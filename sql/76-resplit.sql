@@ -25,6 +25,8 @@ CREATE FUNCTION @extschema@.resplit_target(
 	prorate		text DEFAULT NULL,
 	align		text DEFAULT NULL,
 	link		text DEFAULT NULL,
+	margins		jsonb DEFAULT NULL,
+	margins_from regclass DEFAULT NULL,
 	keep_adjustments boolean DEFAULT true,
 	keep_locks	boolean DEFAULT true,
 	reason		text DEFAULT NULL)
@@ -32,7 +34,7 @@ RETURNS SETOF @extschema@.adjusted_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_resplit_target';
-COMMENT ON FUNCTION @extschema@.resplit_target(bigint, numeric, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, boolean, boolean, text) IS
+COMMENT ON FUNCTION @extschema@.resplit_target(bigint, numeric, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, jsonb, regclass, boolean, boolean, text) IS
 'Shares what is under a target again, as its splits did, for another amount, by other weights or among the members of today; locked and adjusted targets keep their amounts, and as few of the others change as can; returns what changed, came and went';
 
 CREATE FUNCTION @extschema@.preview_resplit(
@@ -60,6 +62,8 @@ CREATE FUNCTION @extschema@.preview_resplit(
 	prorate		text DEFAULT NULL,
 	align		text DEFAULT NULL,
 	link		text DEFAULT NULL,
+	margins		jsonb DEFAULT NULL,
+	margins_from regclass DEFAULT NULL,
 	keep_adjustments boolean DEFAULT true,
 	keep_locks	boolean DEFAULT true,
 	reason		text DEFAULT NULL)
@@ -67,5 +71,5 @@ RETURNS SETOF @extschema@.adjusted_target
 LANGUAGE c VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'target_split_preview_resplit';
-COMMENT ON FUNCTION @extschema@.preview_resplit(bigint, numeric, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, boolean, boolean, text) IS
+COMMENT ON FUNCTION @extschema@.preview_resplit(bigint, numeric, text[], text, daterange, jsonb, regclass, jsonb, text, text, text, text, text, text, jsonb, jsonb, numeric, text, jsonb, jsonb, regclass, text, text, text, jsonb, regclass, boolean, boolean, text) IS
 'The rows that resplit_target would return, new targets without ids; writes and locks nothing';

@@ -40,6 +40,9 @@
  *	  Amount + change is the floor or ceiling of the exact share of the new
  *	  amount, for the amounts are whole units.
  *
+ *	  absorb => 'margins' makes the split that made the named targets again around
+ *	  them (resplit.c): all its other parts absorb, so that its margins stand.
+ *
  *	  Growth multiplies, so that it moves negative amounts away from zero.
  *	  Where a group has amounts of both signs, the positive leaves share what
  *	  the growth of their sum is, and the negative ones the rest.
@@ -69,6 +72,7 @@
 #include "plan.h"
 #include "query.h"
 #include "selection.h"
+#include "split.h"
 #include "target_split.h"
 
 PG_FUNCTION_INFO_V1(target_split_adjust_target);
@@ -428,7 +432,7 @@ find_tops(adjust_state *state)
 
 		if (strcmp(state->absorb, "siblings") == 0)
 			named->top = named->n - 1;
-		else if (strcmp(state->absorb, "root") == 0)
+		else if (strcmp(state->absorb, "root") == 0 || strcmp(state->absorb, "margins") == 0)
 			named->top = 0;
 		else
 		{
@@ -450,7 +454,7 @@ find_tops(adjust_state *state)
 							state->absorb, named->target_id) :
 					 errmsg("there is no level \"%s\" on the way from target " INT64_FORMAT " to the overall target",
 							state->absorb, named->target_id),
-					 errhint("absorb => 'siblings', 'root', %sthe id of a target on the way", words.data)));
+					 errhint("absorb => 'siblings', 'root', 'margins', %sthe id of a target on the way", words.data)));
 		}
 	}
 }
@@ -1387,6 +1391,77 @@ write_changes(adjust_state *state, Tuplestorestate *result)
 	tuplestore_end(store);
 }
 
+/* ---------------------------------------------------------------- margins */
+
+/* The split that made all named targets, which must be by margins */
+typedef struct adjust_margins
+{
+	int64		target_id;		/* that it is for */
+	Datum		by;				/* text[] */
+} adjust_margins;
+
+/*
+ * Finds that split, and locks what it may change, with all above, in the order of
+ * ids
+ */
+static void
+find_margins(adjust_state *state, adjust_margins *margins)
+{
+	ts_args		args = {0};
+	uint64		n;
+
+	ts_arg_int4(&args, state->selection.plan_id);
+	ts_arg_int8_array(&args, state->selection.n, state->selection.target_ids);
+	n = ts_run("SELECT DISTINCT s.target_id, s.by_levels, s.method FROM " TS_SCHEMA ".target t"
+			   " LEFT JOIN " TS_SCHEMA ".split s ON s.plan_id = t.plan_id AND s.split_id = t.split_id"
+			   " WHERE t.plan_id = $1 AND t.target_id = ANY ($2)", &args, false);
+	if (n != 1 || ts_isnull(0, 3) || strcmp(ts_text(0, 3, state->context), "margins") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 n > 1 ? errmsg("the targets were made by several splits, whose margins cannot absorb a change together") :
+				 errmsg("%s was made by no split with margins", ts_target_names(state->selection.plan_id, 1, state->selection.target_ids)),
+				 errhint("absorb => 'siblings'")));
+	margins->target_id = ts_int8(0, 1);
+	margins->by = ts_datum_copy(0, 2, state->context);
+	if (state->preview)
+		return;
+	memset(&args, 0, sizeof(args));
+	ts_arg_int4(&args, state->selection.plan_id);
+	ts_arg_int8(&args, margins->target_id);
+	(void) ts_run("WITH RECURSIVE up AS ("
+				  "SELECT t.target_id, t.parent_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $2"
+				  " UNION ALL "
+				  "SELECT t.target_id, t.parent_id FROM up JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = up.parent_id),"
+				  " down AS ("
+				  "SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $2"
+				  " UNION ALL "
+				  "SELECT t.target_id FROM down JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = down.target_id)"
+				  " SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1"
+				  " AND t.target_id IN (SELECT up.target_id FROM up UNION SELECT down.target_id FROM down)"
+				  " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
+}
+
+/* The named targets share their change; then their split is made again around them */
+static void
+adjust_within_margins(adjust_state *state, FunctionCallInfo fcinfo, const adjust_margins *margins, Tuplestorestate *result)
+{
+	ts_int128	change = wanted_change(state, fcinfo);
+	int64	   *ids = palloc(sizeof(int64) * state->n_named);
+	ts_int128  *amounts = palloc(sizeof(ts_int128) * state->n_named);
+
+	if (change == 0)
+		return;
+	settle_group(state, 0, change);
+	for (int i = 0; i < state->n_named; i++)
+	{
+		const adjust_node *node = &state->nodes[state->named[i].node];
+
+		ids[i] = node->target_id;
+		amounts[i] = node->before + node->change;
+	}
+	ts_resplit_around(margins->target_id, margins->by, state->n_named, ids, amounts, state->keep_locks, state->preview, result);
+}
+
 /* -------------------------------------------------------------- functions */
 
 static Datum
@@ -1442,9 +1517,20 @@ adjust(FunctionCallInfo fcinfo, bool preview)
 		ts_slice_members_load(PG_GETARG_JSONB_P(ARG_CARRIED_BY), state->selection.plan_period,
 							  &state->carriers, context);
 	}
-	load_and_lock(state);
-	solve(state, fcinfo);
-	write_changes(state, result);
+	if (strcmp(state->absorb, "margins") == 0)
+	{
+		adjust_margins margins;
+
+		find_margins(state, &margins);
+		load_and_lock(state);
+		adjust_within_margins(state, fcinfo, &margins, result);
+	}
+	else
+	{
+		load_and_lock(state);
+		solve(state, fcinfo);
+		write_changes(state, result);
+	}
 	ts_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

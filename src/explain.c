@@ -156,8 +156,16 @@ weigh_again(const explain_step *steps, int n, int32 plan_id, int64 split_id, ts_
 		args[TS_SPLIT_ON_UNASSIGNED].value = CStringGetTextDatum("spread");
 	/* bounds say nothing about the basis */
 	args[TS_SPLIT_BOUNDS].isnull = args[TS_SPLIT_BOUNDS_FROM].isnull = true;
+	/* nor do margins: the seed is explained */
+	if (!args[TS_SPLIT_MARGINS_FROM].isnull)
+	{
+		args[TS_SPLIT_MARGINS_FROM].isnull = true;
+		args[TS_SPLIT_MARGINS].value = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+		args[TS_SPLIT_MARGINS].isnull = false;
+	}
 	ts_record_find_relations(split_id, args, 0, NULL);
 	split = ts_split_begin(args, true, context);
+	split->again = true;
 	n_dims = ts_split_find_levels(split, DatumGetArrayTypeP(args[TS_SPLIT_BY].value), 0, dimension_ids);
 	if (!reads_basis(split))
 		return;

@@ -41,9 +41,10 @@
  *		 found again in 4
  *	  3. blocks from the last to the first: what held parts need at least and
  *		 take at most limits the anchor in its own block
- *	  4. blocks from the first to the last: share the anchor's amount within
- *		 bounds, rounded so that as few amounts as possible change (engine,
- *		 bounded.c); every free node is floor or ceiling of its exact share
+ *	  4. run by run, after those that its anchors, and what is beside its tops,
+ *		 have their amounts from: share the anchor's amount within bounds,
+ *		 rounded so that as few amounts as possible change (engine, bounded.c);
+ *		 every free node is floor or ceiling of its exact share
  *	  5. write changes, new and removed targets by one statement
  *
  *	  Which call makes the parts of a target: the one that made them, unless it
@@ -75,6 +76,8 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
@@ -147,12 +150,14 @@ typedef struct resplit_old
 	DateADT		upto;
 	bool		locked;
 	bool		adjusted;
+	bool		is_set;			/* by this call, to: */
 	bool		used;			/* it has a node, or is under one that is held */
 	bool		removed;
 	uint8		fallback;
 	int16		weight_scale;
 	ts_int128	weight;			/* -1: none */
 	ts_int128	amount;
+	ts_int128	set_to;
 	ts_int128	least;			/* at_least, floor_amount; TS_NO_LOWER: none */
 	ts_int128	floor;
 	ts_int128	most;			/* at_most, stretch_amount; TS_NO_UPPER: none */
@@ -195,6 +200,7 @@ typedef struct resplit_block
 	int32		first;			/* its nodes are first ... first + n - 1 */
 	int32		n;
 	int32		n_parts;		/* that the split makes here */
+	int32		n_top_parts;	/* and under the whole of its top */
 	bool		in_doubt;		/* what they weigh follows from the anchor's amount */
 	int32	   *place;			/* of each: its node; or -1 less the node that is
 								 * not split so far, below which it would be; NULL
@@ -260,6 +266,11 @@ typedef struct resplit_run
 	resplit_beside *besides;
 	bool		own_rounding;	/* a quantum of the call, or another residual */
 	bool		from_amounts;	/* weights follow from what anchors have */
+	bool		from_others;	/* or from what is beside its tops */
+	bool		reached;		/* its amounts are being shared */
+	bool		shared;			/* they are */
+	bool		has_margins;	/* and from what is held */
+	ts_split_nodes parts;		/* its parts, where it has margins */
 	ts_split_nodes made;		/* kept for own_rounding */
 	int32		first_block;
 	int32		n_blocks;
@@ -297,6 +308,9 @@ typedef struct resplit_state
 	bool		keep_adjustments;
 	bool		keep_locks;
 	int64		target_id;
+	int			n_set;			/* targets that the call sets, and their amounts */
+	const int64 *set_ids;
+	const ts_int128 *set_amounts;
 	ts_tree    *tree;			/* the named target alone */
 	ts_tree    *root;			/* the last one that was read for a run */
 	int			n_dims;			/* dimensions of all that a tree may have */
@@ -517,6 +531,12 @@ load_olds(resplit_state *state)
 			old->locked = ts_bool(row, 7);
 			old->adjusted = ts_bool(row, 8);
 			old->amount = ts_units_from_numeric(ts_datum(row, 9), &tree->quantum, "amount");
+			for (int i = 0; i < state->n_set; i++)
+				if (state->set_ids[i] == old->target_id)
+				{
+					old->is_set = true;
+					old->set_to = state->set_amounts[i];
+				}
 			old->weight = -1;
 			if (!ts_isnull(row, 10))
 			{
@@ -652,10 +672,12 @@ static void
 change_call(const resplit_state *state, resplit_call *call)
 {
 	static const int sources[] = {TS_SPLIT_BASIS, TS_SPLIT_WEIGHTS, TS_SPLIT_WEIGHTS_FROM,
-	TS_SPLIT_BASES, TS_SPLIT_PROFILE, TS_SPLIT_LEVELS, TS_SPLIT_PRORATE, TS_SPLIT_ALIGN, TS_SPLIT_LINK};
+	TS_SPLIT_BASES, TS_SPLIT_PROFILE, TS_SPLIT_LEVELS, TS_SPLIT_PRORATE, TS_SPLIT_ALIGN, TS_SPLIT_LINK,
+	TS_SPLIT_MARGINS, TS_SPLIT_MARGINS_FROM};
 	const NullableDatum *given = state->fcinfo->args + ARG_METHOD - TS_SPLIT_METHOD;
 	bool		weights = !given[TS_SPLIT_WEIGHTS].isnull || !given[TS_SPLIT_WEIGHTS_FROM].isnull;
 	bool		bounds = !given[TS_SPLIT_BOUNDS].isnull || !given[TS_SPLIT_BOUNDS_FROM].isnull;
+	bool		margins = !given[TS_SPLIT_MARGINS].isnull || !given[TS_SPLIT_MARGINS_FROM].isnull;
 
 	call->changed = true;
 	/* another method has other sources */
@@ -671,6 +693,8 @@ change_call(const resplit_state *state, resplit_call *call)
 		call->args[TS_SPLIT_WEIGHTS].isnull = call->args[TS_SPLIT_WEIGHTS_FROM].isnull = true;
 	if (bounds)
 		call->args[TS_SPLIT_BOUNDS].isnull = call->args[TS_SPLIT_BOUNDS_FROM].isnull = true;
+	if (margins)
+		call->args[TS_SPLIT_MARGINS].isnull = call->args[TS_SPLIT_MARGINS_FROM].isnull = true;
 	for (int i = TS_SPLIT_METHOD; i < TS_SPLIT_N_ARGUMENTS; i++)
 		if (!given[i].isnull)
 			call->args[i] = given[i];
@@ -970,7 +994,7 @@ add_node(resplit_state *state, int32 block, int32 up, int32 old)
 		node->most = o->most;
 		if (state->keep_locks && o->locked)
 			node->hold = HOLD_LOCK;
-		else if (state->keep_adjustments && (o->adjusted || (is_put_in(o) && !by_hand)))
+		else if (o->is_set || (state->keep_adjustments && (o->adjusted || (is_put_in(o) && !by_hand))))
 			node->hold = HOLD_ADJUSTMENT;
 	}
 	return node;
@@ -1024,6 +1048,7 @@ add_block(resplit_state *state, int32 run, const resplit_wait *wait)
 	block->first = state->n_nodes;
 	block->n = 0;
 	block->n_parts = 0;
+	block->n_top_parts = 0;
 	block->in_doubt = false;
 	block->place = NULL;
 	state->nodes[wait->node].below = state->n_blocks;
@@ -1111,7 +1136,10 @@ gives_bounds(const resplit_state *state, const resplit_call *call)
 	return call->changed && !(given[TS_SPLIT_BOUNDS].isnull && given[TS_SPLIT_BOUNDS_FROM].isnull);
 }
 
-/* Has a person set, or taken away, the bounds of an old target, after all splits? */
+/*
+ * Has a person set, or taken away, the bounds of an old target, after all splits?
+ * A call that was undone is none, nor is what undid it.
+ */
 static bool
 is_bound_set(resplit_state *state, int32 old)
 {
@@ -1121,14 +1149,22 @@ is_bound_set(resplit_state *state, int32 old)
 
 		ts_arg_int4(&args, state->tree->plan_id);
 		state->n_bounds_set = (int64)
-			ts_run("SELECT c.target_id FROM ("
-				   "SELECT DISTINCT ON (r.target_id) r.target_id, r.split_id FROM ("
-				   "SELECT v.target_id, v.revision_id, v.split_id, v.old_row, pg_catalog.lead(v.old_row, 1, pg_catalog.jsonb_build_object("
+			ts_run("WITH change AS ("
+				   "SELECT r.target_id, r.revision_id, r.split_id, r.undoes FROM ("
+				   "SELECT v.target_id, v.revision_id, v.split_id, v.undoes, v.old_row, pg_catalog.lead(v.old_row, 1, pg_catalog.jsonb_build_object("
 				   "'at_least', t.at_least, 'at_most', t.at_most)) OVER (PARTITION BY v.target_id ORDER BY v.revision_id) AS new_row"
 				   " FROM " TS_SCHEMA ".revision v JOIN " TS_SCHEMA ".target t ON t.plan_id = v.plan_id AND t.target_id = v.target_id"
 				   " WHERE v.plan_id = $1 AND v.old_row IS NOT NULL) r"
 				   " WHERE (r.old_row -> 'at_least', r.old_row -> 'at_most')"
 				   " IS DISTINCT FROM (r.new_row -> 'at_least', r.new_row -> 'at_most')"
+				   "), undone AS ("
+				   "SELECT u.target_id, d.revision_id AS first_id, u.revision_id AS last_id"
+				   " FROM change u JOIN change d ON d.target_id = u.target_id AND d.revision_id < u.revision_id"
+				   " JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND s.split_id = d.split_id"
+				   " WHERE u.undoes = COALESCE(s.part_of, s.split_id)"
+				   ") SELECT c.target_id FROM ("
+				   "SELECT DISTINCT ON (r.target_id) r.target_id, r.split_id FROM change r"
+				   " WHERE NOT EXISTS (SELECT FROM undone u WHERE u.target_id = r.target_id AND r.revision_id BETWEEN u.first_id AND u.last_id)"
 				   " ORDER BY r.target_id, r.revision_id DESC) c WHERE c.split_id IS NULL ORDER BY c.target_id", &args, false);
 		state->bounds_set = MemoryContextAllocHuge(state->attempt, sizeof(int64) * (state->n_bounds_set + 1));
 		for (int64 i = 0; i < state->n_bounds_set; i++)
@@ -1229,8 +1265,9 @@ make_block(resplit_state *state, int32 run_no, const resplit_wait *wait, const t
 			add_strays(state, block, up);
 	}
 	state->blocks[block].n_parts = n;
+	state->blocks[block].n_top_parts = (int32) (made->first[leaf + 1] - made->first[leaf]);
 	state->blocks[block].in_doubt = run->from_amounts && (ts_split_reads_amounts(split) || hangs_on_zero(split, made, leaf));
-	if (run->from_amounts || run->own_rounding)
+	if (run->from_amounts || run->from_others || run->own_rounding)
 		state->blocks[block].place = place;
 	else
 		pfree(place);
@@ -1705,6 +1742,56 @@ find_path(const resplit_state *state, int n_path, int32 anchor)
 	return path;
 }
 
+/*
+ * Finds the parts that keep their amounts, for a method that goes by them: under
+ * the named target what this call keeps, elsewhere what is locked or adjusted
+ */
+static void
+find_kept(resplit_state *state, ts_split *split)
+{
+	int64		root_id = split->tree->nodes[0].target_id;
+	bool		within = true;
+	ts_args		args = {0};
+
+	for (int i = 1; i < state->n_way; i++)
+		within &= state->way[i].step.target_id != root_id;
+	ts_arg_int4(&args, state->tree->plan_id);
+	ts_arg_int8(&args, root_id);
+	ts_arg_int8(&args, state->target_id);
+	ts_arg(&args, BOOLOID, BoolGetDatum(within), false);
+	ts_arg(&args, BOOLOID, BoolGetDatum(state->keep_locks), false);
+	ts_arg(&args, BOOLOID, BoolGetDatum(state->keep_adjustments), false);
+	ts_arg_int4(&args, state->tree->metric_id);
+	/* most plans have none */
+	split->n_kept = (int64) ts_run("WITH RECURSIVE down AS ("
+								   "SELECT t.target_id, ''::pg_catalog.text AS members, t.period, t.amount, $4 AS within,"
+								   " false AS locked, false AS adjusted"
+								   " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $2"
+								   " AND EXISTS (SELECT FROM " TS_SCHEMA ".target k WHERE k.plan_id = $1 AND k.metric_id = $7"
+								   " AND (k.locked OR k.adjusted OR (k.split_id IS NULL AND k.parent_id IS NOT NULL)))"
+								   " UNION ALL "
+								   "SELECT t.target_id, CASE t.member_id WHEN 0 THEN d.members"
+								   " ELSE pg_catalog.concat(',', t.member_id, d.members) END, t.period, t.amount,"
+								   " d.within OR t.target_id = $3,"
+								   " d.locked OR (t.locked AND ($5 OR NOT d.within)),"
+								   " (t.adjusted OR t.split_id IS NULL) AND ($6 OR NOT d.within)"
+								   " FROM down d JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = d.target_id)"
+								   " SELECT d.members, d.period, d.amount FROM down d WHERE d.locked OR d.adjusted"
+								   " ORDER BY d.members COLLATE \"C\", pg_catalog.lower(d.period), pg_catalog.upper(d.period)",
+								   &args, false);
+	split->kept = MemoryContextAllocHuge(state->attempt, sizeof(ts_kept_part) * (split->n_kept + 1));
+	for (int64 i = 0; i < split->n_kept; i++)
+	{
+		ts_kept_part *kept = &split->kept[i];
+		bool		empty;
+
+		CHECK_FOR_INTERRUPTS();
+		kept->members = ts_text(i, 1, state->attempt);
+		ts_daterange_parts(ts_datum(i, 2), &kept->from, &kept->upto, &empty);
+		kept->units = ts_units_from_numeric(ts_datum(i, 3), &split->tree->quantum, "amount");
+	}
+}
+
 /* Says in the context of an error which of the splits it is about */
 static void
 tell_call(void *arg)
@@ -1750,6 +1837,7 @@ open_call(resplit_state *state, resplit_call *call, const resplit_node *anchor, 
 			args[TS_SPLIT_METHOD].value = CStringGetTextDatum("profile");
 	}
 	split = ts_split_begin(args, true, state->attempt);
+	split->again = true;
 	if (split->main.method->gives_amounts)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -1790,7 +1878,7 @@ find_tops(resplit_state *state, resplit_run *run, int32 n, const resplit_wait *w
 			way = run->n_path - (state->nodes[waits[i].node].depth - state->nodes[0].depth);
 	}
 	places = MemoryContextAllocHuge(state->attempt, sizeof(int32) * n);
-	split->tree = build_tree(state, run, n, tops, way, ts_split_reads_others(split), places);
+	split->tree = build_tree(state, run, n, tops, way, run->from_others, places);
 	split->n_leaves = n + run->n_besides;
 	split->leaves = MemoryContextAllocHuge(state->attempt, sizeof(int32) * split->n_leaves);
 	memcpy(split->leaves, places, sizeof(int32) * n);
@@ -1858,12 +1946,17 @@ make_run(resplit_state *state, int call_no)
 		run->path = find_path(state, run->n_path, waits[0].node);
 		run->split = open_call(state, call, anchor, false);
 		/* which parts there are; what they weigh is found when amounts are known */
-		run->from_amounts = run_no > 0 && ts_split_reads_amounts(run->split);
+		run->has_margins = run->split->main.method->weigh == ts_weigh_margins;
+		run->from_amounts = run->has_margins || (run_no > 0 && ts_split_reads_amounts(run->split));
+		run->from_others = ts_split_reads_others(run->split);
 		if (run->from_amounts)
 			run->split = open_call(state, call, anchor, true);
 		else if (run_no > 0 && strcmp(run->split->on_zero, "error") == 0)
 			run->split->on_zero = pstrdup("equal");
+		run->split->seed_only = run->has_margins;
 		find_tops(state, run, n, waits);
+		if (ts_split_reads_kept(run->split))
+			find_kept(state, run->split);
 		weigh(call, run->split, &made);
 		/* an anchor with an amount so far may be left with none, or the other way round */
 		for (int32 i = 0; i < n && run_no > 0 && !run->from_amounts; i++)
@@ -1881,7 +1974,9 @@ make_run(resplit_state *state, int call_no)
 							 (long long) run->split->tree->nodes[run->split->leaves[0]].target_id)));
 		if (run->own_rounding)
 			run->made = made;
-		else
+		if (run->has_margins)
+			run->parts = made;
+		if (!run->own_rounding && !run->has_margins)
 			ts_split_free_nodes(&made);
 	}
 	pfree(waits);
@@ -1958,6 +2053,15 @@ make_blocks(resplit_state *state)
 		first_wait = make_run(state, next);
 		follow_siblings(state, state->calls[next].origin, first_wait, first_node);
 	}
+	/* what a run's parts weigh is in doubt if what is beside its tops was not yet there */
+	for (int i = 1; i < state->n_runs; i++)
+		for (int j = i + 1; j < state->n_runs && state->runs[i].from_others; j++)
+			if (state->runs[j].call->origin == state->runs[i].call->origin)
+			{
+				state->runs[i].from_amounts = true;
+				for (int32 k = 0; k < state->runs[i].n_blocks; k++)
+					state->blocks[state->runs[i].first_block + k].in_doubt = true;
+			}
 }
 
 /* A slice with a member, 0 for a period, of a run's split */
@@ -2088,12 +2192,13 @@ limit_held(const resplit_state *state, resplit_node *node)
 {
 	const resplit_old *old = &state->olds[node->old];
 	const resplit_call *call = state->runs[state->blocks[node->block].run].call;
+	ts_int128	amount = old->is_set ? old->set_to : old->amount;
 
-	node->lower = node->upper = old->amount;
-	if (node->has_bounds && (old->amount < node->least || old->amount > node->most))
+	node->lower = node->upper = amount;
+	if (node->has_bounds && (amount < node->least || amount > node->most))
 	{
 		if (gives_bounds(state, call))
-			refuse_amount(state, node, old->amount, node->least, node->most);
+			refuse_amount(state, node, amount, node->least, node->most);
 		node->has_bounds = false;
 		node->least = old->least;
 		node->most = old->most;
@@ -2140,7 +2245,7 @@ limit_nodes(resplit_state *state)
 				node->upper = Min(up->upper, NO_LIMIT);
 		}
 		/* among amounts of both signs that no split made, each has its own */
-		if (node->hold == HOLD_NONE && !state->runs[state->blocks[node->block].run].split && old->amount != 0)
+		if (old && node->hold == HOLD_NONE && !state->runs[state->blocks[node->block].run].split && old->amount != 0)
 			node->negative = up->negative != ((old->amount < 0) != (state->olds[up->old].amount < 0));
 	}
 	for (int32 block = state->n_blocks - 1; block > 0; block--)
@@ -2362,29 +2467,308 @@ share_run(resplit_state *state, resplit_run *run)
 	}
 }
 
+/* A part of a run by what sets it apart, for those that are looked up as they are stored */
+typedef struct part_key
+{
+	int64		up;				/* part above, or -1 less the leaf */
+	int64		member_id;		/* 0 for a period */
+	DateADT		from;			/* of a period */
+} part_key;
+
+typedef struct part_entry
+{
+	part_key	key;
+	int64		part;
+} part_entry;
+
+/* A stored target that is a part of the run's split, or one of its tops */
+typedef struct stored_entry
+{
+	int64		target_id;
+	int64		place;			/* as up of part_key */
+} stored_entry;
+
+static void
+make_part_key(const resplit_run *run, int32 leaf, int64 part, part_key *key)
+{
+	const ts_split *split = run->split;
+	const ts_split_nodes *parts = &run->parts;
+	const ts_axis *axis = &split->axes[parts->axis[part]];
+
+	memset(key, 0, sizeof(*key));
+	key->up = parts->parent[part] < 0 ? -1 - (int64) leaf : parts->first[leaf] + parts->parent[part];
+	if (axis->is_time)
+		key->from = parts->key[part];
+	else
+		key->member_id = split->tree->members->members[parts->key[part]].member_id;
+}
+
 /*
- * Weighs a run once more, whose weights follow from the amounts that its
- * anchors have by now.  Its parts are the same as before.
+ * What the parts of a run have in the plan, in the order of its nodes; TS_NO_LOWER
+ * for those that are not there
+ */
+static ts_int128 *
+stored_parts(const resplit_state *state, const resplit_run *run)
+{
+	const ts_split *split = run->split;
+	const ts_split_nodes *parts = &run->parts;
+	ts_int128  *stored = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * (parts->n + 1));
+	int64	   *ids = MemoryContextAllocHuge(state->attempt, sizeof(int64) * (split->n_leaves + 1));
+	ts_args		args = {0};
+	HASHCTL		ctl = {0};
+	HTAB	   *by_key;
+	HTAB	   *by_id;
+	uint64		n;
+	bool		found;
+
+	ctl.keysize = sizeof(part_key);
+	ctl.entrysize = sizeof(part_entry);
+	ctl.hcxt = state->attempt;
+	by_key = hash_create("target_split parts", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ctl.keysize = sizeof(int64);
+	ctl.entrysize = sizeof(stored_entry);
+	by_id = hash_create("target_split stored parts", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		stored_entry *top;
+
+		ids[leaf] = split->tree->nodes[split->leaves[leaf]].target_id;
+		top = hash_search(by_id, &ids[leaf], HASH_ENTER, &found);
+		top->place = -1 - (int64) leaf;
+		for (int64 part = parts->first[leaf]; part < parts->first[leaf + 1]; part++)
+		{
+			part_key	key;
+			part_entry *entry;
+
+			CHECK_FOR_INTERRUPTS();
+			make_part_key(run, leaf, part, &key);
+			entry = hash_search(by_key, &key, HASH_ENTER, &found);
+			entry->part = part;
+			stored[part] = TS_NO_LOWER;
+		}
+	}
+	ts_arg_int4(&args, state->tree->plan_id);
+	ts_arg_int8_array(&args, split->n_leaves, ids);
+	ts_arg_int4(&args, split->n_axes);
+	n = ts_run("WITH RECURSIVE down AS ("
+			   "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, 1 AS height"
+			   " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.parent_id = ANY ($2)"
+			   " UNION ALL "
+			   "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, d.height + 1"
+			   " FROM down d JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = d.target_id"
+			   " WHERE d.height < $3)"
+			   " SELECT d.target_id, d.parent_id, d.member_id, pg_catalog.lower(d.period), d.amount FROM down d"
+			   " ORDER BY d.height", &args, false);
+	for (uint64 row = 0; row < n; row++)
+	{
+		int64		id = ts_int8(row, 1);
+		int64		parent_id = ts_int8(row, 2);
+		const stored_entry *up = hash_search(by_id, &parent_id, HASH_FIND, NULL);
+		part_key	key;
+		const part_entry *entry;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!up)
+			continue;
+		memset(&key, 0, sizeof(key));
+		key.up = up->place;
+		key.member_id = ts_int8(row, 3);
+		if (key.member_id == 0)
+			key.from = DatumGetDateADT(ts_datum(row, 4));
+		entry = hash_search(by_key, &key, HASH_FIND, NULL);
+		if (!entry)
+			continue;
+		stored[entry->part] = ts_units_from_numeric(ts_datum(row, 5), &state->tree->quantum, "amount");
+		((stored_entry *) hash_search(by_id, &id, HASH_ENTER, &found))->place = entry->part;
+	}
+	hash_destroy(by_key);
+	hash_destroy(by_id);
+	pfree(ids);
+	return stored;
+}
+
+/* The error that only some targets of a split with margins are shared again */
+static void
+refuse_some(const resplit_state *state, const resplit_run *run)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the margins of split %lld are for all that it split together", (long long) run->call->split_id),
+			 errdetail("Target %lld is only a part of that.", (long long) state->target_id),
+			 errhint("SELECT * FROM target_split.resplit_target(%lld, by => %s);", (long long) run->call->target_id,
+					 quote_literal_cstr(array_text(run->call->args[TS_SPLIT_BY].value)))));
+}
+
+/* The error that a part with a call of its own is among those of a run with margins */
+static void
+refuse_own_call(const resplit_state *state, const resplit_run *run, const resplit_node *node)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the margins of split %lld cannot be kept", (long long) run->call->split_id),
+			 errdetail("%s is shared by a call of its own.", old_name(state, node->old)),
+			 errhint("Arguments for the whole replace it: method => 'margins', margins => ...")));
+}
+
+/*
+ * What a run with margins does not share must be locked: what is shared by others
+ * would change besides
+ */
+static void
+check_besides(const resplit_state *state, const resplit_run *run)
+{
+	HASHCTL		ctl = {0};
+	HTAB	   *unmade;
+
+	if (run->n_path > 0)
+		refuse_some(state, run);
+	ctl.keysize = ctl.entrysize = sizeof(int64);
+	ctl.hcxt = state->attempt;
+	unmade = hash_create("target_split besides", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (int32 i = 0; i < run->n_besides; i++)
+	{
+		const resplit_beside *beside = &run->besides[i];
+		const resplit_node *node = beside->node < 0 ? NULL : &state->nodes[beside->node];
+
+		if (!node)
+			(void) hash_search(unmade, &run->split->tree->nodes[beside->place].target_id, HASH_ENTER, NULL);
+		else if (node->hold != HOLD_LOCK)
+			refuse_own_call(state, run, node);
+	}
+	/* those without a node are under a locked one, if they are under the named target at all */
+	for (int32 i = 0; i < state->n_olds && hash_get_num_entries(unmade) > 0; i++)
+		(void) hash_search(unmade, &state->olds[i].target_id, HASH_REMOVE, NULL);
+	if (hash_get_num_entries(unmade) > 0)
+		refuse_some(state, run);
+	hash_destroy(unmade);
+}
+
+/*
+ * Tells a run with margins what of its parts is held, so that the others are
+ * weighed around it.  What the run does not share has what is stored.
+ */
+static void
+hold_parts(resplit_state *state, resplit_run *run, ts_split *split)
+{
+	const ts_split_nodes *parts = &run->parts;
+	ts_int128  *stored = stored_parts(state, run);
+
+	check_besides(state, run);
+	split->least = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * (parts->n + 1));
+	split->most = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * (parts->n + 1));
+	for (int64 part = 0; part < parts->n; part++)
+	{
+		bool		held = parts->n_children[part] == 0 && stored[part] != TS_NO_LOWER;
+
+		split->least[part] = held ? stored[part] : TS_NO_LOWER;
+		split->most[part] = held ? stored[part] : TS_NO_UPPER;
+	}
+	for (int32 i = 0; i < run->n_blocks; i++)
+	{
+		const resplit_block *block = &state->blocks[run->first_block + i];
+		int64		first = parts->first[i] + run->skipped;
+
+		for (int32 j = 0; j < block->n_parts; j++)
+		{
+			int64		part = first + j;
+			const resplit_node *node = &state->nodes[block->place[j] < 0 ? -1 - block->place[j] : block->place[j]];
+
+			CHECK_FOR_INTERRUPTS();
+			if (node->closed && node->hold == HOLD_NONE)
+				refuse_own_call(state, run, node);
+			/* what is under a locked one stays as it is stored */
+			if (block->place[j] < 0)
+				continue;
+			split->least[part] = TS_NO_LOWER;
+			split->most[part] = TS_NO_UPPER;
+			if (node->hold == HOLD_NONE && parts->n_children[part] > 0)
+				continue;
+			split->least[part] = node->lower;
+			split->most[part] = node->upper;
+		}
+	}
+	pfree(stored);
+}
+
+/* Has every part of a block what the margins need? */
+static void
+check_margins(const resplit_state *state, const resplit_run *run, const resplit_block *block)
+{
+	for (int32 i = block->first; i < block->first + block->n && state->nodes[block->anchor].share != 0; i++)
+	{
+		const resplit_node *node = &state->nodes[i];
+		Datum		weight;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!node->made || node->n_children > 0)
+			continue;
+		weight = ts_scaled_to_numeric(node->weight, run->scale);
+		if (DatumGetBool(DirectFunctionCall2(numeric_eq, weight, units_out(state, node->share))))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the margins of split %lld cannot be kept", (long long) run->call->split_id),
+				 errdetail("%s would get %s, and the margins need %s: a target above it is held within bounds.",
+						   node->old >= 0 ? old_name(state, node->old) :
+						   psprintf("The new target for %s", JsonbToCString(NULL, &DatumGetJsonbP(slice_of(state, node))->root, 0)),
+						   units_text(state, node->share), DatumGetCString(DirectFunctionCall1(numeric_out, weight))),
+				 errhint("Change its floor_amount or stretch_amount, or the margins.")));
+	}
+}
+
+/*
+ * Opens the call of a run once more, whose weights follow from amounts.  Its
+ * tops and anchors are those of before; what is beside them is looked for again
+ * where weights follow from that, for all is there by now.
+ */
+static void
+open_again(resplit_state *state, resplit_run *run)
+{
+	const resplit_block *blocks = &state->blocks[run->first_block];
+	ts_split   *split = open_call(state, run->call, &state->nodes[blocks[0].anchor], false);
+	resplit_wait *waits;
+
+	if (!run->from_others)
+	{
+		split->tree = run->split->tree;
+		split->n_leaves = run->split->n_leaves;
+		split->leaves = run->split->leaves;
+		split->beside = run->split->beside;
+		split->n_kept = run->split->n_kept;
+		split->kept = run->split->kept;
+		run->split = split;
+		return;
+	}
+	waits = MemoryContextAllocHuge(state->attempt, sizeof(resplit_wait) * run->n_blocks);
+	memset(waits, 0, sizeof(resplit_wait) * run->n_blocks);
+	for (int32 i = 0; i < run->n_blocks; i++)
+		waits[i].node = blocks[i].anchor;
+	run->split = split;
+	run->n_besides = 0;
+	find_tops(state, run, run->n_blocks, waits);
+	if (ts_split_reads_kept(split))
+		find_kept(state, split);
+	pfree(waits);
+}
+
+/*
+ * Weighs a run once more by the amounts that its anchors, and what is beside
+ * them, have by now.  Its parts are the same as before.
  */
 static void
 weigh_again(resplit_state *state, resplit_run *run)
 {
-	ts_split   *split = open_call(state, run->call, &state->nodes[state->blocks[run->first_block].anchor], false);
+	ts_split   *split = run->split;
 	ts_split_nodes made = {0};
 
 	/* the anchors are among them */
 	if (state->nodes == NULL)
 		pg_unreachable();
-	split->tree = run->split->tree;
-	split->n_leaves = run->split->n_leaves;
-	split->leaves = run->split->leaves;
-	split->beside = run->split->beside;
 	for (int32 i = 0; i < run->n_besides; i++)
 	{
 		const resplit_node *node = run->besides[i].node < 0 ? NULL : &state->nodes[run->besides[i].node];
 
-		/* it has its amount by now, unless a later run shares it */
-		if (node && node->block >= 0 && state->blocks[node->block].run < run - state->runs)
+		if (node && node->block >= 0 && state->runs[state->blocks[node->block].run].shared)
 			split->tree->nodes[run->besides[i].place].amount = units_out(state, node->share);
 	}
 	for (int32 i = 0; i < run->n_blocks; i++)
@@ -2394,6 +2778,8 @@ weigh_again(resplit_state *state, resplit_run *run)
 		if (top >= 0)
 			split->tree->nodes[split->leaves[i]].amount = units_out(state, state->nodes[top].share);
 	}
+	if (run->has_margins)
+		hold_parts(state, run, split);
 	weigh(run->call, split, &made);
 	memset(run->fallbacks, 0, sizeof(run->fallbacks));
 	for (int32 i = 0; i < run->n_blocks; i++)
@@ -2401,6 +2787,8 @@ weigh_again(resplit_state *state, resplit_run *run)
 		const resplit_block *block = &state->blocks[run->first_block + i];
 		int64		first = made.first[i] + run->skipped;
 
+		if (made.first[i + 1] - made.first[i] != block->n_top_parts)
+			elog(ERROR, "split %lld does not make the same parts again", (long long) run->call->split_id);
 		for (int32 j = block->first; j < block->first + block->n; j++)
 			state->nodes[j].weight = 0;
 		for (int32 j = 0; j < block->n_parts; j++)
@@ -2416,7 +2804,6 @@ weigh_again(resplit_state *state, resplit_run *run)
 			run->fallbacks[made.fallback[first + j]]++;
 		}
 	}
-	run->split = split;
 	run->scale = split->scale;
 	if (run->own_rounding)
 		run->made = made;
@@ -2424,7 +2811,6 @@ weigh_again(resplit_state *state, resplit_run *run)
 		ts_split_free_nodes(&made);
 }
 
-/* Anchors come before their parts */
 /* A run and its blocks, as they are rounded together */
 typedef struct resplit_blocks
 {
@@ -2517,28 +2903,60 @@ share_together(resplit_state *state, const resplit_run *run)
 		ts_round_together(&input);
 }
 
+/*
+ * Shares the amounts of a run's anchors, after the runs that give them these,
+ * and after those that give what is beside them its amounts
+ */
+static void
+share_runs_to(resplit_state *state, int run_no)
+{
+	resplit_run *run = &state->runs[run_no];
+
+	check_stack_depth();
+	if (run->reached)
+		return;
+	run->reached = true;
+	for (int32 i = 0; i < run->n_blocks; i++)
+	{
+		int32		block = state->nodes[state->blocks[run->first_block + i].anchor].block;
+
+		if (block >= 0)
+			share_runs_to(state, state->blocks[block].run);
+	}
+	if (run->from_amounts)
+	{
+		open_again(state, run);
+		for (int32 i = 0; i < run->n_besides; i++)
+		{
+			int32		block = run->besides[i].node < 0 ? -1 : state->nodes[run->besides[i].node].block;
+
+			if (block >= 0)
+				share_runs_to(state, state->blocks[block].run);
+		}
+		weigh_again(state, run);
+	}
+	if (run->own_rounding)
+		share_run(state, run);
+	for (int32 i = 0; i < run->n_blocks && !run->own_rounding; i++)
+	{
+		const resplit_block *block = &state->blocks[run->first_block + i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (run->split || run->left || !stays_by_hand(state, block))
+			share_block(state, block);
+		if (run->has_margins)
+			check_margins(state, run, block);
+	}
+	if (run->split && !run->own_rounding)
+		share_together(state, run);
+	run->shared = true;
+}
+
 static void
 share_runs(resplit_state *state)
 {
 	for (int i = 0; i < state->n_runs; i++)
-	{
-		resplit_run *run = &state->runs[i];
-
-		if (run->from_amounts)
-			weigh_again(state, run);
-		if (run->own_rounding)
-			share_run(state, run);
-		for (int32 j = 0; j < run->n_blocks && !run->own_rounding; j++)
-		{
-			const resplit_block *block = &state->blocks[run->first_block + j];
-
-			CHECK_FOR_INTERRUPTS();
-			if (run->split || run->left || !stays_by_hand(state, block))
-				share_block(state, block);
-		}
-		if (run->split && !run->own_rounding)
-			share_together(state, run);
-	}
+		share_runs_to(state, i);
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -2633,7 +3051,7 @@ list_nodes(resplit_state *state, TupleDesc *desc, bool *changes)
 			node->target_id = ts_next_target_id();
 		is_free = node->hold == HOLD_NONE;
 		/* its split will not tell any more that it was put in by plain SQL */
-		mark = old && node->made && run->split && !is_free && is_put_in(old);
+		mark = old && node->made && run->split && !is_free && (is_put_in(old) || old->is_set);
 		/* weights of what no split made are the present amounts, and say nothing new */
 		*changes |= !old || old->amount != node->share || mark || (is_free && block && old->adjusted) ||
 			(node->made && run->split && (old->weight < 0 || old->fallback != node->fallback ||
@@ -2879,6 +3297,7 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	int32		n_locked = 0;
 	int64		n_new = 0;
 	ts_args		args = {0};
+	ts_args		shown;			/* with what is asked for */
 
 	for (int i = 0; i < state->n_runs && !changes; i++)
 		changes = state->runs[i].call->changed && !state->runs[i].left && !is_recorded(state, &state->runs[i]);
@@ -2892,8 +3311,11 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	ts_register_rows("resplit_node", store, desc, state->n_nodes);
 	ts_arg_int4(&args, state->tree->plan_id);
 	ts_arg_int8_array(&args, n_removed, removed);
+	shown = args;
+	ts_arg(&shown, INT8ARRAYOID, state->n_set > 0 ? ts_int8_array(state->n_set, state->set_ids) : (Datum) 0, state->n_set == 0);
 	ts_put_query(result, "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"
-				 " t.amount, n.amount, n.amount - t.amount, 'changed'::pg_catalog.text"
+				 " t.amount, n.amount, n.amount - t.amount, CASE WHEN $3 IS NULL THEN 'changed'"
+				 " WHEN t.target_id = ANY ($3) THEN 'adjusted' ELSE 'absorbed' END"
 				 " FROM resplit_node n JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = n.target_id"
 				 " WHERE n.amount <> t.amount"
 				 " UNION ALL "
@@ -2903,7 +3325,7 @@ write_all(resplit_state *state, Tuplestorestate *result)
 				 "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"
 				 " t.amount, NULL, - t.amount, 'removed'"
 				 " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = ANY ($2)"
-				 " ORDER BY 3, 1, 5, 6", &args);
+				 " ORDER BY 3, 1, 5, 6", &shown);
 	if (state->preview)
 	{
 		SPI_unregister_relation("resplit_node");
@@ -2964,8 +3386,15 @@ load_way(resplit_state *state)
 								"SELECT t.* FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $2"
 								" UNION ALL "
 								"SELECT t.* FROM way w JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = w.parent_id)"
-								" SELECT w.target_id, w.member_id, w.period, COALESCE(w.split_id, 0), w.amount"
+								" SELECT w.target_id, w.member_id, w.period, COALESCE(w.split_id, 0), w.amount, w.parent_id IS NULL"
 								" FROM way w ORDER BY w.depth DESC", &args, false);
+	/* a part has what a call finds for all of it, so all of it must be seen */
+	if (!ts_bool(state->n_way - 1, 6))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" sees target %lld, but not all targets above it",
+						GetUserNameFromId(GetUserId(), false), (long long) state->target_id),
+				 errhint(HINT_HIDDEN)));
 	state->way = MemoryContextAllocZero(state->attempt, sizeof(resplit_way) * state->n_way);
 	ids = MemoryContextAlloc(state->attempt, sizeof(int64) * state->n_way);
 	for (int i = 0; i < state->n_way; i++)
@@ -3018,14 +3447,33 @@ check_target(const resplit_state *state)
 						 DatumGetCString(DirectFunctionCall1(numeric_out, state->fcinfo->args[ARG_AMOUNT].value)))));
 }
 
-static Datum
-resplit(FunctionCallInfo fcinfo, bool preview)
+/* What is to be set must be a part that the call makes and nothing holds */
+static void
+check_set(const resplit_state *state)
+{
+	for (int i = 0; i < state->n_set; i++)
+	{
+		int32		node = 0;
+
+		while (node < state->n_nodes &&
+			   !(state->nodes[node].target_id == state->set_ids[i] && state->nodes[node].hold == HOLD_ADJUSTMENT))
+			node++;
+		if (node == state->n_nodes)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("%s is locked, or a target above it is", ts_target_names(state->tree->plan_id, 1, &state->set_ids[i])),
+					 errhint("Unlock it first: SELECT * FROM target_split.unlock_target(%lld);", (long long) state->set_ids[i])));
+	}
+}
+
+/* The rows of a call; amounts: what n_set targets are set to */
+static void
+resplit_rows(FunctionCallInfo fcinfo, bool preview, int n_set, const int64 *set_ids, const ts_int128 *set_amounts,
+			 Tuplestorestate *result)
 {
 	MemoryContext context;
 	MemoryContext old;
 	resplit_state *state;
-	TupleDesc	desc;
-	Tuplestorestate *result = ts_begin_rows(fcinfo, &desc);
 
 	ts_require(fcinfo, ARG_TARGET_ID, "target_id");
 	ts_require(fcinfo, ARG_KEEP_ADJUSTMENTS, "keep_adjustments");
@@ -3050,6 +3498,9 @@ resplit(FunctionCallInfo fcinfo, bool preview)
 		state->keep_adjustments = PG_GETARG_BOOL(ARG_KEEP_ADJUSTMENTS);
 		state->keep_locks = PG_GETARG_BOOL(ARG_KEEP_LOCKS);
 		state->target_id = PG_GETARG_INT64(ARG_TARGET_ID);
+		state->n_set = n_set;
+		state->set_ids = set_ids;
+		state->set_amounts = set_amounts;
 		/* plan and quantum; it is read again with the dimensions of all calls */
 		state->tree = ts_tree_load_alone(state->target_id, 0, NULL, state->attempt);
 		if (load_olds(state))
@@ -3067,13 +3518,55 @@ resplit(FunctionCallInfo fcinfo, bool preview)
 	check_target(state);
 	load_calls(state);
 	make_blocks(state);
+	check_set(state);
 	limit_nodes(state);
 	share_runs(state);
 	write_all(state, result);
 	ts_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+static Datum
+resplit(FunctionCallInfo fcinfo, bool preview)
+{
+	TupleDesc	desc;
+	Tuplestorestate *result = ts_begin_rows(fcinfo, &desc);
+
+	resplit_rows(fcinfo, preview, 0, NULL, NULL, result);
 	return (Datum) 0;
+}
+
+/*
+ * Makes the splits by "by" under a target again around n targets, which are set
+ * to amounts in units of the plan: for adjust_target, within ts_connect()
+ */
+void
+ts_resplit_around(int64 target_id, Datum by, int n, const int64 *ids, const ts_int128 *amounts, bool keep_locks,
+				  bool preview, Tuplestorestate *result)
+{
+	LOCAL_FCINFO(fcinfo, ARG_REASON + 1);
+
+	InitFunctionCallInfoData(*fcinfo, NULL, ARG_REASON + 1, InvalidOid, NULL, NULL);
+	for (int i = 0; i <= ARG_REASON; i++)
+		fcinfo->args[i].isnull = true;
+	fcinfo->args[ARG_TARGET_ID] = (NullableDatum)
+	{
+		Int64GetDatum(target_id), false
+	};
+	fcinfo->args[ARG_BY] = (NullableDatum)
+	{
+		by, false
+	};
+	fcinfo->args[ARG_KEEP_ADJUSTMENTS] = (NullableDatum)
+	{
+		BoolGetDatum(true), false
+	};
+	fcinfo->args[ARG_KEEP_LOCKS] = (NullableDatum)
+	{
+		BoolGetDatum(keep_locks), false
+	};
+	resplit_rows(fcinfo, preview, n, ids, amounts, result);
 }
 
 /*

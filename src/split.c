@@ -115,8 +115,8 @@ ts_name_list_text(ts_name_list *list)
 }
 
 /* A label for a key: a member's name or a period's label */
-static char *
-key_label(const ts_split *split, const ts_axis *axis, int32 key)
+char *
+ts_split_key_label(const ts_split *split, const ts_axis *axis, int32 key)
 {
 	char		label[TS_PERIOD_LABEL_SIZE];
 
@@ -147,7 +147,7 @@ ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 lea
 	for (int32 at = (int32) (node - first); at >= 0; at = nodes->parent[first + at])
 	{
 		const ts_axis *axis = &split->axes[nodes->axis[first + at]];
-		char	   *label = psprintf("%s %s", axis->name, key_label(split, axis, nodes->key[first + at]));
+		char	   *label = psprintf("%s %s", axis->name, ts_split_key_label(split, axis, nodes->key[first + at]));
 
 		name = name ? psprintf("%s, %s", label, name) : label;
 	}
@@ -163,7 +163,7 @@ ts_split_cell_name(const ts_split *split, int64 cell)
 	initStringInfo(&buf);
 	for (int axis = 0; axis < split->n_axes; axis++)
 		appendStringInfo(&buf, "%s%s %s", axis > 0 ? ", " : "", split->axes[axis].name,
-						 key_label(split, &split->axes[axis],
+						 ts_split_key_label(split, &split->axes[axis],
 								   split->cells.keys[cell * split->n_axes + axis]));
 	if (split->n_leaves > 1)
 		appendStringInfo(&buf, " of %s", ts_split_leaf_name(split, split->cells.leaf[cell]));
@@ -1873,7 +1873,8 @@ check_leaves(ts_split *split)
 								ts_split_leaf_name(split, leaf), axis->name)));
 		}
 	}
-	if (first_time && !longer)
+	/* a part may be one short period where the whole is not */
+	if (first_time && !longer && !split->again)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s is not longer than a %s",
@@ -1985,6 +1986,8 @@ ts_split_begin(const NullableDatum *args, bool preview, MemoryContext context)
 	}
 	if (!args[TS_SPLIT_LINK].isnull)
 		split->main.link = option_arg(args, TS_SPLIT_LINK, "link", link_words);
+	split->margins = jsonb_arg(args, TS_SPLIT_MARGINS);
+	split->margins_from = oid_arg(args, TS_SPLIT_MARGINS_FROM);
 	if (split->bounds && OidIsValid(split->bounds_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -2051,6 +2054,7 @@ ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int32 *dimensio
 	ts_term_parse_bases(split, &split->main);
 	n_dims = ts_term_dimensions(&split->main, n_dims, dimension_ids);
 	ts_levels_parse(split);
+	n_dims = ts_margins_parse(split, n_dims, dimension_ids);
 	check_prorate(split);
 	check_align(split);
 	for (int i = 0; i < split->n_axes; i++)

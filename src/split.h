@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "utils/tuplestore.h"
 
 #include "axis.h"
 #include "engine/apportion.h"
@@ -90,6 +91,9 @@ typedef struct ts_cells
 	((ts_int128) INT64CONST(100000000000000) * INT64CONST(100000000000000))
 
 typedef struct ts_split ts_split;
+
+/* Margins of a call, see split_margins.c */
+typedef struct ts_margin_list ts_margin_list;
 
 /* Does a method take an argument? */
 typedef enum ts_takes
@@ -177,6 +181,8 @@ enum
 	TS_SPLIT_PRORATE,
 	TS_SPLIT_ALIGN,
 	TS_SPLIT_LINK,
+	TS_SPLIT_MARGINS,
+	TS_SPLIT_MARGINS_FROM,
 	TS_SPLIT_N_ARGUMENTS
 };
 
@@ -212,6 +218,16 @@ typedef struct ts_watch
 	ts_watch_term terms[TS_WATCH_TERMS];
 } ts_watch;
 
+/* A part that has its amount already when a call is made again */
+typedef struct ts_kept_part
+{
+	char	   *members;		/* ids on the way down from the call's first
+								 * target, the last one first: ",7,3" */
+	DateADT		from;
+	DateADT		upto;
+	ts_int128	units;
+} ts_kept_part;
+
 struct ts_split
 {
 	/* arguments; strings are never NULL unless said */
@@ -243,11 +259,16 @@ struct ts_split
 	bool		keep_increase;	/* new cells get an increase */
 	Jsonb	   *bounds;			/* NULL if not given */
 	Oid			bounds_from;	/* InvalidOid if not given */
+	Jsonb	   *margins;		/* NULL if not given */
+	Oid			margins_from;	/* InvalidOid if not given */
+	ts_margin_list *margin_list;	/* what they say; NULL: there are none */
 	char	   *prorate;		/* NULL if not given */
 	HTAB	   *labels[TS_MAX_AXES];	/* per time axis, once used: label -> first day */
 	int64		coarse;			/* plan's quanta in the call's quantum, 1 or more */
 	char	   *residual;		/* who gets what rounding leaves over */
 	bool		preview;
+	bool		again;			/* a recorded call is made again, maybe for a part of
+								 * what it was made for */
 
 	/* the targets that are split */
 	ts_tree    *tree;
@@ -262,6 +283,16 @@ struct ts_split
 								 * of none */
 	bool	   *beside;			/* they are weighed for the others' sake alone, so
 								 * nothing need be known of them; NULL: none */
+	int64		n_kept;
+	ts_kept_part *kept;			/* by members, from, upto; parts at any depth,
+								 * for a method that goes by them */
+	bool		seed_only;		/* which parts there are is asked for, not what
+								 * they get */
+	ts_int128  *least;			/* what parts are held at, or must have, in the order
+								 * of their nodes; TS_NO_LOWER, TS_NO_UPPER: free;
+								 * NULL: all are.  For method margins, which
+								 * weighs the others by it */
+	ts_int128  *most;
 
 	ts_cells	cells;
 	int			scale;			/* common scale of the weights */
@@ -313,6 +344,7 @@ extern const ts_split_method *ts_split_method_find(const char *name);
 extern char *ts_split_method_names(void);
 extern bool ts_split_reads_amounts(const ts_split *split);
 extern bool ts_split_reads_others(const ts_split *split);
+extern bool ts_split_reads_kept(const ts_split *split);
 
 /* Names for a DETAIL: at most 20, and how many more */
 typedef struct ts_name_list
@@ -370,6 +402,10 @@ extern void ts_split_weigh(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_apportion(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_free_nodes(ts_split_nodes *nodes);
 
+/* see resplit.c */
+extern void ts_resplit_around(int64 target_id, Datum by, int n, const int64 *ids, const ts_int128 *amounts, bool keep_locks,
+							  bool preview, Tuplestorestate *result);
+
 /* A call and its row in "split" */
 extern Datum ts_split_arguments(const NullableDatum *given);
 extern int64 ts_record_origin(int32 plan_id, int64 split_id, int64 *target_id);
@@ -400,6 +436,10 @@ extern void ts_relation_read(ts_split_relation *relation, ts_relation_take take,
 extern void ts_bounds_apply(ts_split *split, ts_split_nodes *nodes);
 extern void ts_bounds_refuse(const ts_split *split, const ts_split_nodes *nodes, int32 leaf,
 							 ts_status status, size_t at, Datum total, Datum sum, Datum shortfall);
+
+/* margins */
+extern int	ts_margins_parse(ts_split *split, int n_dims, int32 *dimension_ids);
+extern void ts_weigh_margins(ts_split *split);
 
 /*
  * What is rounded together, see split_fair.c: targets that are split, and the
@@ -498,6 +538,7 @@ extern bool ts_split_find_key(ts_split *split, int axis_no, char *const *texts, 
 extern char *ts_split_node_name(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node);
 extern void ts_split_note(ts_split *split, Jsonb *finding);
 extern const char *ts_split_what(const ts_split *split);
+extern char *ts_split_key_label(const ts_split *split, const ts_axis *axis, int32 key);
 extern char *ts_split_cell_name(const ts_split *split, int64 cell);
 extern char *ts_split_leaf_name(const ts_split *split, int32 leaf);
 

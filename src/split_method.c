@@ -20,6 +20,8 @@
  *	  seasonal	periods by the season's index and their working days (split_seasonal.c)
  *	  profile	like other targets or actuals, with a lag (split_history.c)
  *	  copy		the same, and their amounts times a factor must be the target
+ *	  margins	like a history or another seed, so that several margins fit
+ *				(split_margins.c)
  *	  straight_line, growth_curve
  *				from period to period by equal steps, or by a rate
  *
@@ -97,6 +99,7 @@ static const ts_split_method methods[] = {
 	{"seasonal", TS_MAY_TAKE, TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_seasonal, NULL},
 	{"profile", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, TS_MAY_TAKE, ts_weigh_history, NULL},
 	{"copy", TS_MAY_TAKE, TS_TAKES_NOT, TS_TAKES_NOT, TS_NEEDS, false, TS_TAKES_NOT, ts_weigh_history, ts_settle_copy},
+	{"margins", TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, TS_MAY_TAKE, false, TS_TAKES_NOT, ts_weigh_margins, NULL},
 	{"straight_line", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_straight_line, NULL},
 	{"growth_curve", TS_TAKES_NOT, TS_NEEDS, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_MAY_TAKE, ts_weigh_growth_curve, NULL},
 	{"days", TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, TS_TAKES_NOT, false, TS_TAKES_NOT, ts_weigh_days, NULL},
@@ -119,7 +122,7 @@ static bool
 reads_amounts(const ts_term *term)
 {
 	return term->method->weigh == ts_weigh_increment || term->method->weigh == ts_weigh_linked ||
-		term->method->settle == ts_settle_copy;
+		term->method->weigh == ts_weigh_margins || term->method->settle == ts_settle_copy;
 }
 
 /* Do the weights follow from the amounts of the targets that are split? */
@@ -137,24 +140,53 @@ static bool
 reads_others(const ts_term *term)
 {
 	return term->method->weigh == ts_weigh_linked || term->method->weigh == ts_weigh_seasonal ||
-		term->method->weigh == ts_weigh_ramp;
+		term->method->weigh == ts_weigh_ramp || term->method->weigh == ts_weigh_margins;
+}
+
+/* Does "members" say how many, for some level? */
+static bool
+counts_members(const ts_split *split)
+{
+	JsonbIterator *it;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	if (!split->members_arg || JB_ROOT_IS_SCALAR(split->members_arg))
+		return split->members_arg != NULL;
+	it = JsonbIteratorInit(&split->members_arg->root);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+		if (token == WJB_VALUE && value.type != jbvBinary)
+			return true;
+	return false;
 }
 
 /*
  * Do the weights of a target's parts follow from what other targets the call
  * splits?  A chain goes on in the next one, a season is that of all beside it,
- * a ramp must begin somewhere, and a profile is what the others have.
+ * a ramp must begin somewhere, a profile is what the others have, and the
+ * biggest members are those of all periods.
  */
 bool
 ts_split_reads_others(const ts_split *split)
 {
 	bool		reads = reads_others(&split->main) || strcmp(split->on_missing, "parent") == 0 ||
-		strcmp(split->on_zero, "parent") == 0 || strcmp(split->on_negative, "parent") == 0;
+		strcmp(split->on_zero, "parent") == 0 || strcmp(split->on_negative, "parent") == 0 || counts_members(split);
 
 	for (int i = 0; i < split->n_axes; i++)
 		reads |= split->level_term[i] && reads_others(split->level_term[i]);
 	for (int i = 0; i < split->main.n_terms; i++)
 		reads |= reads_others(&split->main.terms[i]);
+	return reads;
+}
+
+/* Do the weights of parts follow from those that keep their amounts? */
+bool
+ts_split_reads_kept(const ts_split *split)
+{
+	bool		reads = split->main.method->weigh == ts_weigh_linked;
+
+	for (int i = 0; i < split->n_axes; i++)
+		reads |= split->level_term[i] && split->level_term[i]->method->weigh == ts_weigh_linked;
 	return reads;
 }
 

@@ -35,7 +35,8 @@ ts_split_arguments(const NullableDatum *given)
 		[TS_SPLIT_RESIDUAL] = TEXTOID,[TS_SPLIT_LEVELS] = JSONBOID,
 		[TS_SPLIT_BOUNDS] = JSONBOID,[TS_SPLIT_BOUNDS_FROM] = REGCLASSOID,
 		[TS_SPLIT_PRORATE] = TEXTOID,[TS_SPLIT_ALIGN] = TEXTOID,
-		[TS_SPLIT_LINK] = TEXTOID,
+		[TS_SPLIT_LINK] = TEXTOID,[TS_SPLIT_MARGINS] = JSONBOID,
+		[TS_SPLIT_MARGINS_FROM] = REGCLASSOID,
 	};
 	ts_args		args = {0};
 
@@ -60,7 +61,7 @@ ts_split_arguments(const NullableDatum *given)
 		   "'on_incomplete', NULLIF($9, 'error'), 'bases', $10, 'profile', $11,"
 		   "'quantum', $12, 'residual', NULLIF($13, 'largest'), 'levels', $14,"
 		   "'bounds', $15, 'bounds_from', $16::text, 'prorate', $17,"
-		   "'align', $18, 'link', $19, 'basis', $20))", &args, true);
+		   "'align', $18, 'link', $19, 'margins', $20, 'margins_from', $21::text, 'basis', $22))", &args, true);
 	return ts_datum(0, 1);
 }
 
@@ -114,7 +115,7 @@ ts_record_read(int32 plan_id, int64 split_id, NullableDatum *given, bool *defaul
 			   " COALESCE(a ->> 'on_unassigned', 'error'), COALESCE(a ->> 'on_incomplete', 'error'),"
 			   " a -> 'bases', a -> 'profile', (a ->> 'quantum')::pg_catalog.numeric,"
 			   " COALESCE(a ->> 'residual', 'largest'), a -> 'levels', a -> 'bounds', a ->> 'bounds_from', a ->> 'prorate', a ->> 'align',"
-			   " a ->> 'link', s.basis IS NOT NULL AND NOT a ? 'basis'"
+			   " a ->> 'link', a -> 'margins', a ->> 'margins_from', s.basis IS NOT NULL AND NOT a ? 'basis'"
 			   " FROM " TS_SCHEMA ".split s, LATERAL (SELECT s.arguments AS a) x"
 			   " WHERE s.plan_id = $1 AND s.split_id = $2", &args, false) != 1)
 		ereport(ERROR,
@@ -152,15 +153,22 @@ ts_record_drop_default(NullableDatum *given, bool default_basis)
 void
 ts_record_find_relations(int64 split_id, NullableDatum *given, int64 only, const NullableDatum *instead)
 {
-	static const int arguments[] = {TS_SPLIT_WEIGHTS_FROM, TS_SPLIT_BOUNDS_FROM};
-
-	for (int i = 0; i < (int) lengthof(arguments); i++)
+	static const struct
 	{
-		NullableDatum *arg = &given[arguments[i]];
-		const char *name = arguments[i] == TS_SPLIT_WEIGHTS_FROM ? "weights_from" : "bounds_from";
+		int			argument;
+		const char *name;
+	}			relations[] = {
+		{TS_SPLIT_WEIGHTS_FROM, "weights_from"}, {TS_SPLIT_BOUNDS_FROM, "bounds_from"},
+		{TS_SPLIT_MARGINS_FROM, "margins_from"}
+	};
+
+	for (int i = 0; i < (int) lengthof(relations); i++)
+	{
+		NullableDatum *arg = &given[relations[i].argument];
+		const char *name = relations[i].name;
 		Oid			oid;
 
-		if (arg->isnull || (instead && !instead[arguments[i]].isnull))
+		if (arg->isnull || (instead && !instead[relations[i].argument].isnull))
 			continue;
 		oid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(DatumGetTextPP(arg->value))), NoLock, true);
 		if (!OidIsValid(oid))

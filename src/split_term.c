@@ -224,6 +224,12 @@ ts_term_check(const ts_term *term, const char *what)
 				   "method => 'profile', profile => '{\"metric\": \"sales\", \"lag\": 2}'");
 	check_argument(term, m->weigh == ts_weigh_linked ? TS_MAY_TAKE : TS_TAKES_NOT, term->link != NULL, "link", what,
 				   "method => 'linked', link => 'actuals'");
+	if (what && m->weigh == ts_weigh_margins)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("method \"margins\" is for all levels of a call together"),
+				 errdetail("In %s.", what),
+				 errhint("Split by the other levels in a call before.")));
 	if (term->weights && OidIsValid(term->weights_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -31,3 +31,7 @@ CREATE TABLE reseller_sales_targets (
 	"Year" integer, "EmployeeID" text, "M01" text, "M02" text, "M03" text, "M04" text, "M05" text, "M06" text, "M07" text,
 	"M08" text, "M09" text, "M10" text, "M11" text, "M12" text
 );
+CREATE TABLE sales_quota (
+	"SalesQuotaKey" integer, "EmployeeKey" integer, "DateKey" integer, "CalendarYear" integer, "CalendarQuarter" integer,
+	"SalesAmountQuota" numeric, "Date" date
+);
