@@ -2551,7 +2551,7 @@ check_besides(const resplit_state *state, const resplit_run *run)
 
 		if (!node)
 			(void) hash_search(unmade, &run->split->tree->nodes[beside->place].target_id, HASH_ENTER, NULL);
-		else if (node->hold != HOLD_LOCK)
+		else if (!state->keep_locks || node->old < 0 || !state->olds[node->old].locked)
 			refuse_own_call(state, run, node);
 	}
 	/* those without a node are under a locked one, if they are under the named target at all */

@@ -210,6 +210,25 @@ SELECT count(*) AS changed FROM resplit_target(root_target('S', 'sales'));
 SELECT count(*) FILTER (WHERE amount % 100 <> 0) AS broken, sum(amount) FILTER (WHERE region = 'North') AS north, sum(amount) FILTER (WHERE month = '2024-05-01') AS may FROM cell('S');
 SELECT * FROM plan_check;
 ROLLBACK;
+-- a country that moves in mid-year counts where it is in each month
+BEGIN;
+SELECT count(*) FROM move_member('region', 'Spain', 'South', '2024-07-01', 'stays');
+SELECT sum(amount) FILTER (WHERE country = 'France' OR (country = 'Spain' AND month < '2024-07-01')) AS west, sum(amount) AS year
+FROM (SELECT slice ->> 'region' AS country, lower(period) AS month, amount
+	  FROM preview_split(root_target('S', 'sales'), '{country,month}', method => 'margins', margins => '{"region": {"West": 3000}}') WHERE level = 'month') s;
+ROLLBACK;
+-- a target that is locked whole, among those that were split together
+BEGIN;
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{country}');
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{line,month}', method => 'margins', margins => '{"line": {"Bikes": "61%"}, "line, quarter": {"Helmets": {"2024-Q1": 600}}}');
+SELECT count(*) AS locked FROM lock_target(find_target('S', 'sales', '{"region": "Norway"}'));
+CREATE TEMP TABLE norway ON COMMIT DROP AS SELECT * FROM cell('S') WHERE country = 'Norway';
+SELECT count(*) > 0 AS changed FROM resplit_target(root_target('S', 'sales'), amount => 11000);
+SELECT count(*) > 0 AS changed FROM resplit_target(root_target('S', 'sales'), by => '{line,month}', margins => '{"line": {"Bikes": "62%"}}');
+SELECT sum(amount) FILTER (WHERE line = 'Bikes') AS bikes, sum(amount) AS year FROM cell('S');
+SELECT count(*) AS as_they_were, count(*) FILTER (WHERE n.amount <> c.amount) AS changed FROM norway n JOIN cell('S') c USING (target_id);
+SELECT * FROM plan_check;
+ROLLBACK;
 -- weeks are cut at the ends of months, so they are in months and halves
 SELECT sum(amount) FILTER (WHERE period <@ '[2024-02-01,2024-03-01)') AS february, sum(amount) FILTER (WHERE period <@ '[2024-01-01,2024-07-01)') AS first_half
 FROM preview_split(root_target('S', 'sales'), '{week}', method => 'margins', margins => '{"month": {"2024-02": 600}, "half": {"2024-H1": "40%"}}');
