@@ -321,7 +321,8 @@ CREATE TABLE @extschema@.revision (
 	split_id	bigint,
 	changed_by	name NOT NULL,
 	changed_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	reason		text
+	reason		text,
+	undoes		bigint
 );
 CREATE INDEX revision_target_idx ON @extschema@.revision (plan_id, target_id);
 -- children that a target had: what an exact share was a share of
@@ -336,6 +337,7 @@ COMMENT ON COLUMN @extschema@.revision.amount_before IS 'Amount before, in the m
 COMMENT ON COLUMN @extschema@.revision.amount_after IS 'Amount after, in the metric''s unit; NULL when it was deleted';
 COMMENT ON COLUMN @extschema@.revision.old_row IS 'The whole row before, where more than the amount changed or it was deleted';
 COMMENT ON COLUMN @extschema@.revision.split_id IS 'Call in "split" that made the change; NULL for any other change';
+COMMENT ON COLUMN @extschema@.revision.undoes IS 'Call in "split" that the change takes back; NULL for any other change';
 COMMENT ON COLUMN @extschema@.revision.changed_by IS 'Role that made the change';
 COMMENT ON COLUMN @extschema@.revision.changed_at IS 'Start of the transaction that made it';
 COMMENT ON COLUMN @extschema@.revision.reason IS 'Setting target_split.reason at the change';

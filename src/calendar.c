@@ -25,6 +25,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "commands/trigger.h"
@@ -43,6 +44,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rangetypes.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
@@ -428,6 +430,26 @@ calendar_find(const char *name, ts_calendar_rule *rule, int32 *calendar_id)
 }
 
 /*
+ * A calendar ("name" or with its ID) was not found: the error where row-level
+ * security may be why.  To make it would fail then, for others have it.
+ */
+void
+ts_calendar_refuse_hidden(const char *calendar)
+{
+	Oid			relid = get_relname_relid("calendar", get_namespace_oid(TS_SCHEMA, false));
+
+	if (check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("calendar %s does not exist, or is hidden from role \"%s\"",
+					calendar, GetUserNameFromId(GetUserId(), false)),
+			 errdetail("Row-level security of table " TS_SCHEMA ".calendar applies to the role."),
+			 errhint("See who sees what with: SELECT * FROM pg_catalog.pg_policies "
+					 "WHERE schemaname = '" TS_SCHEMA "' AND tablename = 'calendar';")));
+}
+
+/*
  * Loads a calendar by its name, an error if there is none.  What the rule points
  * to is allocated in the current context.
  */
@@ -435,13 +457,15 @@ void
 ts_calendar_load_by_name(const char *name, ts_calendar_rule *rule,
 						 int32 *calendar_id)
 {
-	if (!calendar_find(name, rule, calendar_id))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("calendar \"%s\" does not exist", name),
-				 errhint("Make it with the month its fiscal year starts in: "
-						 "SELECT " TS_SCHEMA ".add_calendar(%s, first_month => 1);",
-						 quote_literal_cstr(name))));
+	if (calendar_find(name, rule, calendar_id))
+		return;
+	ts_calendar_refuse_hidden(psprintf("\"%s\"", name));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("calendar \"%s\" does not exist", name),
+			 errhint("Make it with the month its fiscal year starts in: "
+					 "SELECT " TS_SCHEMA ".add_calendar(%s, first_month => 1);",
+					 quote_literal_cstr(name))));
 }
 
 /*
@@ -456,11 +480,14 @@ ts_calendar_load_by_id(int32 calendar_id, ts_calendar_rule *rule)
 
 	if (!calendar_fetch(&plan, SELECT_CALENDAR "c.calendar_id OPERATOR(pg_catalog.=) $1",
 						INT4OID, Int32GetDatum(calendar_id), rule, &found_id))
+	{
+		ts_calendar_refuse_hidden(psprintf("with ID %d", calendar_id));
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("calendar with ID %d does not exist", calendar_id),
 				 errhint("See the calendars with: TABLE " TS_SCHEMA ".calendar; "
 						 "make one with: SELECT " TS_SCHEMA ".add_calendar('fiscal', first_month => 4);")));
+	}
 }
 
 /*

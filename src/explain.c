@@ -165,6 +165,7 @@ weigh_again(const explain_step *steps, int n, int32 plan_id, int64 split_id, ts_
 	}
 	ts_record_find_relations(split_id, args, 0, NULL);
 	split = ts_split_begin(args, true, context);
+	split->again = true;
 	n_dims = ts_split_find_levels(split, DatumGetArrayTypeP(args[TS_SPLIT_BY].value), 0, dimension_ids);
 	if (!reads_basis(split))
 		return;

@@ -907,7 +907,7 @@ update_counters(guard_state *state, target_node **nodes, int n_nodes)
 
 #define INSERT_REVISION \
 	"INSERT INTO " TS_SCHEMA ".revision" \
-	" (plan_id, target_id, operation, amount_before, amount_after, old_row, changed_by, reason, split_id)"
+	" (plan_id, target_id, operation, amount_before, amount_after, old_row, changed_by, reason, split_id, undoes)"
 
 /*
  * Writes the revisions of an event.  The query is planned anew each time: what
@@ -922,14 +922,14 @@ write_revisions(guard_state *state)
 
 	if (TRIGGER_FIRED_BY_DELETE(state->trigger->tg_event))
 		sql = psprintf(INSERT_REVISION
-					   " SELECT o.plan_id, o.target_id, 'delete', o.amount, NULL, to_jsonb(o), $1, nullif($2, ''), nullif($3, 0)"
+					   " SELECT o.plan_id, o.target_id, 'delete', o.amount, NULL, to_jsonb(o), $1, nullif($2, ''), nullif($3, 0), nullif($4, 0)"
 					   " FROM %s o ORDER BY o.plan_id, o.target_id",
 					   quote_identifier(trigger->tgoldtable));
 	else
 		sql = psprintf(INSERT_REVISION
 					   " SELECT o.plan_id, o.target_id, 'update', o.amount, n.amount,"
 					   " CASE WHEN " MORE_THAN_AMOUNT " OR " OTHER_SPLIT " THEN to_jsonb(o) END, $1, nullif($2, ''),"
-					   " CASE WHEN $3 <> 0 AND n.split_id IS DISTINCT FROM o.split_id THEN n.split_id ELSE nullif($3, 0) END"
+					   " CASE WHEN $3 <> 0 AND n.split_id IS DISTINCT FROM o.split_id THEN n.split_id ELSE nullif($3, 0) END, nullif($4, 0)"
 					   " FROM %s o JOIN %s n ON n.plan_id = o.plan_id AND n.target_id = o.target_id"
 					   " LEFT JOIN " TS_SCHEMA ".split s ON $3 <> 0 AND s.plan_id = n.plan_id AND s.split_id = n.split_id"
 					   " WHERE n.amount <> o.amount OR " MORE_THAN_AMOUNT " OR " OTHER_SPLIT
@@ -941,6 +941,7 @@ write_revisions(guard_state *state)
 		   false);
 	ts_arg_text(&args, ts_reason);
 	ts_arg_int8(&args, ts_split_in_progress);
+	ts_arg_int8(&args, ts_undo_in_progress);
 	(void) ts_run(sql, &args, false);
 }
 

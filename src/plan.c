@@ -485,6 +485,7 @@ target_split_create_plan(PG_FUNCTION_ARGS)
 	if (ts_run("SELECT c.calendar_id FROM " TS_SCHEMA ".calendar AS c WHERE c.name = $1",
 			   &args, false) == 0)
 	{
+		ts_calendar_refuse_hidden(psprintf("\"%s\"", calendar));
 		(void) ts_run("SELECT c.name FROM " TS_SCHEMA ".calendar AS c ORDER BY c.name COLLATE \"C\"",
 					  TS_NO_ARGS, false);
 		ereport(ERROR,

@@ -41,9 +41,10 @@
  *		 found again in 4
  *	  3. blocks from the last to the first: what held parts need at least and
  *		 take at most limits the anchor in its own block
- *	  4. blocks from the first to the last: share the anchor's amount within
- *		 bounds, rounded so that as few amounts as possible change (engine,
- *		 bounded.c); every free node is floor or ceiling of its exact share
+ *	  4. run by run, after those that its anchors, and what is beside its tops,
+ *		 have their amounts from: share the anchor's amount within bounds,
+ *		 rounded so that as few amounts as possible change (engine, bounded.c);
+ *		 every free node is floor or ceiling of its exact share
  *	  5. write changes, new and removed targets by one statement
  *
  *	  Which call makes the parts of a target: the one that made them, unless it
@@ -199,6 +200,7 @@ typedef struct resplit_block
 	int32		first;			/* its nodes are first ... first + n - 1 */
 	int32		n;
 	int32		n_parts;		/* that the split makes here */
+	int32		n_top_parts;	/* and under the whole of its top */
 	bool		in_doubt;		/* what they weigh follows from the anchor's amount */
 	int32	   *place;			/* of each: its node; or -1 less the node that is
 								 * not split so far, below which it would be; NULL
@@ -264,6 +266,9 @@ typedef struct resplit_run
 	resplit_beside *besides;
 	bool		own_rounding;	/* a quantum of the call, or another residual */
 	bool		from_amounts;	/* weights follow from what anchors have */
+	bool		from_others;	/* or from what is beside its tops */
+	bool		reached;		/* its amounts are being shared */
+	bool		shared;			/* they are */
 	bool		has_margins;	/* and from what is held */
 	ts_split_nodes parts;		/* its parts, where it has margins */
 	ts_split_nodes made;		/* kept for own_rounding */
@@ -1043,6 +1048,7 @@ add_block(resplit_state *state, int32 run, const resplit_wait *wait)
 	block->first = state->n_nodes;
 	block->n = 0;
 	block->n_parts = 0;
+	block->n_top_parts = 0;
 	block->in_doubt = false;
 	block->place = NULL;
 	state->nodes[wait->node].below = state->n_blocks;
@@ -1130,7 +1136,10 @@ gives_bounds(const resplit_state *state, const resplit_call *call)
 	return call->changed && !(given[TS_SPLIT_BOUNDS].isnull && given[TS_SPLIT_BOUNDS_FROM].isnull);
 }
 
-/* Has a person set, or taken away, the bounds of an old target, after all splits? */
+/*
+ * Has a person set, or taken away, the bounds of an old target, after all splits?
+ * A call that was undone is none, nor is what undid it.
+ */
 static bool
 is_bound_set(resplit_state *state, int32 old)
 {
@@ -1140,14 +1149,22 @@ is_bound_set(resplit_state *state, int32 old)
 
 		ts_arg_int4(&args, state->tree->plan_id);
 		state->n_bounds_set = (int64)
-			ts_run("SELECT c.target_id FROM ("
-				   "SELECT DISTINCT ON (r.target_id) r.target_id, r.split_id FROM ("
-				   "SELECT v.target_id, v.revision_id, v.split_id, v.old_row, pg_catalog.lead(v.old_row, 1, pg_catalog.jsonb_build_object("
+			ts_run("WITH change AS ("
+				   "SELECT r.target_id, r.revision_id, r.split_id, r.undoes FROM ("
+				   "SELECT v.target_id, v.revision_id, v.split_id, v.undoes, v.old_row, pg_catalog.lead(v.old_row, 1, pg_catalog.jsonb_build_object("
 				   "'at_least', t.at_least, 'at_most', t.at_most)) OVER (PARTITION BY v.target_id ORDER BY v.revision_id) AS new_row"
 				   " FROM " TS_SCHEMA ".revision v JOIN " TS_SCHEMA ".target t ON t.plan_id = v.plan_id AND t.target_id = v.target_id"
 				   " WHERE v.plan_id = $1 AND v.old_row IS NOT NULL) r"
 				   " WHERE (r.old_row -> 'at_least', r.old_row -> 'at_most')"
 				   " IS DISTINCT FROM (r.new_row -> 'at_least', r.new_row -> 'at_most')"
+				   "), undone AS ("
+				   "SELECT u.target_id, d.revision_id AS first_id, u.revision_id AS last_id"
+				   " FROM change u JOIN change d ON d.target_id = u.target_id AND d.revision_id < u.revision_id"
+				   " JOIN " TS_SCHEMA ".split s ON s.plan_id = $1 AND s.split_id = d.split_id"
+				   " WHERE u.undoes = COALESCE(s.part_of, s.split_id)"
+				   ") SELECT c.target_id FROM ("
+				   "SELECT DISTINCT ON (r.target_id) r.target_id, r.split_id FROM change r"
+				   " WHERE NOT EXISTS (SELECT FROM undone u WHERE u.target_id = r.target_id AND r.revision_id BETWEEN u.first_id AND u.last_id)"
 				   " ORDER BY r.target_id, r.revision_id DESC) c WHERE c.split_id IS NULL ORDER BY c.target_id", &args, false);
 		state->bounds_set = MemoryContextAllocHuge(state->attempt, sizeof(int64) * (state->n_bounds_set + 1));
 		for (int64 i = 0; i < state->n_bounds_set; i++)
@@ -1248,8 +1265,9 @@ make_block(resplit_state *state, int32 run_no, const resplit_wait *wait, const t
 			add_strays(state, block, up);
 	}
 	state->blocks[block].n_parts = n;
+	state->blocks[block].n_top_parts = (int32) (made->first[leaf + 1] - made->first[leaf]);
 	state->blocks[block].in_doubt = run->from_amounts && (ts_split_reads_amounts(split) || hangs_on_zero(split, made, leaf));
-	if (run->from_amounts || run->own_rounding)
+	if (run->from_amounts || run->from_others || run->own_rounding)
 		state->blocks[block].place = place;
 	else
 		pfree(place);
@@ -1724,6 +1742,56 @@ find_path(const resplit_state *state, int n_path, int32 anchor)
 	return path;
 }
 
+/*
+ * Finds the parts that keep their amounts, for a method that goes by them: under
+ * the named target what this call keeps, elsewhere what is locked or adjusted
+ */
+static void
+find_kept(resplit_state *state, ts_split *split)
+{
+	int64		root_id = split->tree->nodes[0].target_id;
+	bool		within = true;
+	ts_args		args = {0};
+
+	for (int i = 1; i < state->n_way; i++)
+		within &= state->way[i].step.target_id != root_id;
+	ts_arg_int4(&args, state->tree->plan_id);
+	ts_arg_int8(&args, root_id);
+	ts_arg_int8(&args, state->target_id);
+	ts_arg(&args, BOOLOID, BoolGetDatum(within), false);
+	ts_arg(&args, BOOLOID, BoolGetDatum(state->keep_locks), false);
+	ts_arg(&args, BOOLOID, BoolGetDatum(state->keep_adjustments), false);
+	ts_arg_int4(&args, state->tree->metric_id);
+	/* most plans have none */
+	split->n_kept = (int64) ts_run("WITH RECURSIVE down AS ("
+								   "SELECT t.target_id, ''::pg_catalog.text AS members, t.period, t.amount, $4 AS within,"
+								   " false AS locked, false AS adjusted"
+								   " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $2"
+								   " AND EXISTS (SELECT FROM " TS_SCHEMA ".target k WHERE k.plan_id = $1 AND k.metric_id = $7"
+								   " AND (k.locked OR k.adjusted OR (k.split_id IS NULL AND k.parent_id IS NOT NULL)))"
+								   " UNION ALL "
+								   "SELECT t.target_id, CASE t.member_id WHEN 0 THEN d.members"
+								   " ELSE pg_catalog.concat(',', t.member_id, d.members) END, t.period, t.amount,"
+								   " d.within OR t.target_id = $3,"
+								   " d.locked OR (t.locked AND ($5 OR NOT d.within)),"
+								   " (t.adjusted OR t.split_id IS NULL) AND ($6 OR NOT d.within)"
+								   " FROM down d JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = d.target_id)"
+								   " SELECT d.members, d.period, d.amount FROM down d WHERE d.locked OR d.adjusted"
+								   " ORDER BY d.members COLLATE \"C\", pg_catalog.lower(d.period), pg_catalog.upper(d.period)",
+								   &args, false);
+	split->kept = MemoryContextAllocHuge(state->attempt, sizeof(ts_kept_part) * (split->n_kept + 1));
+	for (int64 i = 0; i < split->n_kept; i++)
+	{
+		ts_kept_part *kept = &split->kept[i];
+		bool		empty;
+
+		CHECK_FOR_INTERRUPTS();
+		kept->members = ts_text(i, 1, state->attempt);
+		ts_daterange_parts(ts_datum(i, 2), &kept->from, &kept->upto, &empty);
+		kept->units = ts_units_from_numeric(ts_datum(i, 3), &split->tree->quantum, "amount");
+	}
+}
+
 /* Says in the context of an error which of the splits it is about */
 static void
 tell_call(void *arg)
@@ -1769,6 +1837,7 @@ open_call(resplit_state *state, resplit_call *call, const resplit_node *anchor, 
 			args[TS_SPLIT_METHOD].value = CStringGetTextDatum("profile");
 	}
 	split = ts_split_begin(args, true, state->attempt);
+	split->again = true;
 	if (split->main.method->gives_amounts)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -1809,7 +1878,7 @@ find_tops(resplit_state *state, resplit_run *run, int32 n, const resplit_wait *w
 			way = run->n_path - (state->nodes[waits[i].node].depth - state->nodes[0].depth);
 	}
 	places = MemoryContextAllocHuge(state->attempt, sizeof(int32) * n);
-	split->tree = build_tree(state, run, n, tops, way, ts_split_reads_others(split), places);
+	split->tree = build_tree(state, run, n, tops, way, run->from_others, places);
 	split->n_leaves = n + run->n_besides;
 	split->leaves = MemoryContextAllocHuge(state->attempt, sizeof(int32) * split->n_leaves);
 	memcpy(split->leaves, places, sizeof(int32) * n);
@@ -1879,12 +1948,15 @@ make_run(resplit_state *state, int call_no)
 		/* which parts there are; what they weigh is found when amounts are known */
 		run->has_margins = run->split->main.method->weigh == ts_weigh_margins;
 		run->from_amounts = run->has_margins || (run_no > 0 && ts_split_reads_amounts(run->split));
+		run->from_others = ts_split_reads_others(run->split);
 		if (run->from_amounts)
 			run->split = open_call(state, call, anchor, true);
 		else if (run_no > 0 && strcmp(run->split->on_zero, "error") == 0)
 			run->split->on_zero = pstrdup("equal");
 		run->split->seed_only = run->has_margins;
 		find_tops(state, run, n, waits);
+		if (ts_split_reads_kept(run->split))
+			find_kept(state, run->split);
 		weigh(call, run->split, &made);
 		/* an anchor with an amount so far may be left with none, or the other way round */
 		for (int32 i = 0; i < n && run_no > 0 && !run->from_amounts; i++)
@@ -1981,6 +2053,15 @@ make_blocks(resplit_state *state)
 		first_wait = make_run(state, next);
 		follow_siblings(state, state->calls[next].origin, first_wait, first_node);
 	}
+	/* what a run's parts weigh is in doubt if what is beside its tops was not yet there */
+	for (int i = 1; i < state->n_runs; i++)
+		for (int j = i + 1; j < state->n_runs && state->runs[i].from_others; j++)
+			if (state->runs[j].call->origin == state->runs[i].call->origin)
+			{
+				state->runs[i].from_amounts = true;
+				for (int32 k = 0; k < state->runs[i].n_blocks; k++)
+					state->blocks[state->runs[i].first_block + k].in_doubt = true;
+			}
 }
 
 /* A slice with a member, 0 for a period, of a run's split */
@@ -2164,7 +2245,7 @@ limit_nodes(resplit_state *state)
 				node->upper = Min(up->upper, NO_LIMIT);
 		}
 		/* among amounts of both signs that no split made, each has its own */
-		if (node->hold == HOLD_NONE && !state->runs[state->blocks[node->block].run].split && old->amount != 0)
+		if (old && node->hold == HOLD_NONE && !state->runs[state->blocks[node->block].run].split && old->amount != 0)
 			node->negative = up->negative != ((old->amount < 0) != (state->olds[up->old].amount < 0));
 	}
 	for (int32 block = state->n_blocks - 1; block > 0; block--)
@@ -2636,28 +2717,58 @@ check_margins(const resplit_state *state, const resplit_run *run, const resplit_
 }
 
 /*
- * Weighs a run once more, whose weights follow from the amounts that its
- * anchors have by now.  Its parts are the same as before.
+ * Opens the call of a run once more, whose weights follow from amounts.  Its
+ * tops and anchors are those of before; what is beside them is looked for again
+ * where weights follow from that, for all is there by now.
+ */
+static void
+open_again(resplit_state *state, resplit_run *run)
+{
+	const resplit_block *blocks = &state->blocks[run->first_block];
+	ts_split   *split = open_call(state, run->call, &state->nodes[blocks[0].anchor], false);
+	resplit_wait *waits;
+
+	if (!run->from_others)
+	{
+		split->tree = run->split->tree;
+		split->n_leaves = run->split->n_leaves;
+		split->leaves = run->split->leaves;
+		split->beside = run->split->beside;
+		split->n_kept = run->split->n_kept;
+		split->kept = run->split->kept;
+		run->split = split;
+		return;
+	}
+	waits = MemoryContextAllocHuge(state->attempt, sizeof(resplit_wait) * run->n_blocks);
+	memset(waits, 0, sizeof(resplit_wait) * run->n_blocks);
+	for (int32 i = 0; i < run->n_blocks; i++)
+		waits[i].node = blocks[i].anchor;
+	run->split = split;
+	run->n_besides = 0;
+	find_tops(state, run, run->n_blocks, waits);
+	if (ts_split_reads_kept(split))
+		find_kept(state, split);
+	pfree(waits);
+}
+
+/*
+ * Weighs a run once more by the amounts that its anchors, and what is beside
+ * them, have by now.  Its parts are the same as before.
  */
 static void
 weigh_again(resplit_state *state, resplit_run *run)
 {
-	ts_split   *split = open_call(state, run->call, &state->nodes[state->blocks[run->first_block].anchor], false);
+	ts_split   *split = run->split;
 	ts_split_nodes made = {0};
 
 	/* the anchors are among them */
 	if (state->nodes == NULL)
 		pg_unreachable();
-	split->tree = run->split->tree;
-	split->n_leaves = run->split->n_leaves;
-	split->leaves = run->split->leaves;
-	split->beside = run->split->beside;
 	for (int32 i = 0; i < run->n_besides; i++)
 	{
 		const resplit_node *node = run->besides[i].node < 0 ? NULL : &state->nodes[run->besides[i].node];
 
-		/* it has its amount by now, unless a later run shares it */
-		if (node && node->block >= 0 && state->blocks[node->block].run < run - state->runs)
+		if (node && node->block >= 0 && state->runs[state->blocks[node->block].run].shared)
 			split->tree->nodes[run->besides[i].place].amount = units_out(state, node->share);
 	}
 	for (int32 i = 0; i < run->n_blocks; i++)
@@ -2676,6 +2787,8 @@ weigh_again(resplit_state *state, resplit_run *run)
 		const resplit_block *block = &state->blocks[run->first_block + i];
 		int64		first = made.first[i] + run->skipped;
 
+		if (made.first[i + 1] - made.first[i] != block->n_top_parts)
+			elog(ERROR, "split %lld does not make the same parts again", (long long) run->call->split_id);
 		for (int32 j = block->first; j < block->first + block->n; j++)
 			state->nodes[j].weight = 0;
 		for (int32 j = 0; j < block->n_parts; j++)
@@ -2691,7 +2804,6 @@ weigh_again(resplit_state *state, resplit_run *run)
 			run->fallbacks[made.fallback[first + j]]++;
 		}
 	}
-	run->split = split;
 	run->scale = split->scale;
 	if (run->own_rounding)
 		run->made = made;
@@ -2699,7 +2811,6 @@ weigh_again(resplit_state *state, resplit_run *run)
 		ts_split_free_nodes(&made);
 }
 
-/* Anchors come before their parts */
 /* A run and its blocks, as they are rounded together */
 typedef struct resplit_blocks
 {
@@ -2792,30 +2903,60 @@ share_together(resplit_state *state, const resplit_run *run)
 		ts_round_together(&input);
 }
 
+/*
+ * Shares the amounts of a run's anchors, after the runs that give them these,
+ * and after those that give what is beside them its amounts
+ */
+static void
+share_runs_to(resplit_state *state, int run_no)
+{
+	resplit_run *run = &state->runs[run_no];
+
+	check_stack_depth();
+	if (run->reached)
+		return;
+	run->reached = true;
+	for (int32 i = 0; i < run->n_blocks; i++)
+	{
+		int32		block = state->nodes[state->blocks[run->first_block + i].anchor].block;
+
+		if (block >= 0)
+			share_runs_to(state, state->blocks[block].run);
+	}
+	if (run->from_amounts)
+	{
+		open_again(state, run);
+		for (int32 i = 0; i < run->n_besides; i++)
+		{
+			int32		block = run->besides[i].node < 0 ? -1 : state->nodes[run->besides[i].node].block;
+
+			if (block >= 0)
+				share_runs_to(state, state->blocks[block].run);
+		}
+		weigh_again(state, run);
+	}
+	if (run->own_rounding)
+		share_run(state, run);
+	for (int32 i = 0; i < run->n_blocks && !run->own_rounding; i++)
+	{
+		const resplit_block *block = &state->blocks[run->first_block + i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (run->split || run->left || !stays_by_hand(state, block))
+			share_block(state, block);
+		if (run->has_margins)
+			check_margins(state, run, block);
+	}
+	if (run->split && !run->own_rounding)
+		share_together(state, run);
+	run->shared = true;
+}
+
 static void
 share_runs(resplit_state *state)
 {
 	for (int i = 0; i < state->n_runs; i++)
-	{
-		resplit_run *run = &state->runs[i];
-
-		if (run->from_amounts)
-			weigh_again(state, run);
-		if (run->own_rounding)
-			share_run(state, run);
-		for (int32 j = 0; j < run->n_blocks && !run->own_rounding; j++)
-		{
-			const resplit_block *block = &state->blocks[run->first_block + j];
-
-			CHECK_FOR_INTERRUPTS();
-			if (run->split || run->left || !stays_by_hand(state, block))
-				share_block(state, block);
-			if (run->has_margins)
-				check_margins(state, run, block);
-		}
-		if (run->split && !run->own_rounding)
-			share_together(state, run);
-	}
+		share_runs_to(state, i);
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -3245,8 +3386,15 @@ load_way(resplit_state *state)
 								"SELECT t.* FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = $2"
 								" UNION ALL "
 								"SELECT t.* FROM way w JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = w.parent_id)"
-								" SELECT w.target_id, w.member_id, w.period, COALESCE(w.split_id, 0), w.amount"
+								" SELECT w.target_id, w.member_id, w.period, COALESCE(w.split_id, 0), w.amount, w.parent_id IS NULL"
 								" FROM way w ORDER BY w.depth DESC", &args, false);
+	/* a part has what a call finds for all of it, so all of it must be seen */
+	if (!ts_bool(state->n_way - 1, 6))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" sees target %lld, but not all targets above it",
+						GetUserNameFromId(GetUserId(), false), (long long) state->target_id),
+				 errhint(HINT_HIDDEN)));
 	state->way = MemoryContextAllocZero(state->attempt, sizeof(resplit_way) * state->n_way);
 	ids = MemoryContextAlloc(state->attempt, sizeof(int64) * state->n_way);
 	for (int i = 0; i < state->n_way; i++)

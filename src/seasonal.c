@@ -20,7 +20,8 @@
  *	  groups the facts by month.  A slice that has parts is the sum of them.
  *
  *	  Amounts are divided by the working days of their month in their year, so that
- *	  a month does not look weak because its holidays fell into it.  Indices
+ *	  a month does not look weak because its holidays fell into it.  What was sold in
+ *	  an idle month, one without any working day, is in no rate, and told.  Indices
  *	  are pulled from the top down, those of the parts of one slice together.
  *
  * Limits
@@ -81,6 +82,7 @@ enum
 	COL_SPREAD,
 	COL_YEARS,
 	COL_BASIS,
+	COL_IDLE_AMOUNT,
 	N_COLUMNS
 };
 
@@ -332,6 +334,7 @@ ts_seasons_read(ts_seasons *seasons, ts_split *series)
 	history.basis_upto = seasons->months.from[seasons->months.n];
 	ts_term_read(series, &history);
 	series->stretches = NULL;
+	seasons->scale = series->scale;
 }
 
 void
@@ -369,6 +372,30 @@ ts_seasons_add(ts_seasons *seasons, int32 slice, DateADT day, ts_int128 amount)
 			high = middle;
 	}
 	seasons->amount[(Size) slice * months->n + low] += amount;
+}
+
+/*
+ * What a slice has in months of a season, -1 for all, that have no working days,
+ * and how many of these have anything
+ */
+ts_int128
+ts_seasons_idle(const ts_seasons *seasons, int32 slice, int season, int *n_months)
+{
+	const ts_season_months *months = &seasons->months;
+	ts_int128	sum = 0;
+
+	*n_months = 0;
+	for (int i = 0; i < months->n; i++)
+	{
+		ts_int128	amount = seasons->amount[(Size) slice * months->n + i];
+
+		if (amount == 0 || (season >= 0 && (months->first + i) % months->seasons != season) ||
+			ts_workdays_between(seasons->workdays, months->from[i], months->from[i + 1]) != 0)
+			continue;
+		sum += amount;
+		(*n_months)++;
+	}
+	return sum;
 }
 
 /* Own indices of all slices */
@@ -692,6 +719,8 @@ put_slices(index_call *call, Tuplestorestate *store, TupleDesc desc)
 			const ts_season *season = &seasons->season[(Size) i * months->seasons + m];
 			Datum		values[N_COLUMNS];
 			bool		nulls[N_COLUMNS] = {0};
+			int			n_idle;
+			ts_int128	idle = ts_seasons_idle(seasons, i, m, &n_idle);
 
 			CHECK_FOR_INTERRUPTS();
 			values[COL_SLICE] = slices[i];
@@ -710,6 +739,8 @@ put_slices(index_call *call, Tuplestorestate *store, TupleDesc desc)
 			values[COL_SPREAD] = index_value(season->deviation);
 			values[COL_YEARS] = Int32GetDatum(slice->own.n_years);
 			values[COL_BASIS] = basis;
+			nulls[COL_IDLE_AMOUNT] = n_idle == 0;
+			values[COL_IDLE_AMOUNT] = ts_scaled_to_numeric(idle, seasons->scale);
 			tuplestore_putvalues(store, desc, values, nulls);
 		}
 	}

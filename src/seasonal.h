@@ -42,6 +42,7 @@ typedef struct ts_seasons
 	int32		n;				/* slices */
 	ts_season_slice *slices;
 	ts_int128  *amount;			/* months.n per slice */
+	int			scale;			/* of the amounts */
 	ts_season  *season;			/* months.seasons per slice: own indices */
 	ts_int128  *index;			/* months.seasons per slice: those that hold, in
 								 * 10^-12 */
@@ -62,6 +63,7 @@ extern void ts_seasons_read(ts_seasons *seasons, ts_split *series);
 extern void ts_seasons_alloc(ts_seasons *seasons, int32 n);
 extern void ts_seasons_add(ts_seasons *seasons, int32 slice, DateADT day, ts_int128 amount);
 extern bool ts_seasons_make(ts_seasons *seasons);
+extern ts_int128 ts_seasons_idle(const ts_seasons *seasons, int32 slice, int season, int *n_months);
 extern ts_axis ts_season_axis(void);
 
 #endif							/* TS_SEASONAL_H */

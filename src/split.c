@@ -1873,7 +1873,8 @@ check_leaves(ts_split *split)
 								ts_split_leaf_name(split, leaf), axis->name)));
 		}
 	}
-	if (first_time && !longer)
+	/* a part may be one short period where the whole is not */
+	if (first_time && !longer && !split->again)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s is not longer than a %s",

@@ -218,6 +218,16 @@ typedef struct ts_watch
 	ts_watch_term terms[TS_WATCH_TERMS];
 } ts_watch;
 
+/* A part that has its amount already when a call is made again */
+typedef struct ts_kept_part
+{
+	char	   *members;		/* ids on the way down from the call's first
+								 * target, the last one first: ",7,3" */
+	DateADT		from;
+	DateADT		upto;
+	ts_int128	units;
+} ts_kept_part;
+
 struct ts_split
 {
 	/* arguments; strings are never NULL unless said */
@@ -257,6 +267,8 @@ struct ts_split
 	int64		coarse;			/* plan's quanta in the call's quantum, 1 or more */
 	char	   *residual;		/* who gets what rounding leaves over */
 	bool		preview;
+	bool		again;			/* a recorded call is made again, maybe for a part of
+								 * what it was made for */
 
 	/* the targets that are split */
 	ts_tree    *tree;
@@ -271,6 +283,9 @@ struct ts_split
 								 * of none */
 	bool	   *beside;			/* they are weighed for the others' sake alone, so
 								 * nothing need be known of them; NULL: none */
+	int64		n_kept;
+	ts_kept_part *kept;			/* by members, from, upto; parts at any depth,
+								 * for a method that goes by them */
 	bool		seed_only;		/* which parts there are is asked for, not what
 								 * they get */
 	ts_int128  *least;			/* what parts are held at, or must have, in the order
@@ -329,6 +344,7 @@ extern const ts_split_method *ts_split_method_find(const char *name);
 extern char *ts_split_method_names(void);
 extern bool ts_split_reads_amounts(const ts_split *split);
 extern bool ts_split_reads_others(const ts_split *split);
+extern bool ts_split_reads_kept(const ts_split *split);
 
 /* Names for a DETAIL: at most 20, and how many more */
 typedef struct ts_name_list

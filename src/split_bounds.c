@@ -678,7 +678,8 @@ ts_bounds_apply(ts_split *split, ts_split_nodes *nodes)
 	for (int32 rule = 0; rule < rules.n; rule++)
 		if (!rules.rules[rule].used)
 			ts_name_list_add(&unused, rules.rules[rule].text);
-	if (unused.n > 0)
+	/* what is for targets that a call made again leaves alone is no mistake */
+	if (unused.n > 0 && !split->again)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%lld bounds belong to no target that is made", (long long) unused.n),

@@ -377,6 +377,8 @@ ts_round_together(const ts_fair_input *input)
 	}
 	rounding.family[0].units = table.units;
 	rounding.family[0].keep = table.keep_total;
+	/* each block's parts are shares of its amount */
+	rounding.possible = true;
 	rounding.check = check_interrupts;
 	up = MemoryContextAllocHuge(context, table.n_cells + 1);
 	status = ts_controlled_round(&rounding, up, NULL,

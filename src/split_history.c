@@ -17,7 +17,9 @@
  *	  period are several years kept in their order.
  *
  *	  A day that is whole years away is, as "align" says, one of the same
- *	  date		29 February stands for 28 February where the year has none
+ *	  date		where its month is shorter there, it stands for the last day of it, as
+ *				29 February does in most years; where it is longer, the last day
+ *				of a month stands for all days from it on, which share its facts
  *	  week		week number and weekday, by the calendar; a week 53 goes with the
  *				week 52 of a year that has none.  So it is in calendars of
  *				whole weeks unless another is asked for
@@ -108,6 +110,7 @@ typedef struct history
 	HTAB	   *unassigned;
 	bool		caught;			/* the facts at hand are counted as caught */
 	bool		refused;		/* or as refused */
+	uint64		watched;		/* or for these of the targets that are watched */
 	int64		n_refused;		/* facts of no member that nobody catches */
 	Datum		sum_refused;
 	const char *catcher;		/* code of the member that catches, or NULL */
@@ -159,6 +162,17 @@ year_of(DateADT day)
 	return y;
 }
 
+static bool
+is_first_of_month(DateADT day)
+{
+	int			y,
+				m,
+				d;
+
+	ts_day_to_ymd(day, &y, &m, &d);
+	return d == 1;
+}
+
 /*
  * By how many days a basis so many years earlier is moved where weekdays are
  * kept: by whole weeks, those nearest to the years.
@@ -172,18 +186,25 @@ weekday_shift(const history *h, int years)
 	return (days >= 0 ? days + 3 : days - 3) / 7 * 7;
 }
 
+/* Days that one may stand for: 28 February a month later, those up to 31 March */
+#define MAX_DAYS 4
+
 /*
  * The days for which a day of the basis stands in the period so many years
- * later: one or two, whose number is returned.
+ * later; returns how many they are.
  */
 static int
 n_days_of(const history *h, DateADT day, int years, int32 *days)
 {
+	int			n = 1;
+
 	switch (h->align)
 	{
 		case TS_ALIGN_DATE:
 			days[0] = ts_add_months(day, 12 * years + h->lag);
-			return 1;
+			for (; n < MAX_DAYS && is_first_of_month(day + 1) && !is_first_of_month(days[0] + n); n++)
+				days[n] = days[0] + n;
+			return n;
 		case TS_ALIGN_WEEK:
 			return ts_same_week(&h->split->tree->calendar, day, years, days);
 		case TS_ALIGN_WEEKDAY:
@@ -200,9 +221,8 @@ n_days_for(const history *h, DateADT plan_day, int years, int32 *days)
 	switch (h->align)
 	{
 		case TS_ALIGN_DATE:
-			/* 29 February has no day of its own in most years */
 			days[0] = ts_add_months(plan_day, -12 * years - h->lag);
-			return ts_add_months(days[0], 12 * years + h->lag) == plan_day;
+			return 1;
 		case TS_ALIGN_WEEK:
 			return ts_same_week(&h->split->tree->calendar, plan_day, -years, days);
 		case TS_ALIGN_WEEKDAY:
@@ -212,7 +232,7 @@ n_days_for(const history *h, DateADT plan_day, int years, int32 *days)
 	pg_unreachable();
 }
 
-/* The same where any will do, also for a 29 February */
+/* The same where any will do */
 static const int32 *
 days_for(const history *h, DateADT plan_day, int years, int32 *days)
 {
@@ -237,12 +257,15 @@ prepare_basis(history *h)
 	{
 		split->term->basis_from = days_for(h, start->from, 1, days)[0];
 		/*
-		 * Of dates the day after the last, whose month may be longer.  Whole
+		 * Of dates also the day after the last, whose month may be longer.  Whole
 		 * weeks may bring the last days into the period itself; those are like
 		 * days of an earlier year then.
 		 */
-		split->term->basis_upto = h->align == TS_ALIGN_DATE ? days_for(h, start->upto, 1, days)[0] :
-			Min(days_for(h, start->upto - 1, 1, days)[0] + 1, start->from);
+		split->term->basis_upto = days_for(h, start->upto - 1, 1, days)[0] + 1;
+		if (h->align == TS_ALIGN_DATE)
+			split->term->basis_upto = Max(split->term->basis_upto, days_for(h, start->upto, 1, days)[0]);
+		else
+			split->term->basis_upto = Min(split->term->basis_upto, start->from);
 	}
 	split->term->has_basis = true;
 	/* the day matters if leaves, or their parts, differ by time, or members move */
@@ -561,9 +584,9 @@ watch_term(const history *h)
 	MemoryContextSwitchTo(old);
 }
 
-/* Counts facts that belong to a cell */
+/* Counts facts that belong to a cell, once where they are shared by several */
 static void
-watch_fact(const history *h, const ts_fact *fact, const int32 *key)
+watch_fact(history *h, const ts_fact *fact, const int32 *key)
 {
 	ts_watch   *watch = h->split->watch;
 	ts_watch_term *term = &watch->terms[watch->n_terms - 1];
@@ -573,7 +596,10 @@ watch_fact(const history *h, const ts_fact *fact, const int32 *key)
 	{
 		if (term->facts[i] < 0)
 			continue;
-		term->facts[i] += fact->count;
+		if (i >= 64 || !(h->watched & (UINT64CONST(1) << i)))
+			term->facts[i] += fact->count;
+		if (i < 64)
+			h->watched |= UINT64CONST(1) << i;
 		add_to(&term->amount[i], fact->amount, h->split->context);
 	}
 }
@@ -624,7 +650,7 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 		member = fact->member[axis->dim] < 0 ? -1 :
 			ts_members_ancestor(tree->members, fact->member[axis->dim], axis->depth);
 		m = member < 0 ? NULL : &tree->members->members[member];
-		if (!m || m->valid_from >= upto || m->valid_upto <= from)
+		if (member < 0 || m->valid_from >= upto || m->valid_upto <= from)
 		{
 			member = catch_fact(h, axis->dim, axis->depth, fact);
 			if (member < 0)
@@ -674,6 +700,58 @@ add_fact_on(history *h, const ts_fact *fact, DateADT day)
 	}
 }
 
+/* Are two days in one part of the finest periods? */
+static bool
+same_part(history *h, const ts_fact *fact, DateADT day, DateADT other)
+{
+	const ts_split *split = h->split;
+	int32		leaf = find_leaf(h, fact, day);
+	DateADT		from;
+	DateADT		upto;
+
+	if (leaf < 0 || find_leaf(h, fact, other) != leaf)
+		return false;
+	from = split->tree->nodes[split->leaves[leaf]].from;
+	upto = split->tree->nodes[split->leaves[leaf]].upto;
+	for (int i = 0; i < split->n_axes; i++)
+		if (split->axes[i].is_time)
+			ts_axis_bucket(split->tree, &split->axes[i], day, &from, &upto);
+	return other >= from && other < upto;
+}
+
+/*
+ * Adds a group of facts to the days that share it, which follow each other:
+ * alike, so that their month has what it has as a whole
+ */
+static void
+add_fact_shared(history *h, const ts_fact *fact, int n, const int32 *days)
+{
+	const ts_node *start = &h->split->tree->nodes[0];
+	ts_fact		part = *fact;
+	Datum		rest = fact->amount;
+	int			decimals = DatumGetInt32(DirectFunctionCall1(numeric_scale, fact->amount)) + 6;
+
+	if (days[0] >= start->from && days[n - 1] < start->upto && same_part(h, fact, days[0], days[n - 1]))
+	{
+		add_fact_on(h, fact, days[0]);
+		return;
+	}
+	part.amount = DirectFunctionCall2(numeric_round,
+									  DirectFunctionCall2(numeric_div, fact->amount,
+														  DirectFunctionCall1(int4_numeric, Int32GetDatum(n))),
+									  Int32GetDatum(decimals));
+	/* the last one has what is left, so nothing is lost */
+	for (int i = 0; i < n; i++)
+	{
+		if (i == n - 1)
+			part.amount = rest;
+		else
+			rest = DirectFunctionCall2(numeric_sub, rest, part.amount);
+		if (days[i] >= start->from && days[i] < start->upto)
+			add_fact_on(h, &part, days[i]);
+	}
+}
+
 /* Adds a group of facts to the cells of all days that it stands for */
 static void
 add_fact(history *h, const ts_fact *fact)
@@ -696,6 +774,7 @@ add_fact(history *h, const ts_fact *fact)
 	if (!ts_tree_in_scope(h->split->tree, fact->member))
 		return;
 	h->caught = h->refused = false;
+	h->watched = 0;
 	if (!h->with_day)
 	{
 		add_fact_on(h, fact, start->from);
@@ -704,12 +783,18 @@ add_fact(history *h, const ts_fact *fact)
 	year = year_of(fact->day);
 	for (int y = year_of(start->from) - 1; y <= year_of(start->upto) + 1; y++)
 	{
-		int32		days[2];
+		int32		days[MAX_DAYS];
 		int			n = n_days_of(h, fact->day, h->in_order ? h->years : y - year, days);
 
-		for (int i = 0; i < n; i++)
+		h->watched = 0;
+		if (n > 1 && h->align == TS_ALIGN_DATE)
+			add_fact_shared(h, fact, n, days);
+		for (int i = 0; i < n && (n == 1 || h->align != TS_ALIGN_DATE); i++)
+		{
+			h->watched = 0;
 			if (days[i] >= start->from && days[i] < start->upto)
 				add_fact_on(h, fact, days[i]);
+		}
 		if (h->in_order)
 			break;
 	}

@@ -11,6 +11,8 @@
  *					those that the caller gives
  *	  past			periods of the year before a chain, of the finest grain of "by"
  *	  ratio			of a part, or of an actual amount, to its indicator
+ *	  kept			a part that a call which is made again leaves as it is: it is
+ *					locked, adjusted, or under a locked one
  *
  * Method
  *	  The indicators are weighed as their own method would, with the on_...
@@ -28,6 +30,11 @@
  *	  has no ratio, and is left out; where none has one, the chain begins as it
  *	  does without a link, and a finding says so.
  *
+ *	  Kept parts are fixed in their buckets, so that the curve goes through them, and
+ *	  the others of a bucket share its rest.  Where all of them have what the
+ *	  curve gives them anyway, it is taken as it is: a lock alone changes nobody's
+ *	  amount, not even by the last unit.
+ *
  *	  Where the chain begins within the period of the call, because what is
  *	  before it is split already, the past are the periods from the call's first
  *	  day on, and their basis is the call's.
@@ -35,6 +42,10 @@
  * Limits
  *	  Only periods can be split by, since a target says nothing about the
  *	  amounts of its members before it is split by them.
+ *
+ *	  A kept part that is split further in the same call, as a quarter by
+ *	  {quarter,month}, is no period of the chain, and bends nothing.  Nor do
+ *	  parts that bounds, or what is under them, merely limit.
  *
  *	  Steps are first differences, so the last period with a ratio decides alone:
  *	  those before it stand beside fixed ones.  A year of them is read because
@@ -430,6 +441,97 @@ note_chains(ts_split *split, const int n[2])
 	ts_split_note(split, DatumGetJsonbP(ts_datum(0, 1)));
 }
 
+static int
+compare_kept(const void *a, const void *b)
+{
+	const ts_kept_part *x = a;
+	const ts_kept_part *y = b;
+	int			order = strcmp(x->members, y->members);
+
+	if (order != 0)
+		return order;
+	if (x->from != y->from)
+		return x->from < y->from ? -1 : 1;
+	return (x->upto > y->upto) - (x->upto < y->upto);
+}
+
+/* The part of a cell, if it is kept */
+static const ts_kept_part *
+find_kept(const ts_split *split, const chain_link *link, const ts_cells *cells, int64 cell)
+{
+	ts_kept_part key = {.members = link->members,.from = link->from,.upto = link->upto};
+
+	for (int i = 0; i < split->n_axes; i++)
+		ts_axis_bucket(split->tree, &split->axes[i], cells->keys[cell * split->n_axes + i], &key.from, &key.upto);
+	return bsearch(&key, split->kept, split->n_kept, sizeof(ts_kept_part), compare_kept);
+}
+
+/*
+ * Marks the kept ones among the parts of a chain's target, which has this total, and
+ * says whether there are any.  None is where they leave something of the other
+ * sign, or that nobody can take: what is shared then says why it cannot be.
+ */
+static bool
+fix_kept(const ts_split *split, const chain_link *link, const ts_cells *cells, ts_int128 total, bool *is_fixed, ts_int128 *fixed)
+{
+	ts_int128	unit = 1;
+	ts_int128	rest = total;
+	bool		any = false;
+	bool		open = false;
+
+	for (int i = 0; i < split->amount_decimals; i++)
+		unit *= 10;
+	for (int64 k = 0; k < link->n; k++)
+	{
+		const ts_kept_part *kept = find_kept(split, link, cells, link->first + k);
+
+		CHECK_FOR_INTERRUPTS();
+		is_fixed[k] = kept != NULL;
+		if (kept)
+		{
+			fixed[k] = kept->units * unit;
+			rest -= fixed[k];
+			any = true;
+		}
+		else
+			open |= cells->weight[link->first + k] > 0;
+	}
+	if (any && (rest == 0 || (open && (rest < 0) == (total < 0))))
+		return true;
+	memset(is_fixed, 0, sizeof(bool) * link->n);
+	return false;
+}
+
+/*
+ * The values of a chain in units, and through its kept parts where these are not
+ * on the curve by themselves
+ */
+static ts_status
+solve_chain(const ts_split *split, ts_denton_input *input, const bool *is_fixed, double *value, ts_int128 *share, void *work)
+{
+	ts_int128	unit = 1;
+	bool		bend = false;
+	ts_denton_report report;
+	ts_status	status = ts_denton(input, value, &report, work);
+
+	if (status == TS_OK)
+		status = ts_denton_units(input, value, share, work);
+	for (int i = 0; i < split->amount_decimals; i++)
+		unit *= 10;
+	for (size_t t = 0; is_fixed && t < input->n && status == TS_OK; t++)
+	{
+		ts_int128	off = is_fixed[t] ? share[t] - input->fixed[t] : 0;
+
+		CHECK_FOR_INTERRUPTS();
+		bend |= off >= unit || off <= -unit;
+	}
+	if (!bend)
+		return status;
+	input->is_fixed = is_fixed;
+	status = ts_denton(input, value, &report, work);
+	return status == TS_OK ? ts_denton_units(input, value, share, work) : status;
+}
+
 /*
  * A chain's parts become the weights of its cells; before it are n_past periods
  * that are as they are
@@ -440,11 +542,13 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 {
 	ts_cells   *cells = &split->cells;
 	ts_denton_input input = {0};
-	ts_denton_report report;
 	ts_status	status;
 	double	   *indicator;
 	double	   *value;
 	ts_int128  *share;
+	bool	   *is_fixed = NULL;
+	ts_int128  *fixed = NULL;
+	bool		any_fixed = false;
 	size_t	   *end;
 	ts_int128  *total;
 	bool	   *is_free;
@@ -460,6 +564,11 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 	end = MemoryContextAllocHuge(split->context, sizeof(size_t) * (n_past + n));
 	total = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n_past + n));
 	is_free = MemoryContextAllocHuge(split->context, sizeof(bool) * (n_past + n));
+	if (split->n_kept > 0)
+	{
+		is_fixed = MemoryContextAllocExtended(split->context, sizeof(bool) * input.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		fixed = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * input.n);
+	}
 	for (; t < n_past; t++)
 	{
 		double		actual = at_scale(periods[t].actual, 0, split->amount_decimals);
@@ -487,18 +596,19 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 		total[n_past + i] = split->amounts ? split->amounts[links[i].leaf] : split->units[links[i].leaf];
 		/* where nothing is expected of any part, nothing is to be spread */
 		is_free[n_past + i] = sum == 0;
+		if (split->n_kept > 0 && sum > 0)
+			any_fixed |= fix_kept(split, &links[i], indicators, total[n_past + i], is_fixed + t - links[i].n, fixed + t - links[i].n);
 	}
 	input.indicator = indicator;
 	input.n_buckets = n_past + n;
 	input.end = end;
 	input.total = total;
 	input.is_free = is_free;
+	input.fixed = fixed;
 	input.keep_sign = true;
 	input.check = check_interrupts;
 	work = MemoryContextAllocHuge(split->context, ts_denton_work(&input));
-	status = ts_denton(&input, value, &report, work);
-	if (status == TS_OK)
-		status = ts_denton_units(&input, value, share, work);
+	status = solve_chain(split, &input, any_fixed ? is_fixed : NULL, value, share, work);
 	if (status != TS_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -516,7 +626,10 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 			cells->fallback[cell] = indicators->fallback[from];
 			if (total[n_past + i] != 0 && !is_free[n_past + i])
 			{
-				cells->weight[cell] = (share[t] < 0 ? -share[t] : share[t]) * split->tree->quantum.mantissa;
+				/* what is kept on the other side of 0 is nobody's share */
+				ts_int128	part = total[n_past + i] < 0 ? -share[t] : share[t];
+
+				cells->weight[cell] = Max(part, 0) * split->tree->quantum.mantissa;
 				cells->scale[cell] = (int16) (split->tree->quantum.scale + split->amount_decimals);
 			}
 			else
@@ -526,6 +639,11 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 			}
 		}
 	pfree(work);
+	if (is_fixed)
+	{
+		pfree(is_fixed);
+		pfree(fixed);
+	}
 	pfree(is_free);
 	pfree(total);
 	pfree(end);

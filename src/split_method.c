@@ -143,21 +143,50 @@ reads_others(const ts_term *term)
 		term->method->weigh == ts_weigh_ramp || term->method->weigh == ts_weigh_margins;
 }
 
+/* Does "members" say how many, for some level? */
+static bool
+counts_members(const ts_split *split)
+{
+	JsonbIterator *it;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	if (!split->members_arg || JB_ROOT_IS_SCALAR(split->members_arg))
+		return split->members_arg != NULL;
+	it = JsonbIteratorInit(&split->members_arg->root);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+		if (token == WJB_VALUE && value.type != jbvBinary)
+			return true;
+	return false;
+}
+
 /*
  * Do the weights of a target's parts follow from what other targets the call
  * splits?  A chain goes on in the next one, a season is that of all beside it,
- * a ramp must begin somewhere, and a profile is what the others have.
+ * a ramp must begin somewhere, a profile is what the others have, and the
+ * biggest members are those of all periods.
  */
 bool
 ts_split_reads_others(const ts_split *split)
 {
 	bool		reads = reads_others(&split->main) || strcmp(split->on_missing, "parent") == 0 ||
-		strcmp(split->on_zero, "parent") == 0 || strcmp(split->on_negative, "parent") == 0;
+		strcmp(split->on_zero, "parent") == 0 || strcmp(split->on_negative, "parent") == 0 || counts_members(split);
 
 	for (int i = 0; i < split->n_axes; i++)
 		reads |= split->level_term[i] && reads_others(split->level_term[i]);
 	for (int i = 0; i < split->main.n_terms; i++)
 		reads |= reads_others(&split->main.terms[i]);
+	return reads;
+}
+
+/* Do the weights of parts follow from those that keep their amounts? */
+bool
+ts_split_reads_kept(const ts_split *split)
+{
+	bool		reads = split->main.method->weigh == ts_weigh_linked;
+
+	for (int i = 0; i < split->n_axes; i++)
+		reads |= split->level_term[i] && split->level_term[i]->method->weigh == ts_weigh_linked;
 	return reads;
 }
 

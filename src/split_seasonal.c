@@ -269,6 +269,8 @@ note_call(ts_split *split, const ts_seasons *seasons)
 	const ts_season_months *months = &seasons->months;
 	ts_args		args = {0};
 	int32		n_taken = 0;
+	int			n_idle;
+	ts_int128	idle = ts_seasons_idle(seasons, 0, -1, &n_idle);
 
 	for (int32 i = 1; i < seasons->n; i++)
 		n_taken += !seasons->slices[i].own.known;
@@ -277,8 +279,11 @@ note_call(ts_split *split, const ts_seasons *seasons)
 	ts_arg_int4(&args, months->n);
 	ts_arg_int4(&args, seasons->n);
 	ts_arg_int4(&args, n_taken);
-	ts_run("SELECT pg_catalog.jsonb_build_object('target_id', $1, 'window', $2, 'months', $3,"
-		   " 'slices', $4, 'slices_with_the_parents_index', $5)", &args, true);
+	ts_arg(&args, INT4OID, Int32GetDatum(n_idle), n_idle == 0);
+	ts_arg(&args, NUMERICOID, ts_scaled_to_numeric(idle, seasons->scale), n_idle == 0);
+	ts_run("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('target_id', $1, 'window', $2, 'months', $3,"
+		   " 'slices', $4, 'slices_with_the_parents_index', $5,"
+		   " 'idle_months', $6, 'amount_in_idle_months', $7))", &args, true);
 	ts_split_note(split, DatumGetJsonbP(ts_datum(0, 1)));
 }
 

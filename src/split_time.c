@@ -476,15 +476,26 @@ ts_weigh_ramp(ts_split *split)
 
 /* ------------------------------------------------------------------- prorate */
 
-/* Days, or in units working days where these are given */
+/*
+ * Days of a period, or in units working days where these are given.  All days
+ * count alike in a period whose holidays are not known, if on_missing says that
+ * something is to be done there.
+ */
 static int64
-days_of(const ts_workdays *workdays, ts_days days)
+days_of(const ts_split *split, const ts_workdays *workdays, ts_days period, ts_days days)
 {
+	DateADT		day;
+
 	if (days.from >= days.upto)
 		return 0;
 	if (workdays == NULL)
 		return days.upto - days.from;
-	ts_workdays_require(workdays, days.from, days.upto);
+	if (ts_workdays_unknown(workdays, period.from, period.upto, &day))
+	{
+		if (strcmp(split->on_missing, "error") == 0)
+			ts_workdays_require(workdays, period.from, period.upto);
+		return days.upto - days.from;
+	}
 	return ts_workdays_between(workdays, days.from, days.upto);
 }
 
@@ -506,17 +517,26 @@ visit_prorate(ts_split *split, int64 cell, ts_days period, ts_days open, const i
 	int64		part;
 	int64		whole;
 	int			scale;
+	DateADT		day;
 
 	split->cells.scale[cell] = split->scale;
 	if (split->cells.weight[cell] == 0 || (open.from == period.from && open.upto == period.upto))
 		return;
-	whole = days_of(workdays, period);
-	part = days_of(workdays, open);
+	whole = days_of(split, workdays, period, period);
+	part = days_of(split, workdays, period, open);
 	if (open.from >= open.upto)
 		split->cells.closed[cell] = true;
 	else if (whole == 0)
 		/* of days that do not count, some are as good as all */
 		return;
+	else if (workdays && ts_workdays_unknown(workdays, period.from, period.upto, &day))
+	{
+		bool		none = strcmp(split->on_missing, "zero") == 0;
+
+		part = none ? 0 : part;
+		if (split->cells.fallback[cell] == TS_FALLBACK_NONE)
+			split->cells.fallback[cell] = none ? TS_MISSING_ZERO : TS_MISSING_EQUAL;
+	}
 	ts_weight_from_numeric(part == 0 ? numeric_of(0) :
 						   part_of_weight(split, ts_scaled_to_numeric(split->cells.weight[cell], split->scale),
 										  numeric_of(part), numeric_of(whole)),
@@ -570,7 +590,8 @@ keep_period(ts_split *split, const ts_workdays *workdays, int n_leading, int64 f
 	open.from = Max(period.from, leaf_days.from);
 	open.upto = Min(period.upto, leaf_days.upto);
 	if (open.from > period.from || open.upto < period.upto)
-		before = part_of_weight(split, before, numeric_of(days_of(workdays, open)), numeric_of(Max(days_of(workdays, period), 1)));
+		before = part_of_weight(split, before, numeric_of(days_of(split, workdays, period, open)),
+								numeric_of(Max(days_of(split, workdays, period, period), 1)));
 	if (DatumGetInt32(DirectFunctionCall2(numeric_cmp, after, numeric_of(0))) <= 0 ||
 		DatumGetBool(DirectFunctionCall2(numeric_eq, after, before)))
 		return;

@@ -645,7 +645,8 @@ ts_weigh_given(ts_split *split)
 			}
 			ts_name_list_add(&unused, name.data);
 		}
-	if (unused.n > 0)
+	/* what is for targets that a call made again leaves alone is no mistake */
+	if (unused.n > 0 && !split->again)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%lld weights belong to no target that is split", (long long) unused.n),

@@ -20,6 +20,7 @@ PG_MODULE_MAGIC;
 char	   *ts_reason = NULL;
 
 int64		ts_split_in_progress = 0;
+int64		ts_undo_in_progress = 0;
 
 void		_PG_init(void);
 
@@ -28,14 +29,14 @@ static void
 at_end_of_transaction(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		ts_split_in_progress = 0;
+		ts_split_in_progress = ts_undo_in_progress = 0;
 }
 
 static void
 at_end_of_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
-		ts_split_in_progress = 0;
+		ts_split_in_progress = ts_undo_in_progress = 0;
 }
 
 void

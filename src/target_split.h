@@ -22,4 +22,7 @@ extern char *ts_reason;
  */
 extern int64 ts_split_in_progress;
 
+/* The same for a call that is being taken back */
+extern int64 ts_undo_in_progress;
+
 #endif							/* TARGET_SPLIT_H */

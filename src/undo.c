@@ -26,8 +26,12 @@
  *	  what was changed, and brings back what was removed; the guard compares the
  *	  end of it.
  *
+ *	  The call's key is kept with the revisions of all this (undoes), for what they
+ *	  change is nobody's decision.
+ *
  * Limits
- *	  What was changed or removed is looked for in all revisions of the plan.
+ *	  What a call of split_target changed is looked for in all revisions of the
+ *	  plan; that of resplit_target, in those that are younger.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,6 +49,7 @@
 #include "plan.h"
 #include "query.h"
 #include "selection.h"
+#include "source.h"
 #include "target_split.h"
 
 PG_FUNCTION_INFO_V1(target_split_undo_split);
@@ -59,34 +64,55 @@ PG_FUNCTION_INFO_V1(target_split_undo_split);
 	"SELECT t.target_id, t.parent_id, t.split_id FROM below b" \
 	" JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = b.target_id) "
 
+/* the same where that is all there is, which needs no recursion */
+#define ALL \
+	"WITH below AS (" \
+	"SELECT t.target_id, t.parent_id, t.split_id FROM " TS_SCHEMA ".target t" \
+	" WHERE t.plan_id = $1 AND t.metric_id IN (" \
+	"SELECT s.metric_id FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = ANY ($2))) "
+
+/* $3: revisions from before the call */
 #define MARK \
 	"SELECT r.target_id, pg_catalog.min(r.revision_id) AS first_id, pg_catalog.max(r.revision_id) AS last_id," \
 	" pg_catalog.bool_or(r.operation = 'delete') AS removed" \
-	" FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.split_id = ANY ($2) GROUP BY r.target_id"
+	" FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.split_id = ANY ($2) AND r.revision_id > $3 GROUP BY r.target_id"
 
-/* What is found once and then read by name: undo_below and undo_mark */
-#define SETS \
+/*
+ * What is there and was made or changed.  last_id: what came later is no part of
+ * the call
+ */
+#define ROWS \
 	"WITH part AS (" \
 	"SELECT s.split_id, s.replaces, s.after_revision, s.made IS NULL AS all_made" \
 	" FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = ANY ($2)" \
 	"), in_part AS (" \
-	"SELECT b.target_id, b.parent_id, p.replaces, p.after_revision, p.all_made OR n.target_id IS NOT NULL AS made" \
+	"SELECT b.target_id, p.replaces, p.after_revision, p.all_made OR n.target_id IS NOT NULL AS made" \
 	" FROM undo_below b JOIN part p ON p.split_id = b.split_id LEFT JOIN (" \
 	"SELECT pg_catalog.unnest(s.made) AS target_id FROM " TS_SCHEMA ".split s" \
 	" WHERE s.plan_id = $1 AND s.split_id = ANY ($2)) n ON n.target_id = b.target_id" \
-	"), made AS (SELECT i.target_id, i.parent_id FROM in_part i WHERE i.made" \
-	"), kept AS (" \
-	"SELECT i.target_id, i.replaces, i.after_revision FROM in_part i WHERE NOT i.made" \
-	" UNION ALL SELECT k.target_id, NULL, 0 FROM undo_mark k" \
-	" WHERE NOT k.removed AND NOT EXISTS (SELECT FROM in_part i WHERE i.target_id = k.target_id))"
+	") SELECT COALESCE(i.target_id, m.target_id), COALESCE(i.made, false)," \
+	" CASE WHEN NOT i.made THEN i.replaces END, m.first_id," \
+	" GREATEST(m.last_id, CASE WHEN i.made THEN 0 ELSE i.after_revision END, 0)" \
+	" FROM in_part i FULL JOIN undo_mark m ON m.target_id = i.target_id" \
+	" WHERE i.target_id IS NOT NULL OR NOT m.removed"
+
+/* What has happened to them since: the amount and the row as the call left them */
+#define LATER \
+	"SELECT r.target_id, (pg_catalog.array_agg(r.amount_before ORDER BY r.revision_id))[1]," \
+	" (pg_catalog.array_agg(r.old_row ORDER BY r.revision_id) FILTER (WHERE r.old_row IS NOT NULL))[1]" \
+	" FROM undo_row w JOIN " TS_SCHEMA ".revision r ON r.target_id = w.target_id AND r.revision_id > w.last_id" \
+	" WHERE r.plan_id = $1 AND r.revision_id > $3 GROUP BY r.target_id"
 
 /* What later changes are compared by; the rest says where a target is */
 #define STATE_OF(row) \
 	"(" row " - '{amount,n_children,level,adjusted,fallback,slice,split_id,lineage_id,root_metric_id}'::pg_catalog.text[])"
 
-/* Finds the call and returns its plan and, as bigint[], its parts */
+/*
+ * Finds the call and returns its plan and, as bigint[], its parts; whole: it
+ * named an overall target
+ */
 static Datum
-find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, MemoryContext context)
+find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, bool *whole, MemoryContext context)
 {
 	ts_args		args = {0};
 	ts_plan		plan;
@@ -101,7 +127,8 @@ find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, MemoryContex
 	else
 		ts_arg(&args, INT4OID, (Datum) 0, true);
 	n = ts_run("SELECT s.plan_id, s.part_of, ARRAY(SELECT p.split_id FROM " TS_SCHEMA ".split p"
-			   " WHERE p.plan_id = s.plan_id AND (p.split_id = s.split_id OR p.part_of = s.split_id))"
+			   " WHERE p.plan_id = s.plan_id AND (p.split_id = s.split_id OR p.part_of = s.split_id)),"
+			   " EXISTS (SELECT FROM " TS_SCHEMA ".target t WHERE t.plan_id = s.plan_id AND t.target_id = s.target_id AND t.parent_id IS NULL)"
 			   " FROM " TS_SCHEMA ".split s"
 			   " WHERE s.plan_id = ANY (ARRAY(SELECT p.plan_id FROM " TS_SCHEMA ".plan p))"
 			   " AND s.split_id = $1 AND (s.plan_id = $2 OR $2 IS NULL)", &args, false);
@@ -120,6 +147,7 @@ find_split(FunctionCallInfo fcinfo, int64 split_id, int32 *plan_id, MemoryContex
 				 errhint("To take the whole call back: SELECT " TS_SCHEMA ".undo_split(%lld);",
 						 (long long) ts_int8(0, 2))));
 	*plan_id = ts_int4(0, 1);
+	*whole = ts_bool(0, 4);
 	return ts_datum_copy(0, 3, context);
 }
 
@@ -174,12 +202,19 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	static const undo_column below_columns[] = {{"target_id", INT8OID}, {"parent_id", INT8OID}, {"split_id", INT8OID}};
 	static const undo_column mark_columns[] = {{"target_id", INT8OID}, {"first_id", INT8OID},
 	{"last_id", INT8OID}, {"removed", BOOLOID}};
+	static const undo_column row_columns[] = {{"target_id", INT8OID}, {"made", BOOLOID}, {"replaces", INT8OID},
+	{"first_id", INT8OID}, {"last_id", INT8OID}};
+	static const undo_column later_columns[] = {{"target_id", INT8OID}, {"amount", NUMERICOID}, {"old_row", JSONBOID}};
 	MemoryContext context;
 	MemoryContext old;
 	Tuplestorestate *below;
 	Tuplestorestate *mark;
+	Tuplestorestate *rows;
+	Tuplestorestate *later;
 	int64		split_id;
 	int32		plan_id;
+	bool		whole;
+	char	   *sql;
 	Datum		parts;
 	int64		n_split = ts_split_in_progress;
 	ts_args		args = {0};
@@ -196,58 +231,65 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(context);
 	ts_connect();
 	MemoryContextSwitchTo(context);
-	parts = find_split(fcinfo, split_id, &plan_id, context);
+	/* members before targets: those of targets that are brought back keep their names meanwhile */
+	ts_members_lock(RowShareLock);
+	parts = find_split(fcinfo, split_id, &plan_id, &whole, context);
 	ts_arg_int4(&args, plan_id);
 	ts_arg(&args, INT8ARRAYOID, parts, false);
-	(void) ts_run("SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id IN ("
-				  BELOW "SELECT b.target_id FROM below b WHERE b.split_id = ANY ($2)"
-				  " UNION SELECT b.parent_id FROM below b WHERE b.split_id = ANY ($2)"
-				  " UNION SELECT m.target_id FROM (" MARK ") m)"
-				  " ORDER BY t.target_id FOR NO KEY UPDATE", &args, false);
+	/* a split that made all its targets anew has none */
+	(void) ts_run("SELECT pg_catalog.min(s.after_revision) FROM " TS_SCHEMA ".split s WHERE s.plan_id = $1 AND s.split_id = ANY ($2)",
+				  &args, false);
+	ts_arg_int8(&args, ts_int8(0, 1));
+	sql = psprintf("SELECT t.target_id FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id IN ("
+				   "%sSELECT b.target_id FROM below b WHERE b.split_id = ANY ($2)"
+				   " UNION ALL (SELECT DISTINCT b.parent_id FROM below b WHERE b.split_id = ANY ($2))"
+				   " UNION ALL SELECT m.target_id FROM (" MARK ") m)"
+				   " ORDER BY t.target_id FOR NO KEY UPDATE", whole ? ALL : BELOW);
+	(void) ts_run(sql, &args, false);
 	SPI_freetuptable(SPI_tuptable);
 
 	/* under a snapshot that is younger than the locks */
-	below = collect("undo_below", BELOW "SELECT b.target_id, b.parent_id, b.split_id FROM below b",
-					&args, 3, below_columns);
+	sql = psprintf("%sSELECT b.target_id, b.parent_id, b.split_id FROM below b", whole ? ALL : BELOW);
+	below = collect("undo_below", sql, &args, 3, below_columns);
 	mark = collect("undo_mark", MARK, &args, 4, mark_columns);
-	n = ts_run(SETS ", touched AS ("
-			   "SELECT x.target_id, GREATEST(k.last_id, x.after_revision) AS last_id"
-			   " FROM (SELECT m.target_id, 0 AS after_revision FROM made m UNION ALL"
-			   " SELECT k.target_id, k.after_revision FROM kept k) x LEFT JOIN undo_mark k ON k.target_id = x.target_id"
-			   "), later AS ("
-			   "SELECT t.target_id, t.last_id,"
-			   " (SELECT r.amount_before FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.target_id = t.target_id"
-			   "  AND r.revision_id > t.last_id ORDER BY r.revision_id LIMIT 1) AS amount,"
-			   " (SELECT r.old_row FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.target_id = t.target_id"
-			   "  AND r.revision_id > t.last_id AND r.old_row IS NOT NULL ORDER BY r.revision_id LIMIT 1) AS old_row"
-			   " FROM touched t"
+	rows = collect("undo_row", ROWS, &args, 5, row_columns);
+	(void) ts_run("SELECT pg_catalog.count(*) FILTER (WHERE w.made), pg_catalog.count(*) FILTER (WHERE NOT w.made),"
+				  " (SELECT pg_catalog.count(*) FROM undo_mark k WHERE k.removed) FROM undo_row w", &args, false);
+	n_made = ts_int8(0, 1);
+	n_kept = ts_int8(0, 2);
+	n_removed = ts_int8(0, 3);
+	later = collect("undo_later", LATER, &args, 3, later_columns);
+	n = ts_run("WITH put_in AS ("
 			   /* children that no split made and that the call left alone may be of before or since: do they go with what is put back? */
-			   "), put_in AS ("
 			   "SELECT k.target_id, pg_catalog.count(*) AS n, COALESCE((SELECT r.amount_before"
 			   " FROM undo_mark m JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id WHERE m.target_id = k.target_id),"
 			   " (SELECT t.amount FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = k.target_id)) AS amount"
-			   " FROM kept k JOIN undo_below b ON b.parent_id = k.target_id"
-			   " WHERE b.split_id IS NULL AND NOT EXISTS (SELECT FROM undo_mark m WHERE m.target_id = b.target_id)"
+			   " FROM undo_row k JOIN undo_below b ON b.parent_id = k.target_id"
+			   " WHERE NOT k.made AND b.split_id IS NULL AND NOT EXISTS (SELECT FROM undo_mark m WHERE m.target_id = b.target_id)"
 			   " GROUP BY k.target_id"
 			   "), problem AS ("
-			   "SELECT l.target_id, CASE WHEN x.target_id IS NULL THEN 'has been removed'"
-			   " WHEN l.amount <> x.amount THEN pg_catalog.format('was %s and is %s', l.amount, x.amount)"
+			   "SELECT w.target_id, 'has been removed' AS what FROM undo_row w WHERE NOT EXISTS ("
+			   "SELECT FROM " TS_SCHEMA ".target x WHERE x.plan_id = $1 AND x.target_id = w.target_id)"
+			   " UNION ALL "
+			   "SELECT l.target_id, CASE WHEN l.amount <> x.amount THEN pg_catalog.format('was %s and is %s', l.amount, x.amount)"
 			   " WHEN x.locked AND NOT (l.old_row ->> 'locked')::pg_catalog.bool THEN 'has been locked'"
-			   " WHEN l.old_row IS NOT NULL AND " STATE_OF("l.old_row") " <> " STATE_OF("pg_catalog.to_jsonb(x)") " THEN 'has got other bounds, or another place' END AS what"
-			   " FROM later l LEFT JOIN " TS_SCHEMA ".target x ON x.plan_id = $1 AND x.target_id = l.target_id"
+			   " WHEN l.old_row IS NOT NULL AND " STATE_OF("l.old_row") " <> " STATE_OF("pg_catalog.to_jsonb(x)") " THEN 'has got other bounds, or another place' END"
+			   " FROM undo_later l JOIN " TS_SCHEMA ".target x ON x.plan_id = $1 AND x.target_id = l.target_id"
 			   " UNION ALL "
 			   "SELECT m.target_id, pg_catalog.format('has got %s children%s', pg_catalog.count(*),"
 			   " pg_catalog.string_agg(DISTINCT ' by split ' || b.split_id, ','))"
-			   " FROM made m JOIN undo_below b ON b.parent_id = m.target_id WHERE b.split_id <> ALL ($2) IS NOT FALSE GROUP BY m.target_id"
+			   " FROM undo_row m JOIN undo_below b ON b.parent_id = m.target_id"
+			   " WHERE m.made AND b.split_id <> ALL ($2) IS NOT FALSE GROUP BY m.target_id"
 			   " UNION ALL "
 			   "SELECT k.target_id, pg_catalog.format('has got %s children by split %s', pg_catalog.count(*), b.split_id)"
-			   " FROM kept k JOIN undo_below b ON b.parent_id = k.target_id"
-			   " WHERE b.split_id > (SELECT pg_catalog.max(p.split_id) FROM part p) GROUP BY k.target_id, b.split_id"
+			   " FROM undo_row k JOIN undo_below b ON b.parent_id = k.target_id"
+			   " WHERE NOT k.made AND b.split_id > (SELECT pg_catalog.max(p) FROM pg_catalog.unnest($2) p) GROUP BY k.target_id, b.split_id"
 			   " UNION ALL "
 			   "SELECT p.target_id, pg_catalog.format('has got %s children', p.n) FROM put_in p WHERE p.amount <> ("
 			   "SELECT pg_catalog.sum(COALESCE(r.amount_before, c.amount)) FROM " TS_SCHEMA ".target c"
 			   " LEFT JOIN undo_mark m ON m.target_id = c.target_id LEFT JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id"
-			   " WHERE c.plan_id = $1 AND c.parent_id = p.target_id AND NOT EXISTS (SELECT FROM made a WHERE a.target_id = c.target_id))"
+			   " WHERE c.plan_id = $1 AND c.parent_id = p.target_id"
+			   " AND NOT EXISTS (SELECT FROM undo_row a WHERE a.made AND a.target_id = c.target_id))"
 			   " + COALESCE((SELECT pg_catalog.sum(r.amount_before) FROM undo_mark m"
 			   " JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id WHERE m.removed"
 			   " AND (r.old_row ->> 'parent_id')::pg_catalog.int8 = p.target_id), 0)"
@@ -261,12 +303,6 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 	if (n > 0)
 		refuse(split_id, n);
 	SPI_freetuptable(SPI_tuptable);
-
-	(void) ts_run(SETS " SELECT (SELECT pg_catalog.count(*) FROM made), (SELECT pg_catalog.count(*) FROM kept),"
-				  " (SELECT pg_catalog.count(*) FROM undo_mark k WHERE k.removed)", &args, false);
-	n_made = ts_int8(0, 1);
-	n_kept = ts_int8(0, 2);
-	n_removed = ts_int8(0, 3);
 	if (n_made == 0 && n_kept == 0 && n_removed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -275,24 +311,24 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 
 	/* undoing is a change of its own and none of the call's */
 	ts_split_in_progress = 0;
+	ts_undo_in_progress = split_id;
 	if (n_kept == 0 && n_removed == 0)
-		result = (int64) ts_run(SETS " DELETE FROM " TS_SCHEMA ".target t USING made m"
-								" WHERE t.plan_id = $1 AND t.target_id = m.target_id", &args, false);
+		result = (int64) ts_run("DELETE FROM " TS_SCHEMA ".target t USING undo_row m"
+								" WHERE t.plan_id = $1 AND m.made AND t.target_id = m.target_id", &args, false);
 	else
 	{
 		/* the guard lets nobody change a locked target; it is locked again below */
-		(void) ts_run(SETS " UPDATE " TS_SCHEMA ".target t SET locked = false FROM undo_mark k"
+		(void) ts_run("UPDATE " TS_SCHEMA ".target t SET locked = false FROM undo_mark k"
 					  " WHERE t.plan_id = $1 AND t.target_id = k.target_id AND t.locked", &args, false);
-		(void) ts_run(SETS ", gone AS ("
-					  "DELETE FROM " TS_SCHEMA ".target t USING made m WHERE t.plan_id = $1 AND t.target_id = m.target_id RETURNING 1"
+		(void) ts_run("WITH gone AS ("
+					  "DELETE FROM " TS_SCHEMA ".target t USING undo_row m"
+					  " WHERE t.plan_id = $1 AND m.made AND t.target_id = m.target_id RETURNING 1"
 					  "), back AS ("
 					  "UPDATE " TS_SCHEMA ".target t SET amount = COALESCE(x.amount_before, t.amount),"
 					  " split_id = CASE WHEN x.old_row IS NOT NULL THEN (x.old_row ->> 'split_id')::pg_catalog.int8"
 					  " WHEN t.split_id = ANY ($2) THEN x.replaces ELSE t.split_id END,"
 					  " fallback = CASE WHEN x.old_row IS NULL THEN t.fallback ELSE x.old_row ->> 'fallback' END,"
-					  " adjusted = CASE WHEN x.old_row IS NULL THEN COALESCE((SELECT (r.old_row ->> 'adjusted')::pg_catalog.bool"
-					  " FROM " TS_SCHEMA ".revision r WHERE r.plan_id = $1 AND r.target_id = x.target_id AND r.revision_id > x.last_id"
-					  " AND r.old_row IS NOT NULL ORDER BY r.revision_id LIMIT 1), t.adjusted)"
+					  " adjusted = CASE WHEN x.old_row IS NULL THEN COALESCE(x.adjusted, t.adjusted)"
 					  " ELSE (x.old_row ->> 'adjusted')::pg_catalog.bool END,"
 					  " (parent_id, depth, locked, weight, floor_amount, stretch_amount, over_assignment, at_least, at_most) = (SELECT"
 					  " CASE WHEN o IS NULL THEN t.parent_id ELSE (o ->> 'parent_id')::pg_catalog.int8 END,"
@@ -306,9 +342,9 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 					  " CASE WHEN o IS NULL THEN t.at_most ELSE (o ->> 'at_most')::pg_catalog.numeric END"
 					  " FROM (SELECT x.old_row AS o) s)"
 					  " FROM (SELECT k.target_id, k.replaces, r.amount_before, r.old_row,"
-					  " GREATEST(m.last_id, k.after_revision) AS last_id FROM kept k"
-					  " LEFT JOIN undo_mark m ON m.target_id = k.target_id"
-					  " LEFT JOIN " TS_SCHEMA ".revision r ON r.revision_id = m.first_id) x"
+					  " (l.old_row ->> 'adjusted')::pg_catalog.bool AS adjusted FROM undo_row k"
+					  " LEFT JOIN undo_later l ON l.target_id = k.target_id"
+					  " LEFT JOIN " TS_SCHEMA ".revision r ON r.revision_id = k.first_id AND r.revision_id > $3 WHERE NOT k.made) x"
 					  " WHERE t.plan_id = $1 AND t.target_id = x.target_id RETURNING 1"
 					  "), again AS ("
 					  "INSERT INTO " TS_SCHEMA ".target (target_id, parent_id, split_id, member_id, lineage_id, plan_id, metric_id,"
@@ -326,10 +362,15 @@ target_split_undo_split(PG_FUNCTION_ARGS)
 		result = ts_int8(0, 1);
 	}
 	ts_split_in_progress = n_split;
+	ts_undo_in_progress = 0;
 	SPI_unregister_relation("undo_below");
 	SPI_unregister_relation("undo_mark");
+	SPI_unregister_relation("undo_row");
+	SPI_unregister_relation("undo_later");
 	tuplestore_end(below);
 	tuplestore_end(mark);
+	tuplestore_end(rows);
+	tuplestore_end(later);
 	ts_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

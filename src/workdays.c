@@ -200,10 +200,13 @@ load_week(ts_workdays *workdays, MemoryContext context)
 			   " FROM " TS_SCHEMA ".calendar AS c"
 			   " CROSS JOIN LATERAL pg_catalog.unnest(c.day_weights) WITH ORDINALITY AS u(weight, n)"
 			   " WHERE c.calendar_id OPERATOR(pg_catalog.=) $1 ORDER BY u.n", &args, true) != DAYS_PER_WEEK)
+	{
+		ts_calendar_refuse_hidden(psprintf("with ID %d", workdays->calendar_id));
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("calendar with ID %d does not exist", workdays->calendar_id),
 				 errhint("See the calendars with: TABLE " TS_SCHEMA ".calendar;")));
+	}
 	workdays->calendar = ts_text(0, 1, context);
 	workdays->country = ts_isnull(0, 2) ? NULL : ts_text(0, 2, context);
 	for (int i = 0; i < DAYS_PER_WEEK; i++)

@@ -86,6 +86,11 @@ typedef struct table_network
 	int64_t    *upper;
 	int64_t    *cost;
 	int64_t    *units;
+	int64_t    *step;			/* of an arc of the first family or a cell: what its
+								 * next unit costs, with what is below it */
+	int64_t    *price;			/* of nodes */
+	int32_t    *order;			/* arcs by the node they lead from, cheapest steps first */
+	int32_t    *start;			/* a node's first in it */
 	ts_uint128 *sum;			/* of the parts, per total */
 	bool	   *side;
 	bool	   *fixed;
@@ -110,8 +115,8 @@ work_size(int32_t n, const ts_family *family)
 
 	if (arcs > TS_FLOW_MAX)
 		return 0;
-	return 2 * align8(sizeof(int32_t) * arcs) + 4 * align8(sizeof(int64_t) * arcs) +
-		align8(sizeof(ts_uint128) * nodes) + 2 * align8(sizeof(bool) * arcs) +
+	return 3 * align8(sizeof(int32_t) * arcs) + 5 * align8(sizeof(int64_t) * arcs) +
+		align8(sizeof(int32_t) * (nodes + 1)) + align8(sizeof(int64_t) * nodes) + align8(sizeof(ts_uint128) * nodes) + 2 * align8(sizeof(bool) * arcs) +
 		ts_flow_work((int32_t) nodes, (int32_t) arcs);
 }
 
@@ -176,6 +181,14 @@ build(table_network *net, int32_t n, const ts_family *family, int64_t most, ts_c
 	at += align8(sizeof(int64_t) * (arcs + 1));
 	net->units = (int64_t *) at;
 	at += align8(sizeof(int64_t) * (arcs + 1));
+	net->step = (int64_t *) at;
+	at += align8(sizeof(int64_t) * (arcs + 1));
+	net->price = (int64_t *) at;
+	at += align8(sizeof(int64_t) * nodes);
+	net->order = (int32_t *) at;
+	at += align8(sizeof(int32_t) * (arcs + 1));
+	net->start = (int32_t *) at;
+	at += align8(sizeof(int32_t) * (nodes + 1));
 	net->sum = (ts_uint128 *) at;
 	at += align8(sizeof(ts_uint128) * nodes);
 	net->tail = (int32_t *) at;
@@ -217,6 +230,7 @@ build(table_network *net, int32_t n, const ts_family *family, int64_t most, ts_c
 	net->flow.lower = net->lower;
 	net->flow.upper = net->upper;
 	net->flow.cost = net->cost;
+	net->flow.price = NULL;
 	net->flow.max_cycle = longest_cycle(family);
 	net->flow.check = check;
 }
@@ -284,6 +298,123 @@ bound_fair(table_network *net, int32_t arc, int32_t n, int keep, int64_t order, 
 		net->cost[arc] = cost_of_up(part, keep, bits) + order;
 }
 
+/* Sorts arcs by what their next unit costs, then by their order */
+static void
+sort_arcs(const int64_t *step, int32_t *arc, int32_t n)
+{
+	/* shell sort: short lists, and no other memory */
+	for (int32_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+		for (int32_t i = gap; i < n; i++)
+		{
+			int32_t		moved = arc[i];
+			int32_t		j = i;
+
+			for (; j >= gap && (step[arc[j - gap]] > step[moved] ||
+								(step[arc[j - gap]] == step[moved] && arc[j - gap] > moved)); j -= gap)
+				arc[j] = arc[j - gap];
+			arc[j] = moved;
+		}
+}
+
+/*
+ * The cheapest table as far as the first family goes, to start from, with the
+ * prices that show that it is.  From the bottom up each total learns what its
+ * next unit would cost, which is that of the cheapest cell or total below that
+ * is not up at its floor.  Then, from the top down, each total takes as many
+ * of the cheapest as it has units.  All totals of the second family begin where
+ * they would be if nothing held them, and lack or have too much.
+ */
+static void
+round_first_family(table_network *net, const ts_controlled_input *input)
+{
+	int32_t		n_first = input->family[0].n;
+	int32_t		arcs = net->first_cell + input->n;
+	int32_t		sum = 0;
+
+	/* the top's arcs come last, behind those of the first family's totals */
+#define PLACE(node)	((node) == net->top ? n_first : (node))
+	memset(net->start, 0, sizeof(int32_t) * ((size_t) n_first + 2));
+	for (int32_t arc = 0; arc < arcs; arc++)
+		if ((arc < n_first || arc >= net->first_cell) && net->lower[arc] < net->upper[arc])
+			net->start[PLACE(net->tail[arc])]++;
+	for (int32_t node = 0; node <= n_first + 1; node++)
+	{
+		int32_t		count = net->start[node];
+
+		net->start[node] = sum;
+		sum += count;
+	}
+	/* each start moves to its list's end, then all back by one */
+	for (int32_t arc = 0; arc < arcs; arc++)
+		if ((arc < n_first || arc >= net->first_cell) && net->lower[arc] < net->upper[arc])
+			net->order[net->start[PLACE(net->tail[arc])]++] = arc;
+	for (int32_t node = n_first; node > 0; node--)
+		net->start[node] = net->start[node - 1];
+	net->start[0] = 0;
+
+	memcpy(net->step, net->cost, sizeof(int64_t) * (size_t) arcs);
+	memset(net->price, 0, sizeof(int64_t) * ((size_t) net->top + 1));
+
+	/* units[] of a total: how many of what is below it are up when it is at its floor */
+	for (int32_t i = 0; i < n_first; i++)
+		net->units[i] = net->lower[i];
+	for (int32_t i = 0; i < n_first; i++)
+		if (input->family[0].parent[i] >= 0)
+			net->units[input->family[0].parent[i]] -= net->lower[i];
+	for (int32_t i = n_first; i >= 0; i--)
+	{
+		/* the totals, children first, then the top */
+		int32_t		node = i == 0 ? n_first : i - 1;
+		int32_t    *list = net->order + net->start[node];
+		int32_t		n = net->start[node + 1] - net->start[node];
+
+		if (input->check && i % CHECK_EVERY == 0)
+			input->check();
+		sort_arcs(net->step, list, n);
+		if (node < n_first && net->units[node] >= 0 && net->units[node] < n)
+			net->step[node] += net->step[list[net->units[node]]];
+	}
+	for (int32_t i = n_first; i >= 0; i--)
+	{
+		/* the top, then the others, parents first */
+		int32_t		node = i == n_first ? i : n_first - 1 - i;
+		int32_t    *list = net->order + net->start[node];
+		int32_t		n = net->start[node + 1] - net->start[node];
+		int64_t		ups;
+
+		if (node == n_first)
+		{
+			for (ups = 0; ups < n && net->step[list[ups]] < 0;)
+				ups++;
+		}
+		else
+		{
+			/* what is in sum[] is no longer needed: whether the total is up */
+			bool		is_up = net->sum[node] == 1;
+
+			ups = net->units[node] + is_up;
+			if (ups < 0)
+				ups = 0;
+			if (ups > n)
+				ups = n;
+			if (n > 0)
+				net->price[node] = is_up || ups == n ? -net->step[list[ups > 0 ? ups - 1 : 0]] : -net->step[list[ups]];
+			net->units[node] = net->lower[node] + is_up;
+		}
+		for (int32_t k = 0; k < n; k++)
+		{
+			if (list[k] < n_first)
+				net->sum[list[k]] = k < ups;
+			else
+				net->units[list[k]] = k < ups;
+		}
+	}
+#undef PLACE
+	for (int32_t i = net->first[1]; i < net->top; i++)
+		net->units[i] = net->cost[i] < 0 ? net->upper[i] : net->lower[i];
+	net->flow.price = net->price;
+}
+
 /*
  * Rounds a table: up[c] tells whether cell c is its ceiling.
  *
@@ -334,7 +465,10 @@ ts_controlled_round(const ts_controlled_input *input, bool *up, ts_table_cut *cu
 				bound_fair(&net, arc, input->n, family[f].keep ? family[f].keep[i] : 0,
 						   (int64_t) i * TOTAL_ORDER_COST / family[f].n, bits);
 		}
-	add_up(&net, input->n, family);
+	if (input->possible)
+		round_first_family(&net, input);
+	else
+		add_up(&net, input->n, family);
 	status = ts_flow_solve(&net.flow, net.units, net.side, net.work);
 	if (status == TS_FLOW_INFEASIBLE && cut)
 		copy_cut(&net, family, cut);

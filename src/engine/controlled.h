@@ -49,6 +49,8 @@ typedef struct ts_controlled_input
 	const int8_t *keep;			/* it is -1 its floor, or 1 its ceiling already, and
 								 * is to stay that; 0: it is neither.  NULL: all 0 */
 	ts_family	family[2];
+	bool		possible;		/* totals with units given are what their cells add
+								 * up to, so that there is such a table */
 	ts_check	check;
 } ts_controlled_input;
 

@@ -12,8 +12,11 @@
  *	  live			takes part: its indicator is not below 0, nor 0 where the
  *					variant is proportional (x is 0 there whatever b is)
  *	  free			a bucket without a total: its periods follow the others
- *	  held			a live period whose value is kept at 0, because it would
- *					have another sign than its bucket's total otherwise
+ *	  fixed			a period whose value is given, of its bucket's total
+ *	  rest			what fixed periods leave of their bucket's total
+ *	  held			a live period whose ratio is known: it is fixed, or its value
+ *					is kept at 0, because it would have another sign than the
+ *					rest otherwise
  *	  multiplier	of a bucket: by how much the sum of squares below grows
  *					with what w * b must add up to
  *	  step			the difference between the ratios of two neighbours
@@ -38,14 +41,18 @@
  *	  the system stays as it is.  Time is linear in the number of periods
  *	  whatever the sizes of the buckets are, and no digit is lost in a long one.
  *
+ *	  Fixed periods are held ones of another value: the chain of ratios goes
+ *	  through theirs, and the periods before and behind it share one
+ *	  multiplier, as they share the rest of the total.
+ *
  *	  Second differences.  The symmetric system of ratios and multipliers, a
  *	  bucket's multiplier right after its last ratio, is eliminated in that
  *	  order.  Each ratio has two ratios and one multiplier to its right that it
  *	  is coupled with, so this is linear as well.  No pivot is 0: each ratio
  *	  but the last two has a square of its own, and a multiplier comes after
  *	  ratios that it is coupled with.  Those at the end are solved together
- *	  with row exchanges.  Where fewer than two buckets have a total, a straight
- *	  line is not determined, and first differences are used.
+ *	  with row exchanges.  Where fewer than two buckets with live periods have
+ *	  a total, a straight line is not determined, and first differences are used.
  *
  *	  Signs.  An active set: periods with the wrong sign are held, held ones
  *	  that pull to the right side (their own multiplier) are let go, and the
@@ -60,10 +67,10 @@
  *	  set, which ends since no set of held periods comes twice.  It may take
  *	  long, so after MAX_SOLVES systems the values are taken as they are: signs
  *	  and totals are right, and the report says that they are not the best.
- *	  A bucket whose total is not 0 never has all its periods held, for some
- *	  value has the sign of the total.
+ *	  A bucket whose rest is not 0 never has all its periods held, for some
+ *	  value has the sign of the rest.
  *
- *	  Units.  Values of a bucket become whole weights, and the total is shared
+ *	  Units.  Values of a bucket become whole weights, and the rest is shared
  *	  by these as apportion does: each period gets the floor or the ceiling of
  *	  its exact share.  Periods of a free bucket are rounded one by one.
  *
@@ -100,7 +107,8 @@ typedef enum period_state
 {
 	LIVE_OPEN,
 	LIVE_HELD,
-	LIVE_FIXED					/* held for good: its bucket's total is 0 */
+	LIVE_FIXED					/* held for good: it is fixed, or its bucket's rest
+								 * is 0 */
 } period_state;
 
 /* what is kept of an eliminated unknown: its coupling, its right-hand side */
@@ -116,7 +124,8 @@ typedef struct problem
 	size_t		n;				/* live periods */
 	double	   *weight;			/* by live period */
 	double	   *ratio;
-	double	   *bound;			/* ratio at which the value is 0; NULL: 0 */
+	double	   *bound;			/* ratio at which the value is 0, or the fixed one;
+								 * NULL: 0 */
 	double	   *good;			/* ratios that keep all signs, see improve */
 	uint8_t    *state;			/* period_state */
 	size_t		n_buckets;
@@ -924,6 +933,29 @@ is_live(const ts_denton_input *input, size_t t)
 	return input->additive ? input->indicator[t] >= 0 : input->indicator[t] > 0;
 }
 
+static inline bool
+is_fixed(const ts_denton_input *input, size_t t)
+{
+	return input->is_fixed != NULL && input->is_fixed[t];
+}
+
+/* what fixed periods leave of a bucket's total, 0 without one */
+static ts_int128
+rest_of(const ts_denton_input *input, size_t bucket)
+{
+	ts_int128	rest = input->total[bucket];
+	size_t		t;
+
+	if (input->is_free[bucket])
+		return 0;
+	for (t = bucket == 0 ? 0 : input->end[bucket - 1]; t < input->end[bucket]; t++)
+	{
+		if (is_fixed(input, t))
+			rest -= input->fixed[t];
+	}
+	return rest;
+}
+
 /*
  * Bytes of work area that ts_denton and ts_denton_units need
  */
@@ -952,7 +984,8 @@ take(char **work, size_t count, size_t size)
 }
 
 /*
- * Set up the live periods; TS_ALL_ZERO if a total has no period to go to
+ * Set up the live periods; TS_ALL_ZERO if what is left of a total has no period
+ * to go to
  */
 static ts_status
 set_up(problem *p, const ts_denton_input *input, char *work,
@@ -971,7 +1004,7 @@ set_up(problem *p, const ts_denton_input *input, char *work,
 	p->weight = take(&work, input->n, sizeof(double));
 	p->ratio = take(&work, input->n, sizeof(double));
 	p->good = take(&work, input->n, sizeof(double));
-	if (input->additive)
+	if (input->additive || input->is_fixed != NULL)
 		p->bound = take(&work, input->n, sizeof(double));
 	p->sum = take(&work, input->n_buckets + 1, sizeof(double));
 	p->multiplier = take(&work, input->n_buckets + 1, sizeof(double));
@@ -996,7 +1029,6 @@ set_up(problem *p, const ts_denton_input *input, char *work,
 	{
 		if (input->is_free[bucket])
 			continue;
-		n_totals++;
 		if (input->total[bucket] < 0)
 			has_negative = true;
 		if (input->total[bucket] > 0)
@@ -1007,33 +1039,48 @@ set_up(problem *p, const ts_denton_input *input, char *work,
 	for (bucket = 0; bucket < input->n_buckets; bucket++)
 	{
 		bool		is_free = input->is_free[bucket];
+		ts_int128	rest = rest_of(input, bucket);
 		size_t		start = p->n;
+		bool		open = false;
 		double		sum = is_free ? 0 : (double) input->total[bucket];
 		int			sign = 0;
 
 		if (input->keep_sign && is_free)
 			sign = has_negative ? (has_positive ? 0 : -1) : 1;
 		else if (input->keep_sign)
-			sign = input->total[bucket] < 0 ? -1 : 1;
+			sign = rest < 0 ? -1 : 1;
 		for (; t < input->end[bucket]; t++)
 		{
+			double		value = is_fixed(input, t) ? (double) input->fixed[t] : 0;
+
 			check_now(p, t);
 			if (!is_live(input, t))
-				continue;
-			p->weight[p->n] = input->additive ? 1 : input->indicator[t] / largest;
-			if (input->additive)
 			{
-				p->bound[p->n] = -input->indicator[t];
-				sum -= input->indicator[t];
+				sum -= value;
+				continue;
 			}
-			p->state[p->n] = input->keep_sign && !is_free &&
-				input->total[bucket] == 0 ? LIVE_FIXED : LIVE_OPEN;
+			p->weight[p->n] = input->additive ? 1 : input->indicator[t] / largest;
+			if (p->bound != NULL)
+				p->bound[p->n] = input->additive ? value - input->indicator[t] :
+					value / p->weight[p->n];
+			if (input->additive)
+				sum -= input->indicator[t];
+			if (is_fixed(input, t))
+				p->state[p->n] = LIVE_FIXED;
+			else
+			{
+				open = true;
+				p->state[p->n] = input->keep_sign && !is_free && rest == 0 ?
+					LIVE_FIXED : LIVE_OPEN;
+			}
 			p->n++;
 		}
+		if (p->n > start && !is_free)
+			n_totals++;
 		p->sum[bucket] = sum;
 		p->sign[bucket] = (int8_t) sign;
 		p->end[bucket] = p->n;
-		if (p->n == start && !is_free && input->total[bucket] != 0)
+		if (!open && rest != 0)
 		{
 			report->bucket = bucket;
 			return TS_ALL_ZERO;
@@ -1045,7 +1092,8 @@ set_up(problem *p, const ts_denton_input *input, char *work,
 }
 
 /*
- * The values of all periods, not yet rounded; periods that are not live get 0
+ * The values of all periods, not yet rounded; periods that are not live get 0,
+ * or the value that is fixed
  *
  * Where no bucket has a total, there is nothing to follow and all values are 0.
  * work has ts_denton_work bytes, aligned for doubles.  TS_ALL_ZERO: see
@@ -1078,10 +1126,10 @@ ts_denton(const ts_denton_input *input, double *value,
 			fabs(p.sum[bucket] / weight) > scale)
 			scale = fabs(p.sum[bucket] / weight);
 	}
-	for (t = 0; input->additive && t < p.n; t++)
+	for (t = 0; p.bound != NULL && t < p.n; t++)
 	{
-		if (-p.bound[t] > scale)
-			scale = -p.bound[t];
+		if (fabs(p.bound[t]) > scale)
+			scale = fabs(p.bound[t]);
 	}
 	if (p.n > 0)
 		solve_with_signs(&p, scale * TOLERANCE, report);
@@ -1094,7 +1142,7 @@ ts_denton(const ts_denton_input *input, double *value,
 		double		x;
 
 		check_now(&p, t);
-		value[t] = 0;
+		value[t] = is_fixed(input, t) ? (double) input->fixed[t] : 0;
 		if (!is_live(input, t))
 			continue;
 		while (live >= p.end[bucket])
@@ -1125,12 +1173,15 @@ round_value(double value, ts_int128 *share)
 }
 
 /*
- * Share one bucket's total by its values, all of the total's sign
+ * Share what fixed periods leave of one bucket's total by the values of the
+ * others, all of its sign
  */
 static ts_status
-round_bucket(size_t n, const double *value, ts_int128 total, ts_int128 *share,
-			 void *work, ts_check check)
+round_bucket(const ts_denton_input *input, size_t bucket, size_t start,
+			 const double *value, ts_int128 *share, void *work)
 {
+	size_t		n = input->end[bucket] - start;
+	ts_int128	total = rest_of(input, bucket);
 	double		largest = 0;
 	int			bits = WEIGHT_BITS;
 	bool		narrow = total <= INT64_MAX && total >= -INT64_MAX;
@@ -1142,9 +1193,11 @@ round_bucket(size_t n, const double *value, ts_int128 total, ts_int128 *share,
 	ts_cut		cut;
 	size_t		i;
 
+	value += start;
+	share += start;
 	for (i = 0; i < n; i++)
 	{
-		if (fabs(value[i]) > largest)
+		if (!is_fixed(input, start + i) && fabs(value[i]) > largest)
 			largest = fabs(value[i]);
 	}
 	/* an indicator so large that a value is lost in its last digit */
@@ -1156,7 +1209,8 @@ round_bucket(size_t n, const double *value, ts_int128 total, ts_int128 *share,
 	factor = ldexp(1, bits);
 	for (i = 0; i < n; i++)
 	{
-		double		part = largest > 0 ? fabs(value[i]) / largest : 0;
+		double		part = largest > 0 && !is_fixed(input, start + i) ?
+			fabs(value[i]) / largest : 0;
 		uint64_t	weight = (uint64_t) (part * factor + 0.5);
 
 		if (narrow)
@@ -1165,10 +1219,16 @@ round_bucket(size_t n, const double *value, ts_int128 total, ts_int128 *share,
 			weight128[i] = weight;
 	}
 	if (!narrow)
-		return ts_apportion128(n, weight128, total, NULL, share, &cut, check);
-	status = ts_apportion64(n, weight64, (int64_t) total, share64, &cut, check);
+		status = ts_apportion128(n, weight128, total, NULL, share, &cut, input->check);
+	else
+		status = ts_apportion64(n, weight64, (int64_t) total, share64, &cut, input->check);
 	for (i = 0; i < n && status == TS_OK; i++)
-		share[i] = share64[i];
+	{
+		if (is_fixed(input, start + i))
+			share[i] = input->fixed[start + i];
+		else if (narrow)
+			share[i] = share64[i];
+	}
 	return status;
 }
 
@@ -1190,13 +1250,16 @@ ts_denton_units(const ts_denton_input *input, const double *value,
 		size_t		end = input->end[bucket];
 
 		if (!input->is_free[bucket])
-			status = round_bucket(end - start, value + start,
-								  input->total[bucket], share + start, work,
-								  input->check);
+			status = round_bucket(input, bucket, start, value, share, work);
 		else
 		{
 			for (; start < end && status == TS_OK; start++)
-				status = round_value(value[start], &share[start]);
+			{
+				if (is_fixed(input, start))
+					share[start] = input->fixed[start];
+				else
+					status = round_value(value[start], &share[start]);
+			}
 		}
 		start = end;
 	}

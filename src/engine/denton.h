@@ -17,7 +17,8 @@
  * Bucket k has the periods from end[k - 1] (0 for the first) to end[k] - 1.
  * indicator: finite; a period with one below 0 takes no part and gets 0.
  * For the additive variant it is in units, as totals are; otherwise its scale
- * does not matter.
+ * does not matter.  Fixed values may have any sign, and a period may have one
+ * without taking part.
  */
 typedef struct ts_denton_input
 {
@@ -27,9 +28,13 @@ typedef struct ts_denton_input
 	const size_t *end;			/* by bucket */
 	const ts_int128 *total;		/* by bucket, units; below 10^36 */
 	const bool *is_free;		/* by bucket: it has no total */
+	const bool *is_fixed;		/* by period: its value is given; NULL: none is */
+	const ts_int128 *fixed;		/* by period, that value, units; below 10^36, in a
+								 * bucket also together */
 	bool		additive;		/* else proportional */
 	bool		second;			/* second differences, else first */
-	bool		keep_sign;		/* no value has another sign than its total */
+	bool		keep_sign;		/* no value has another sign than what fixed ones
+								 * leave of its total */
 	ts_check	check;
 } ts_denton_input;
 

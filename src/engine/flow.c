@@ -53,6 +53,12 @@
 /* by how much the slack falls */
 #define STEP	8
 
+/* by how much the first one is smaller where prices are known to start from */
+#define START	8
+
+/* prices fall by less than so many times the longest cycle's largest cost */
+#define LOWEST	4
+
 /* edges looked at between two calls of check */
 #define CHECK_EVERY	(1 << 16)
 
@@ -468,10 +474,11 @@ lower_prices(solver *s, int64_t slack)
 }
 
 /*
- * Makes the flow as cheap as the slack asks for
+ * Makes the flow as cheap as the slack asks for.  False if there is none at all:
+ * no price falls below "lowest" where there is.
  */
-static void
-refine(solver *s, int64_t slack)
+static bool
+refine(solver *s, int64_t slack, int64_t lowest)
 {
 	int32_t		n = s->network->n_nodes;
 	int32_t		head = 0;
@@ -541,6 +548,8 @@ refine(solver *s, int64_t slack)
 						price = s->price[e->to] - e->cost;
 					}
 				}
+				if (!found || price - slack < lowest)
+					return false;
 				s->price[node] = price - slack;
 				s->current[node] = s->first[node];
 				relabels++;
@@ -561,6 +570,7 @@ refine(solver *s, int64_t slack)
 			}
 		}
 	}
+	return true;
 }
 
 /*
@@ -617,6 +627,7 @@ ts_flow_solve(const ts_flow_network *network, int64_t *flow, bool *side, void *w
 	solver		s;
 	int64_t		scale = cycle_length(network->n_nodes, network->max_cycle);
 	int64_t		largest = 0;
+	int64_t		lowest = 0;
 
 	if (network->n_nodes > TS_FLOW_MAX || network->n_arcs > TS_FLOW_MAX)
 		return TS_FLOW_TOO_LARGE;
@@ -643,9 +654,15 @@ ts_flow_solve(const ts_flow_network *network, int64_t *flow, bool *side, void *w
 			return TS_FLOW_TOO_LARGE;
 	}
 	lay_out_work(&s, network, work);
-	memset(s.price, 0, sizeof(int64_t) * (size_t) network->n_nodes);
+	for (int32_t node = 0; node < network->n_nodes; node++)
+	{
+		s.price[node] = network->price ? network->price[node] * scale : 0;
+		if (s.price[node] < lowest)
+			lowest = s.price[node];
+	}
+	lowest -= LOWEST * largest * scale * scale;
 	make_edges(&s, flow, scale);
-	if (!balance(&s))
+	if (!network->price && !balance(&s))
 	{
 		for (int32_t node = 0; node < network->n_nodes; node++)
 			side[node] = s.level[node] >= 0;
@@ -653,10 +670,11 @@ ts_flow_solve(const ts_flow_network *network, int64_t *flow, bool *side, void *w
 		return TS_FLOW_INFEASIBLE;
 	}
 	if (largest > 0)
-		for (int64_t slack = largest * scale; slack > 1;)
+		for (int64_t slack = network->price ? largest * scale / START : largest * scale; slack > 1;)
 		{
 			slack = slack / STEP > 1 ? slack / STEP : 1;
-			refine(&s, slack);
+			if (!refine(&s, slack, lowest))
+				return TS_FLOW_INFEASIBLE;
 			drop_fixed(&s, flow, scale, slack);
 		}
 	read_flow(&s, flow);

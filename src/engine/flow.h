@@ -28,6 +28,8 @@ typedef struct ts_flow_network
 	const int64_t *lower;
 	const int64_t *upper;
 	const int64_t *cost;
+	const int64_t *price;		/* of nodes, to start from; see ts_flow_solve.  NULL:
+								 * not known */
 	int32_t		max_cycle;		/* no cycle without a repeated node is longer;
 								 * 0: not known */
 	ts_check	check;

@@ -53,6 +53,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (round_table(false) != TS_FLOW_OK || quality(t.up, true) < 0 || can_be_better())
 		__builtin_trap();
 	memcpy(up, t.up, sizeof(up));
+	t.possible = true;
+	if (round_table(false) != TS_FLOW_OK || quality(t.up, true) < 0 || can_be_better())
+		__builtin_trap();
+	t.possible = false;
 	if (round_table(false) != TS_FLOW_OK || memcmp(up, t.up, sizeof(bool) * (size_t) t.n) != 0)
 		__builtin_trap();
 	status = fill_table();

@@ -7,9 +7,10 @@
  *		  test/fuzz/denton.c src/engine/[a-z]*.c
  *
  * The input is read as a variant, then for each bucket a size, whether it has a
- * total, the total, and an indicator with an exponent for each of its periods.  Checked:
- * units of a bucket add up to its total; no value has another sign; a period
- * that takes no part or whose indicator is 0 in the proportional variant gets
+ * total, the total, and for each of its periods an indicator with an exponent and whether
+ * its value is fixed, at which part of the total.  Checked: units of a bucket add up to
+ * its total; fixed ones are kept; no other value has another sign than what these leave; a
+ * period that takes no part or whose indicator is 0 in the proportional variant gets
  * 0; units are their exact shares rounded; with moderate numbers the best
  * values are found; the same input gives the same bits.
  *
@@ -33,6 +34,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static size_t end[MAX_PERIODS];
 	static ts_int128 total[MAX_PERIODS];
 	static bool is_free[MAX_PERIODS];
+	static bool is_fixed[MAX_PERIODS];
+	static ts_int128 fixed[MAX_PERIODS];
 	static ts_int128 share[MAX_PERIODS];
 	const ts_int128 limit = (ts_int128) UINT64_C(1000000000000000000) * UINT64_C(1000000000000000000);
 	fuzz_input	input;
@@ -42,6 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ts_status	status;
 	uint64_t	flags;
 	bool		wild;
+	bool		with_fixed;
 	bool		positive = false;
 	bool		negative = false;
 	size_t		bytes;
@@ -57,6 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in.additive = (flags & 1) != 0;
 	in.second = (flags & 2) != 0;
 	wild = (flags & 4) != 0;
+	with_fixed = (flags & 16) != 0;
 	bytes = (flags & 8) != 0 ? 15 : 3;
 	in.keep_sign = true;
 	while (input.size > 0 && in.n < MAX_PERIODS)
@@ -80,6 +85,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				indicator[in.n] = -1;
 			if (wild)
 				indicator[in.n] = ldexp(indicator[in.n], (int) (int8_t) take(&input, 1));
+			is_fixed[in.n] = false;
+			fixed[in.n] = 0;
+			if (with_fixed)
+			{
+				int			part = (int) (int8_t) take(&input, 1);
+
+				is_fixed[in.n] = part % 2 != 0;
+				fixed[in.n] = total[k] / 64 * part;
+			}
 			in.n++;
 		}
 		end[k] = in.n;
@@ -88,6 +102,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in.end = end;
 	in.total = total;
 	in.is_free = is_free;
+	in.is_fixed = with_fixed ? is_fixed : NULL;
+	in.fixed = fixed;
 
 	work = malloc(ts_denton_work(&in) + 1);
 	status = ts_denton(&in, value, &report, work);
@@ -101,7 +117,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	{
 		for (t = report.bucket == 0 ? 0 : end[report.bucket - 1]; t < end[report.bucket]; t++)
 		{
-			if (indicator[t] > 0)
+			if (indicator[t] > 0 && !is_fixed[t])
 				abort();
 		}
 		return 0;
@@ -114,13 +130,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (k = 0; k < in.n_buckets; k++)
 	{
 		ts_int128	sum = 0;
+		ts_int128	rest = total[k];
 		long double weight = 0;
-		int			sign = is_free[k] ? (positive && negative ? 0 : negative ? -1 : 1) : total[k] < 0 ? -1 : 1;
+		int			sign;
 		size_t		first = start;
 
+		for (t = start; t < end[k]; t++)
+			rest -= is_fixed[t] ? fixed[t] : 0;
+		sign = is_free[k] ? (positive && negative ? 0 : negative ? -1 : 1) : rest < 0 ? -1 : 1;
 		for (; start < end[k]; start++)
 		{
 			sum += share[start];
+			if (is_fixed[start])
+			{
+				if (share[start] != fixed[start] || value[start] != (double) fixed[start])
+					abort();
+				continue;
+			}
 			weight += value[start];
 			if (sign * value[start] < 0 || (sign * share[start] < 0))
 				abort();
@@ -134,9 +160,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		for (t = first; t < end[k] && weight != 0; t++)
 		{
-			long double exact = (long double) total[k] * (value[t] / weight);
+			long double exact = (long double) rest * (value[t] / weight);
 
-			if (fabsl((long double) share[t] - exact) > 1 + fabsl((long double) total[k]) * 1e-14L)
+			if (!is_fixed[t] && fabsl((long double) share[t] - exact) > 1 + fabsl((long double) rest) * 1e-14L)
 				abort();
 		}
 	}

@@ -388,6 +388,28 @@ GRANT INSERT ON target_split.calendar TO regress_calendar_reader;
 SET ROLE regress_calendar_reader;
 SELECT add_calendar('mine') > 1 AS added;
 RESET ROLE;
+-- a calendar that a policy hides is not made again, and the error says so
+ALTER TABLE calendar ENABLE ROW LEVEL SECURITY;
+CREATE POLICY common ON calendar USING (name <> 'mine') WITH CHECK (true);
+SELECT count(*) AS months FROM periods('[2024-01-01,2024-03-01)', 'month', 'mine');
+GRANT EXECUTE ON FUNCTION create_plan TO regress_calendar_reader;
+SET ROLE regress_calendar_reader;
+SELECT count(*) AS months FROM periods('[2024-01-01,2024-03-01)', 'month');
+SAVEPOINT hidden;
+\set VERBOSITY default
+SELECT count(*) FROM periods('[2024-01-01,2024-03-01)', 'month', 'mine');
+\set VERBOSITY terse
+ROLLBACK TO hidden;
+SELECT workdays('[2024-01-01,2024-03-01)', 'mine');
+ROLLBACK TO hidden;
+SELECT period_of('month', '2024-01-01', (SELECT max(calendar_id) + 1 FROM calendar));
+ROLLBACK TO hidden;
+SELECT create_plan('X', period => '[2024-01-01,2025-01-01)', calendar => 'mine');
+ROLLBACK TO hidden;
+SELECT add_calendar('mine');
+ROLLBACK TO hidden;
+SELECT tablename, policyname, qual FROM pg_catalog.pg_policies WHERE schemaname = 'target_split' AND tablename = 'calendar';
+RESET ROLE;
 ROLLBACK;
 
 -- each object of the topic has a comment

@@ -202,6 +202,11 @@ FROM generate_series('2022-01-01'::date, '2025-12-01'::date, '1 month') m;
 -- one total: what pro rata gives
 SELECT to_char(m, 'Mon') AS month, disaggregate(1200, year, season) OVER (ORDER BY m) AS ours, apportion(1200, season) OVER (ORDER BY m) AS pro_rata
 FROM month_of WHERE year = 2024 ORDER BY m;
+-- with a year of nothing beside it as well: that has no ratio, and bends nothing
+SELECT year, array_agg(part ORDER BY m) AS parts, bool_and(part = apportion) AS pro_rata
+FROM (SELECT *, disaggregate(CASE year WHEN 2024 THEN 1200 ELSE 0 END, year, CASE year WHEN 2024 THEN season ELSE 0 END, differences => 2) OVER (ORDER BY m) AS part,
+			 apportion(CASE year WHEN 2024 THEN 1200 ELSE 0 END, season) OVER (PARTITION BY year ORDER BY m) AS apportion
+	  FROM month_of WHERE year >= 2024) s GROUP BY 1 ORDER BY 1;
 -- quarters that are fixed inside the year
 SELECT quarter, to_char(m, 'Mon') AS month, part, round(part / season, 3) AS ratio, sum(part) OVER (PARTITION BY quarter) AS quarter_is
 FROM (SELECT *, disaggregate(('{250,340,300,410}'::numeric[])[extract(quarter FROM m)], quarter, season) OVER (ORDER BY m) AS part

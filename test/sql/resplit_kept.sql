@@ -146,6 +146,22 @@ SELECT slice ->> 'market' AS market, amount, at_least FROM target t JOIN plan p 
 SELECT count(*) FROM resplit_target(:r, amount => 390, bounds => '{"market": {"North": {"at_least": 140}}}');
 SELECT slice ->> 'market' AS market, amount, at_least FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'O' AND depth = 1 ORDER BY 1;
 
+-- undone, a call has set none, nor has who took it back
+SELECT new_plan('OU', 900) AS r \gset
+CREATE TABLE limits (market text, at_least numeric, at_most numeric);
+INSERT INTO limits VALUES ('East', 200, NULL), ('West', NULL, 310);
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal', bounds_from => 'limits');
+UPDATE target SET at_most = 320 WHERE target_id = find_target('OU', 'sales', '{"market": "North"}');
+SELECT count(*) FROM resplit_target(:r, amount => 800, bounds => '{"market": {"East": {"at_least": 250}, "North": {"at_least": 10}}}');
+SELECT undo_split(last_call());
+SELECT count(*) FROM resplit_target(:r, by => '{market}', bounds => '{"market": {"East": {"at_least": 210}}}');
+SELECT undo_split(last_call());
+UPDATE limits SET at_least = 350 WHERE market = 'East';
+SELECT count(*) FROM resplit_target(:r);
+SELECT slice ->> 'market' AS market, amount, at_least, at_most FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'OU' AND depth = 1 ORDER BY 1;
+SELECT r.operation, r.split_id IS NOT NULL AS by_a_call, r.undoes IS NOT NULL AS undone, count(*) FROM revision r JOIN plan p USING (plan_id) WHERE p.family = 'OU' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+DROP TABLE limits;
+
 -- ------------------------------------------ a target put in by plain SQL
 SELECT new_plan('T', 900) AS r \gset
 SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');

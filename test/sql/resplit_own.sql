@@ -275,6 +275,16 @@ SELECT count(*) FROM lock_target(quarter('Chain', 2));
 SELECT count(*) FROM resplit_target(:r, amount => 18000);
 SELECT * FROM shown('Chain');
 SELECT * FROM changed_by(:r);
+-- so it is where another call makes what is beside later: the same call again finds nothing to do
+SELECT new_plan('Beside', 12000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{half}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'days');
+SELECT count(*) FROM split_target(:r, '{month}', method => 'linked');
+SELECT count(*) FROM resplit_target(find_target('Beside', 'sales', period => '[2024-07-01,2025-01-01)'), by => '{quarter}', method => 'percent', weights => '{"2024-07-01": 30, "2024-10-01": 70}');
+SELECT * FROM changed_by(:r);
+SELECT count(*) FROM resplit_target(:r, amount => 24000);
+SELECT * FROM changed_by(:r);
+SELECT * FROM shown('Beside');
 -- as a level, also linked to the actuals
 SELECT new_plan('Levels', 12000) AS r \gset
 SELECT count(*) FROM split_target(:r, '{quarter}', method => 'percent', weights => '{"2024-01-01": 20, "2024-04-01": 30, "2024-07-01": 15, "2024-10-01": 35}');
@@ -291,12 +301,52 @@ SELECT slice, c.* FROM (SELECT slice, target_id FROM target WHERE plan_id = (SEL
 SELECT count(*) FROM lock_target(find_target('Seasons', 'sales', '{"market": "East"}'));
 SELECT * FROM changed_by(:r);
 SELECT * FROM changed_by(find_target('Seasons', 'sales', '{"market": "West", "type": "key"}'));
+-- the biggest members are those of all periods
+SELECT add_member('market', 'Rest', is_rest => true) > 0 AS rest;
+CREATE TABLE all_orders AS TABLE orders;
+DELETE FROM orders;
+INSERT INTO orders VALUES ('2023-01-01', 'North', 'key', 51), ('2023-02-01', 'East', 'key', 10), ('2023-08-01', 'East', 'key', 100), ('2023-02-01', 'West', 'key', 40), ('2023-08-01', 'West', 'key', 20), ('2023-12-31', 'North', 'key', 6);
+SELECT new_plan('Biggest', 12000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{half}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{market}', members => '2', rest => 'Rest');
+SELECT * FROM shown('Biggest');
+SELECT * FROM changed_by(find_target('Biggest', 'sales', period => '[2024-01-01,2024-07-01)'));
+SELECT count(*) FROM lock_target(find_target('Biggest', 'sales', period => '[2024-07-01,2025-01-01)'));
+SELECT * FROM changed_by(:r);
+SELECT count(*) FROM unlock_target(:r);
+SELECT unsplit_target(:r);
+DELETE FROM member WHERE code = 'Rest';
+DELETE FROM orders;
+INSERT INTO orders TABLE all_orders;
+DROP TABLE all_orders;
+-- weights and bounds of what is locked, or not under the named target, are no mistake
+SELECT new_plan('Named', 12000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{half}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'percent', weights => '{"2024-01-01": 60, "2024-04-01": 40, "2024-07-01": 50, "2024-10-01": 50}', bounds => '{"quarter": {"2024-07-01": {"at_least": 100}}}');
+SELECT * FROM changed_by(find_target('Named', 'sales', period => '[2024-01-01,2024-07-01)'));
+SELECT count(*) FROM lock_target(find_target('Named', 'sales', period => '[2024-07-01,2025-01-01)'));
+SELECT count(*) FROM resplit_target(:r, amount => 13000);
+SELECT * FROM shown('Named');
+-- a part may be one short period, which the whole is not
+SELECT create_plan('Short', period => '[2024-01-30,2025-01-01)') > 0 AS plan;
+SELECT set_target('Short', 'sales', amount => 36000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{month}', method => 'days');
+SELECT count(*) FROM split_target(:r, '{week}');
+SELECT * FROM changed_by(find_target('Short', 'sales', period => '[2024-01-30,2024-02-01)'));
+SELECT level, amount, weight, basis_rows FROM explain_target((SELECT max(target_id) FROM target WHERE plan_id = (SELECT plan_id FROM target WHERE target_id = :r) AND period = '[2024-01-30,2024-02-01)'));
 -- a profile is what the others have
 SELECT new_plan('Profile', 12000) AS r \gset
 DELETE FROM orders WHERE market = 'North';
 SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');
 SELECT count(*) FROM split_target(:r, '{month}', on_zero => 'parent', on_missing => 'parent');
 SELECT * FROM changed_by(find_target('Profile', 'sales', '{"market": "North"}'));
+-- also where what they have follows from their amounts
+SELECT new_plan('Profile i', 12000) AS r \gset
+SELECT count(*) FROM split_target(:r, '{market}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{month}', method => 'increment', on_zero => 'parent');
+SELECT * FROM changed_by(find_target('Profile i', 'sales', '{"market": "North"}'));
+SELECT count(*) FROM lock_target(find_target('Profile i', 'sales', '{"market": "East"}'));
+SELECT * FROM changed_by(:r);
 -- and nothing need be known of the others
 DELETE FROM orders WHERE market = 'West';
 SELECT * FROM why(format('preview_resplit(%s)', find_target('Profile', 'sales', '{"market": "East"}')));

@@ -141,6 +141,13 @@ SET ROLE regress_ts_resplit;
 SELECT count(*) FROM resplit_target(:r, residual => 'largest');
 SELECT count(*) FROM preview_resplit(:r, residual => 'largest');
 RESET ROLE;
+-- nor what is above
+DROP POLICY not_north ON target;
+CREATE POLICY not_north ON target USING (slice ->> 'market' = 'West');
+SELECT target_id AS west FROM target_tree WHERE plan = 'C' AND slice = '{"market": "West"}' \gset
+SET ROLE regress_ts_resplit;
+SELECT count(*) FROM resplit_target(:west, residual => 'largest');
+RESET ROLE;
 ALTER TABLE target DISABLE ROW LEVEL SECURITY;
 DROP POLICY not_north ON target;
 DROP OWNED BY regress_ts_resplit;

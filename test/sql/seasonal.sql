@@ -390,6 +390,27 @@ SELECT count(*) FROM split_target(find_target('B', 'sales', '{}', '[2024-01-01,2
 SELECT count(*) FROM split_target(find_target('B', 'sales', '{}', '[2024-04-01,2024-07-01)'), '{shop}', method => 'equal');
 SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', on_unassigned => 'spread');
 
+-- ------------------------------------------------- idle months
+-- a month that the calendar has no working day in, every August: what is sold there is in no index, and told
+CREATE TABLE august_off AS SELECT d::date AS day, 0 AS weight FROM generate_series('2020-08-01'::date, '2024-08-31', '1 day') d WHERE extract(month FROM d) = 8;
+CREATE TABLE kiosk AS SELECT d::date AS day, side, CASE WHEN extract(month FROM d) = 8 THEN 3.25 ELSE 100 END AS amount
+FROM generate_series('2020-01-01'::date, '2023-12-31', '1 day') d, (VALUES ('left'), ('right')) s (side)
+WHERE extract(isodow FROM d) <= 5 AND NOT (side = 'right' AND extract(month FROM d) = 8 AND extract(year FROM d) <> 2022);
+SELECT add_calendar('summer') > 0 AS added;
+SELECT load_calendar_days('summer', 'august_off');
+SELECT add_metric('coffee', unit => 'EUR') > 0 AS added;
+SELECT count(*) FROM add_source('coffee', 'kiosk', occurred_on => 'day', amount => 'amount', dimensions => '{"side": "side"}');
+SELECT index_slice, sum(idle_amount) AS idle_amount, string_agg(label, ' ') FILTER (WHERE idle_amount IS NOT NULL) AS idle, min(index) AS least, max(index) AS most, count(own_index) AS seasons
+FROM seasonal_index('coffee', '{side}', calendar => 'summer') GROUP BY 1 ORDER BY 1;
+SELECT side, sum(amount) AS by_hand FROM kiosk WHERE extract(month FROM day) = 8 GROUP BY ROLLUP (1) ORDER BY 1;
+SELECT create_plan('Summer', period => '[2024-01-01,2025-01-01)', calendar => 'summer') > 0 AS created, set_target('Summer', 'coffee', amount => 24000) > 0 AS set;
+SELECT count(*) FROM split_target(root_target('Summer', 'coffee'), '{side,month}', method => 'seasonal');
+SELECT findings -> 0 AS finding FROM split_log WHERE plan = 'Summer';
+SELECT slice ->> 'side' AS side, amount FROM target WHERE slice ? 'side' AND period = '[2024-08-01,2024-09-01)' AND plan_id = (SELECT plan_id FROM plan WHERE family = 'Summer') ORDER BY 1;
+-- with a calendar that has these days there is nothing to tell
+SELECT count(idle_amount) AS told FROM seasonal_index('coffee', '{side}');
+SELECT findings -> 0 ? 'amount_in_idle_months' AS told FROM split_log WHERE plan = 'A' AND method = 'seasonal' LIMIT 1;
+
 DROP SCHEMA seasonal_test CASCADE;
 DROP EXTENSION target_split CASCADE;
 CREATE EXTENSION target_split;

@@ -75,11 +75,11 @@ FULL JOIN (SELECT LEAST((day - date '2023-01-29') / 7 + 1, 52) AS week, sum(CASE
 
 -- ------------------------------------------------- which day is like which
 SELECT create_plan('A', period => '[2024-01-01,2025-01-01)') > 0 AS plan, set_target('A', 'sales', amount => 366000) > 0 AS target;
--- by date: the same day of last year; 29 February has none
-WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
-	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = (p.period_start - interval '1 year')::date AND to_char(o.day, 'MMDD') = to_char(p.period_start, 'MMDD'))
-SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM COALESCE(l.amount, 0)) AS wrong
-FROM preview_split(root_target('A', 'sales'), '{day}', on_missing => 'zero') s JOIN like_it l ON l.day = lower(s.period);
+-- by date: the same day of last year; 28 and 29 February share the 28th
+WITH like_it AS (SELECT p.period_start AS day, o.amount / CASE WHEN to_char(o.day, 'MMDD') = '0228' THEN 2 ELSE 1 END AS amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
+	LEFT JOIN (SELECT day, sum(amount) AS amount FROM orders GROUP BY day) o ON o.day = (p.period_start - interval '1 year')::date)
+SELECT count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM l.amount) AS wrong
+FROM preview_split(root_target('A', 'sales'), '{day}') s JOIN like_it l ON l.day = lower(s.period);
 -- by week: number and weekday of the ISO week, 2024-12-30 and 31 are in week 1 of 2025, and are like the first days of 2024
 -- if the basis has them; without one it ends where the plan begins, and they are like those of 2023
 WITH like_it AS (SELECT p.period_start AS day, o.amount FROM periods('[2024-01-01,2025-01-01)', 'day') p
@@ -108,6 +108,59 @@ SELECT method, arguments FROM split_log WHERE plan = 'A';
 SELECT count(*) FROM preview_resplit(root_target('A', 'sales'));
 SELECT count(*) > 0 AS others FROM preview_resplit(root_target('A', 'sales'), align => 'date');
 SELECT substring(split_call FROM 'method.*align[^)]*') AS split_call FROM explain_target(find_target('A', 'sales', period => '[2024-02-01,2024-03-01)')) WHERE level = 'month';
+-- ------------------------------------------------- leap years, by date
+CREATE TABLE leap AS SELECT day::date AS day, shop, ((extract(doy FROM day)::int * 37 + extract(year FROM day)::int * 11 + length(shop)) % 97 + 1)::numeric AS amount
+FROM generate_series('2022-01-01'::date, '2027-12-31', '1 day') day, (VALUES ('old'), ('newer')) s (shop);
+SELECT add_metric('leap', unit => 'EUR') > 0 AS metric;
+SELECT count(*) AS levels FROM add_source('leap', 'leap', occurred_on => 'day', amount => 'amount', dimensions => '{"shop": "shop"}');
+CREATE FUNCTION leap_plan(plan text, period daterange) RETURNS bigint LANGUAGE sql AS $$
+	SELECT create_plan(leap_plan.plan, leap_plan.period);
+	SELECT set_target(leap_plan.plan, 'leap', amount => 366000) $$;
+-- each day of a basis goes to the day so many months later; the last one of a month to all days up to the end of that month as well
+CREATE FUNCTION moved(basis daterange, months int) RETURNS TABLE (day date, amount numeric) LANGUAGE sql AS $$
+	SELECT d.day::date, sum(l.amount / n)
+	FROM (SELECT leap.day, sum(leap.amount) AS amount, (leap.day + make_interval(months => months))::date AS first,
+				 (date_trunc('month', leap.day + make_interval(months => months)) + interval '1 month -1 day')::date AS last
+		  FROM leap WHERE leap.day <@ basis GROUP BY 1) l
+	CROSS JOIN LATERAL (SELECT CASE WHEN extract(day FROM l.day + 1) = 1 THEN last ELSE first END AS upto) u
+	CROSS JOIN LATERAL (SELECT upto - first + 1 AS n) n
+	CROSS JOIN LATERAL generate_series(first, upto, '1 day') d (day)
+	GROUP BY 1 $$;
+SELECT leap_plan('Leap', '[2024-01-01,2025-01-01)') > 0, leap_plan('Leap 28', '[2028-01-01,2029-01-01)') > 0, leap_plan('Common', '[2023-01-01,2024-01-01)') > 0, leap_plan('Common 25', '[2025-01-01,2026-01-01)') > 0;
+SELECT plan, basis, count(*) AS days, count(*) FILTER (WHERE s.weight IS DISTINCT FROM m.amount) AS others, sum(s.weight) = (SELECT sum(amount) FROM leap WHERE day <@ y.basis) AS nothing_lost
+FROM (VALUES ('Leap', '[2023-01-01,2024-01-01)'::daterange, 12), ('Leap 28', '[2027-01-01,2028-01-01)', 12), ('Common', '[2024-01-01,2025-01-01)', -12), ('Common 25', '[2024-01-01,2025-01-01)', 12)) y (plan, basis, months)
+CROSS JOIN LATERAL preview_split(root_target(plan, 'leap'), '{day}', basis => y.basis) s
+LEFT JOIN LATERAL moved(y.basis, months) m ON m.day = lower(s.period)
+GROUP BY plan, basis ORDER BY plan;
+SELECT plan, period, weight FROM (VALUES ('Leap', '[2023-01-01,2024-01-01)'::daterange), ('Common 25', '[2024-01-01,2025-01-01)')) y (plan, basis), preview_split(root_target(plan, 'leap'), '{day}', basis => y.basis) s
+WHERE extract(month FROM lower(period)) = 2 AND extract(day FROM lower(period)) >= 27 ORDER BY 1, 2;
+SELECT day, sum(amount) FROM leap WHERE day IN ('2023-02-27', '2023-02-28', '2024-02-27', '2024-02-28', '2024-02-29') GROUP BY 1 ORDER BY 1;
+-- months are what their days are, whatever the basis: one year, several with a leap year among them, a year and a half
+SELECT plan, basis, count(*) AS months, count(*) FILTER (WHERE m.weight <> d.weight) AS others
+FROM (VALUES ('Leap', '[2023-01-01,2024-01-01)'::daterange), ('Leap 28', '[2022-01-01,2028-01-01)'), ('Leap 28', '[2026-07-01,2028-01-01)'), ('Common 25', '[2022-01-01,2025-01-01)')) y (plan, basis)
+CROSS JOIN LATERAL (SELECT lower(period) AS month, weight FROM preview_split(root_target(plan, 'leap'), '{month}', basis => y.basis)) m
+JOIN LATERAL (SELECT date_trunc('month', lower(period))::date AS month, sum(weight) AS weight FROM preview_split(root_target(plan, 'leap'), '{day}', basis => y.basis) GROUP BY 1) d ON d.month = m.month
+GROUP BY 1, 2 ORDER BY 1, 2;
+-- one leap year and five others: 29 February is the mean of one day and five halves
+SELECT s.period, s.weight, (SELECT sum(CASE WHEN to_char(l.day, 'MMDD') = '0229' OR extract(year FROM l.day) = 2024 THEN amount ELSE amount / 2 END)
+	FROM leap l WHERE to_char(l.day, 'MMDD') = to_char(lower(s.period), 'MMDD') OR (to_char(l.day, 'MMDD') = '0228' AND extract(year FROM l.day) <> 2024)) AS by_hand
+FROM preview_split(root_target('Leap 28', 'leap'), '{day}', basis => '[2022-01-01,2028-01-01)') s WHERE s.period <@ '[2028-02-28,2028-03-01)';
+-- a lag has short months as well: 28 February is like 28 to 31 March a month later
+SELECT count(*) AS days, count(*) FILTER (WHERE abs(s.weight - m.amount) > 0.000001 OR m.amount IS NULL) AS others, sum(s.weight) = (SELECT sum(amount) FROM leap WHERE day >= '2024-12-01' AND day < '2025-12-01') AS nothing_lost
+FROM preview_split(root_target('Common 25', 'leap'), '{day}', method => 'profile', profile => '{"metric": "leap", "lag": 1}', basis => '[2024-12-01,2025-12-01)') s
+LEFT JOIN moved('[2024-12-01,2025-12-01)', 1) m ON m.day = lower(s.period);
+-- a plan that ends on 28 February, and one that begins on the 29th
+SELECT leap_plan('To 28', '[2024-01-01,2024-02-29)') > 0, leap_plan('From 29', '[2024-02-29,2025-01-01)') > 0;
+SELECT count(*) AS days, min(weight) FILTER (WHERE period = '[2024-02-28,2024-02-29)') AS on_28 FROM preview_split(root_target('To 28', 'leap'), '{day}');
+SELECT count(*) AS days, min(weight) FILTER (WHERE period = '[2024-02-29,2024-03-01)') AS on_29 FROM preview_split(root_target('From 29', 'leap'), '{day}');
+-- a week that has both; what is explained: rows that two days share are counted once above them
+SELECT s.period, s.weight, sum(m.amount) AS by_hand FROM preview_split(root_target('Leap 28', 'leap'), '{week}', basis => '[2027-01-01,2028-01-01)') s JOIN moved('[2027-01-01,2028-01-01)', 12) m ON s.period @> m.day
+WHERE s.period && '[2028-02-21,2028-03-05)' GROUP BY 1, 2 ORDER BY 1;
+SELECT count(*) FROM split_target(root_target('Leap', 'leap'), '{month,day}');
+SELECT day, e.level, e.weight, e.basis_rows FROM (VALUES ('2024-02-28'::date), ('2024-02-29')) d (day),
+	explain_target(find_target('Leap', 'leap', period => daterange(day, day + 1))) e WHERE e.step > 0 ORDER BY 1, e.step;
+SELECT * FROM plan_check;
+
 -- what cannot be
 SELECT create_plan('B', period => '[2024-01-01,2025-01-01)') > 0 AS plan, set_target('B', 'sales', amount => 1) > 0 AS target;
 SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', align => 'month');

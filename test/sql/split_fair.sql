@@ -8,7 +8,7 @@ CREATE TABLE fair_sales AS
 SELECT date '2023-01-01' + i % 365 AS sold_on, 'L' || i % 7 AS line, 'M' || lpad((i * i % 11)::text, 2, '0') AS market,
 	   round(((i::bigint * 7919 + i::bigint * i * 104729) % 100003) / 97.0, 2) AS amount
 FROM generate_series(1, 9000) i;
-SELECT add_metric('fair sales', unit => 'EUR', quantum => 0.01);
+SELECT add_metric('fair sales', unit => 'EUR', quantum => 0.01) > 0 AS added;
 SELECT name, n_members FROM add_source('fair sales', 'fair_sales', occurred_on => 'sold_on', amount => 'amount',
 	dimensions => '{"fair line": "line", "fair market": "market"}') AS s (dimension, name, col, n_members);
 

@@ -144,14 +144,15 @@ FROM explain_target(find_target('K', 'revenue', '{"line": "Parts"}', '[2024-07-0
 SELECT count(*) AS changed FROM resplit_target(root_target('K', 'revenue'), amount => 88000);
 SELECT count(*) AS months, count(*) FILTER (WHERE t.amount = b.part) AS as_by_hand
 FROM k t JOIN linked_by_hand() b ON b.line = t.slice ->> 'line' AND b.month = lower(t.period) WHERE t.depth = 3;
--- a locked month keeps its amount, and the others of its quarter share what is left as they weigh
+-- a locked month keeps its amount, and the others bend towards it
 SELECT count(*) FROM adjust_target(find_target('K', 'revenue', '{"line": "Bikes"}', '[2024-02-01,2024-03-01)'), amount => 2600);
 SELECT locked FROM lock_target(find_target('K', 'revenue', '{"line": "Bikes"}', '[2024-02-01,2024-03-01)'));
 SELECT count(*) AS changed FROM resplit_target(root_target('K', 'revenue'), amount => 96000);
-SELECT t.period, t.amount, t.locked, t.weight = b.part AS weighed_as_by_hand,
-	   CASE WHEN NOT locked THEN abs(t.amount - (sum(t.amount) FILTER (WHERE NOT locked) OVER ()) * t.weight / sum(t.weight) FILTER (WHERE NOT locked) OVER ()) < 0.01 END AS shared_by_it
+SELECT t.period, t.amount, t.locked, t.weight = t.amount AS weighed_as_it_is, b.part AS without_lock
 FROM k t JOIN linked_by_hand() b ON b.line = t.slice ->> 'line' AND b.month = lower(t.period)
-WHERE t.depth = 3 AND b.line = 'Bikes' AND t.period <@ '[2024-01-01,2024-04-01)' ORDER BY t.period;
+WHERE t.depth = 3 AND b.line = 'Bikes' AND t.period <@ '[2024-01-01,2024-07-01)' ORDER BY t.period;
+SELECT count(*) FILTER (WHERE t.amount <> b.part) AS others_of_bikes, count(*) FILTER (WHERE t.amount <> b.part AND b.line <> 'Bikes') AS of_other_lines
+FROM k t JOIN linked_by_hand() b ON b.line = t.slice ->> 'line' AND b.month = lower(t.period) WHERE t.depth = 3;
 SELECT * FROM plan_check;
 -- another method has no link
 SELECT count(*) > 0 AS changed FROM resplit_target(root_target('K', 'revenue'), by => '{month}', method => 'history', on_negative => 'zero');
@@ -241,3 +242,114 @@ ROLLBACK;
 SELECT * FROM preview_split(root_target('Y', 'revenue'), '{month}', method => 'linked', link => 'budget');
 SELECT * FROM preview_split(root_target('Y', 'revenue'), '{month}', link => 'actuals');
 SELECT * FROM preview_split(root_target('Y', 'revenue'), '{month}', levels => '{"month": {"method": "linked", "link": "budget"}}');
+
+-- ------------------------------------------------------------- kept months
+-- The sum of the squared differences of ratios is least where, in each bucket, the months
+-- that are not kept have one multiplier: what the steps before and after them differ by, per
+-- unit of the indicator.  Amounts are large, so that rounding does not hide it.
+CREATE VIEW kept_month AS
+SELECT p.family AS plan, t.slice ->> 'line' AS line, lower(t.period) AS month, date_trunc('quarter', lower(t.period))::date AS quarter, t.amount,
+	   t.locked OR t.adjusted OR q.locked AS kept, z
+FROM target t JOIN plan p USING (plan_id) JOIN target q ON q.plan_id = t.plan_id AND q.target_id = t.parent_id
+JOIN history h ON h.line = t.slice ->> 'line' AND h.m = extract(month FROM lower(t.period))
+WHERE t.level = 'month' AND p.family LIKE 'Kept%';
+CREATE FUNCTION curve(the_plan text, by_quarter boolean DEFAULT true) RETURNS TABLE (line text, open text, one_multiplier boolean) LANGUAGE sql AS $$
+	SELECT line, string_agg(open::text, ' ' ORDER BY bucket), bool_and(one_multiplier)
+	FROM (SELECT line, bucket, count(*) FILTER (WHERE NOT kept) AS open,
+				 COALESCE(max(m) FILTER (WHERE NOT kept) - min(m) FILTER (WHERE NOT kept) < 1e-6 * max(abs(m)) + 0.1 / min(z) ^ 2, true) AS one_multiplier
+		  FROM (SELECT line, CASE WHEN by_quarter THEN quarter END AS bucket, kept, z,
+					   (COALESCE(b - lag(b) OVER w, 0) + COALESCE(b - lead(b) OVER w, 0)) / z AS m
+				FROM (SELECT *, amount / z AS b FROM kept_month WHERE plan = the_plan) x
+				WINDOW w AS (PARTITION BY line ORDER BY month)) y
+		  GROUP BY 1, 2) s
+	GROUP BY 1 $$;
+CREATE FUNCTION kept_id(the_plan text, the_slice jsonb, the_period daterange) RETURNS bigint LANGUAGE sql AS $$
+	SELECT find_target(the_plan, 'sales', the_slice, the_period) $$;
+CREATE FUNCTION adjust_month(the_plan text, the_slice jsonb, first_day date, factor numeric) RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM target t, adjust_target(t.target_id, amount => round(t.amount * factor, 2))
+	WHERE t.target_id = kept_id(the_plan, the_slice, daterange(first_day, (first_day + interval '1 month')::date)) $$;
+CREATE FUNCTION fix_month(the_plan text, the_slice jsonb, first_day date, factor numeric) RETURNS bigint LANGUAGE sql AS $$
+	SELECT adjust_month(the_plan, the_slice, first_day, factor);
+	SELECT count(*) FROM lock_target(kept_id(the_plan, the_slice, daterange(first_day, (first_day + interval '1 month')::date))) $$;
+
+SELECT create_plan('Kept', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('Kept', 'sales', amount => 60000000000.01) AS r \gset
+SELECT count(*) FROM split_target(:r, '{line}', method => 'percent', weights => '{"Bikes": 60, "Parts": 40}');
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'percent', weights => '{"2024-01-01": 20, "2024-04-01": 30, "2024-07-01": 15, "2024-10-01": 35}');
+SELECT count(*) FROM split_target(:r, '{month}', method => 'linked');
+SELECT * FROM curve('Kept') ORDER BY 1;
+-- a lock alone changes nothing, be it of months or of a quarter
+SELECT count(*) FROM lock_target(kept_id('Kept', '{"line": "Bikes"}', '[2024-02-01,2024-03-01)'));
+SELECT count(*) FROM lock_target(kept_id('Kept', '{"line": "Parts"}', '[2024-04-01,2024-07-01)'));
+SELECT count(*) AS changed FROM resplit_target(:r);
+SELECT count(*) FROM unlock_target(kept_id('Kept', '{"line": "Bikes"}', '[2024-02-01,2024-03-01)'));
+SELECT count(*) FROM unlock_target(kept_id('Kept', '{"line": "Parts"}', '[2024-04-01,2024-07-01)'));
+-- months at other amounts: in the middle of a quarter, at its end, two in one, one that is only
+-- adjusted; Parts have no February that could bend anything
+SELECT fix_month('Kept', '{"line": "Bikes"}', '2024-02-01', 1.2), fix_month('Kept', '{"line": "Bikes"}', '2024-06-01', 0.9), fix_month('Kept', '{"line": "Bikes"}', '2024-10-01', 1.1);
+SELECT fix_month('Kept', '{"line": "Parts"}', '2024-01-01', 1.1), fix_month('Kept', '{"line": "Parts"}', '2024-07-01', 0.8), adjust_month('Kept', '{"line": "Parts"}', '2024-08-01', 1.1);
+CREATE TEMP TABLE before AS SELECT * FROM kept_month WHERE plan = 'Kept';
+SELECT * FROM curve('Kept') ORDER BY 1;
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 66000000000.01);
+SELECT * FROM curve('Kept') ORDER BY 1;
+SELECT count(*) FILTER (WHERE k.kept) AS kept, count(*) FILTER (WHERE k.kept AND k.amount = b.amount) AS as_before,
+	   count(*) FILTER (WHERE NOT k.kept AND k.amount = b.amount) AS open_as_before
+FROM kept_month k JOIN before b USING (line, month) WHERE k.plan = 'Kept';
+SELECT * FROM plan_check;
+-- made again, as a whole or in part, it is the same
+SELECT count(*) AS changed FROM resplit_target(:r);
+SELECT q, line, (SELECT count(*) FROM preview_resplit(kept_id('Kept', jsonb_build_object('line', line), daterange(make_date(2024, q * 3 - 2, 1), (make_date(2024, q * 3 - 2, 1) + interval '3 months')::date)))) AS changed
+FROM generate_series(1, 4) q, (VALUES ('Bikes'), ('Parts')) l (line) ORDER BY 2, 1;
+-- a locked quarter's months: the next quarter goes on from the last of them
+SELECT count(*) FROM lock_target(kept_id('Kept', '{"line": "Bikes"}', '[2024-01-01,2024-04-01)'));
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 70000000000.01);
+SELECT * FROM curve('Kept') ORDER BY 1;
+SELECT count(*) AS changed FROM resplit_target(:r);
+SELECT count(*) AS changed FROM resplit_target(kept_id('Kept', '{"line": "Bikes"}', '[2024-04-01,2024-07-01)'));
+-- without the locks all is as it was first
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 60000000000.01, keep_locks => false, keep_adjustments => false);
+SELECT count(*) AS months, count(*) FILTER (WHERE k.amount = s.amount) AS as_split
+FROM kept_month k
+JOIN (SELECT line, m, disaggregate(total, (m - 1) / 3, z) OVER (PARTITION BY line ORDER BY m) AS amount
+	  FROM (SELECT h.line, h.m, h.z, q.amount AS total FROM history h
+			JOIN target q ON q.plan_id = (SELECT plan_id FROM target WHERE target_id = :r) AND q.depth = 2 AND q.slice ->> 'line' = h.line
+				AND extract(month FROM lower(q.period)) = (h.m - 1) / 3 * 3 + 1) x) s ON s.line = k.line AND s.m = extract(month FROM k.month)
+WHERE k.plan = 'Kept';
+-- less than what is kept
+SELECT count(*) FROM resplit_target(:r, amount => 6000000000.01);
+
+-- quarters and months by one call: a year is the bucket, a locked quarter is three kept months
+SELECT create_plan('Kept both', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('Kept both', 'sales', amount => 60000000000.01) AS r \gset
+SELECT count(*) FROM split_target(:r, '{line}', method => 'percent', weights => '{"Bikes": 60, "Parts": 40}');
+SELECT count(*) FROM split_target(:r, '{quarter,month}', method => 'linked');
+SELECT fix_month('Kept both', '{"line": "Bikes"}', '2024-05-01', 1.1), fix_month('Kept both', '{"line": "Parts"}', '2024-02-01', 1);
+SELECT count(*) FROM lock_target(kept_id('Kept both', '{"line": "Bikes"}', '[2024-10-01,2025-01-01)'));
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 70000000000.01);
+SELECT * FROM curve('Kept both', false) ORDER BY 1;
+SELECT count(*) AS changed FROM resplit_target(:r);
+SELECT count(*) AS changed FROM resplit_target(kept_id('Kept both', '{"line": "Bikes"}', '[2024-01-01,2024-04-01)'));
+SELECT * FROM plan_check;
+
+-- as a level
+SELECT create_plan('Kept level', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('Kept level', 'sales', amount => 60000000000.01) AS r \gset
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'percent', weights => '{"2024-01-01": 20, "2024-04-01": 30, "2024-07-01": 15, "2024-10-01": 35}');
+SELECT count(*) FROM split_target(:r, '{line,month}', levels => '{"line": {"method": "percent", "weights": {"Bikes": 60, "Parts": 40}}, "month": {"method": "linked"}}');
+SELECT fix_month('Kept level', '{"line": "Bikes"}', '2024-05-01', 1.1), fix_month('Kept level', '{"line": "Parts"}', '2024-09-01', 0.9);
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 63000000000.01);
+SELECT * FROM curve('Kept level') ORDER BY 1;
+SELECT count(*) AS changed FROM resplit_target(:r);
+SELECT * FROM plan_check;
+
+-- a month below 0 leaves the others more than there is
+SELECT create_plan('Kept below', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('Kept below', 'sales', amount => 60000000000.01) AS r \gset
+SELECT count(*) FROM split_target(:r, '{line}', method => 'percent', weights => '{"Bikes": 60, "Parts": 40}');
+SELECT count(*) FROM split_target(:r, '{quarter}', method => 'equal');
+SELECT count(*) FROM split_target(:r, '{month}', method => 'linked');
+SELECT fix_month('Kept below', '{"line": "Bikes"}', '2024-02-01', -0.1);
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 70000000000.01);
+SELECT * FROM curve('Kept below') ORDER BY 1;
+SELECT weight FROM target WHERE target_id = kept_id('Kept below', '{"line": "Bikes"}', '[2024-02-01,2024-03-01)');
+SELECT * FROM plan_check;

@@ -220,6 +220,20 @@ SELECT count(*) FROM preview_split(root_target('N', 'sales'), '{market}', method
 BEGIN;
 SELECT add_member('market', 'Pole', valid => '[2027-02-01,)') > 0 AS added;
 SELECT * FROM preview_split(root_target('N', 'sales'), '{market}', method => 'equal', prorate => 'workdays');
+-- on_missing says what to do: all days of a period with unknown ones count alike, or nothing does
+SELECT slice ->> 'market' AS market, amount, round(weight, 6) AS weight, fallback FROM preview_split(root_target('N', 'sales'), '{market}', method => 'equal', prorate => 'workdays', on_missing => 'equal');
+SELECT round(150 / 365.0, 6) AS pole_by_days;
+SELECT slice ->> 'market' AS market, amount, fallback FROM preview_split(root_target('N', 'sales'), '{market}', method => 'equal', prorate => 'workdays', on_missing => 'zero');
+-- a quarter of which all is known goes by its working days
+UPDATE member SET valid = '[2026-10-14,2027-05-01)' WHERE code = 'Pole';
+SELECT period, slice ->> 'market' AS market, amount, round(weight, 6) AS weight, fallback FROM preview_split(root_target('N', 'sales'), '{quarter,market}', method => 'equal', prorate => 'workdays', on_missing => 'equal') WHERE slice ->> 'market' = 'Pole';
+SELECT period, round(250000 * f / (3 + f), 4) AS by_hand
+FROM (SELECT q.period, CASE WHEN upper(q.period) <= '2027-01-01' THEN workdays(q.period * '[2026-10-14,2027-05-01)', 'china') / workdays(q.period, 'china') ELSE n_days(q.period * '[2026-10-14,2027-05-01)') / n_days(q.period)::numeric END AS f
+	  FROM (SELECT daterange(d::date, (d + interval '3 months')::date) AS period FROM generate_series('2026-10-01'::date, '2027-04-01', '3 months') d) q) x;
+SELECT count(*) FROM split_target(root_target('N', 'sales'), '{quarter,market}', method => 'equal', prorate => 'workdays', on_missing => 'equal');
+SELECT fallbacks FROM split_log WHERE plan = 'N';
+SELECT count(*) AS changed FROM preview_resplit(root_target('N', 'sales'));
+SELECT * FROM plan_check;
 ROLLBACK;
 -- there on a weekend alone
 BEGIN;

@@ -32,6 +32,7 @@ typedef struct table
 	int8_t		keep[MAX_CELLS];
 	int8_t		keep_total[2][MAX_TOTALS];
 	bool		up[MAX_CELLS];
+	bool		possible;
 	bool		fixed[MAX_CELLS];
 	bool		side[2][MAX_TOTALS];
 	ts_table_cut cut;
@@ -61,7 +62,7 @@ family(int f, bool given)
 static ts_flow_status
 round_table(bool given)
 {
-	ts_controlled_input in = {t.n, t.part, t.keep, {family(0, given), family(1, given)}, NULL};
+	ts_controlled_input in = {t.n, t.part, t.keep, {family(0, given), family(1, given)}, t.possible, NULL};
 	void	   *work = malloc(ts_controlled_work(&in));
 	ts_flow_status status;
 

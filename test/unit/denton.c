@@ -37,6 +37,8 @@ typedef struct test_case
 	size_t		end[MAX_PERIODS];
 	ts_int128	total[MAX_PERIODS];
 	bool		is_free[MAX_PERIODS];
+	bool		is_fixed[MAX_PERIODS];
+	ts_int128	fixed[MAX_PERIODS];
 	double		value[MAX_PERIODS];
 	ts_int128	share[MAX_PERIODS];
 	ts_denton_report report;
@@ -52,6 +54,13 @@ run(test_case *c)
 	c->in.end = c->end;
 	c->in.total = c->total;
 	c->in.is_free = c->is_free;
+	c->in.is_fixed = NULL;
+	for (size_t t = 0; t < c->in.n; t++)
+	{
+		if (c->is_fixed[t])
+			c->in.is_fixed = c->is_fixed;
+	}
+	c->in.fixed = c->fixed;
 	work = malloc(ts_denton_work(&c->in) + 1);
 	status = ts_denton(&c->in, c->value, &c->report, work);
 	if (status == TS_OK && c->in.keep_sign)
@@ -77,6 +86,29 @@ static size_t
 start_of(const test_case *c, size_t bucket)
 {
 	return bucket == 0 ? 0 : c->end[bucket - 1];
+}
+
+/* what fixed periods leave of a bucket's total */
+static ts_int128
+rest_of(const test_case *c, size_t bucket)
+{
+	ts_int128	rest = c->total[bucket];
+
+	for (size_t t = start_of(c, bucket); t < c->end[bucket]; t++)
+		rest -= c->is_fixed[t] ? c->fixed[t] : 0;
+	return rest;
+}
+
+/* is there a period that can take it? */
+static bool
+has_open(const test_case *c, size_t bucket)
+{
+	for (size_t t = start_of(c, bucket); t < c->end[bucket]; t++)
+	{
+		if (is_live(c, t) && !c->is_fixed[t])
+			return true;
+	}
+	return false;
 }
 
 /* the live periods, their weights and ratios, and the factors of a difference */
@@ -107,13 +139,20 @@ find_live(const test_case *c, live_periods *l)
 static const int first_factors[] = {-1, 1};
 static const int second_factors[] = {1, -2, 1};
 
+/* buckets that say what ratios are like */
 static size_t
 count_totals(const test_case *c)
 {
 	size_t		count = 0;
 
 	for (size_t k = 0; k < c->in.n_buckets; k++)
-		count += c->is_free[k] ? 0 : 1;
+	{
+		bool		live = false;
+
+		for (size_t t = start_of(c, k); t < c->end[k]; t++)
+			live = live || is_live(c, t);
+		count += live && !c->is_free[k] ? 1 : 0;
+	}
 	return count;
 }
 
@@ -149,19 +188,31 @@ reference(const test_case *c, double *value)
 				a[t + (size_t) i][t + (size_t) j] += factor[i] * factor[j];
 		}
 	}
+	for (size_t t = 0; t < l.n; t++)
+	{
+		size_t		place = l.place[t];
+
+		if (!c->is_fixed[place])
+			continue;
+		memset(a[t], 0, sizeof(a[t]));
+		a[t][t] = 1;
+		a[t][n] = c->in.additive ? (long double) c->fixed[place] - c->indicator[place] :
+			(long double) c->fixed[place] / c->indicator[place];
+	}
 	for (size_t k = 0; k < c->in.n_buckets; k++)
 	{
 		size_t		row = l.n + k;
 
-		if (c->is_free[k])
+		/* a bucket that nobody has to be found for */
+		if (c->is_free[k] || !has_open(c, k))
 		{
 			a[row][row] = 1;
 			continue;
 		}
-		a[row][n] = (long double) c->total[k];
+		a[row][n] = (long double) rest_of(c, k);
 		for (size_t t = 0; t < l.n; t++)
 		{
-			if (l.place[t] < start_of(c, k) || l.place[t] >= c->end[k])
+			if (l.place[t] < start_of(c, k) || l.place[t] >= c->end[k] || c->is_fixed[l.place[t]])
 				continue;
 			a[row][t] = a[t][row] = l.weight[t];
 			if (c->in.additive)
@@ -201,7 +252,7 @@ reference(const test_case *c, double *value)
 		a[i][n] /= a[i][i];
 	}
 	for (size_t t = 0; t < c->in.n; t++)
-		value[t] = 0;
+		value[t] = c->is_fixed[t] ? (double) c->fixed[t] : 0;
 	for (size_t t = 0; t < l.n; t++)
 		value[l.place[t]] = (double) (c->in.additive ? a[t][n] + c->indicator[l.place[t]] :
 									  a[t][n] * l.weight[t]);
@@ -255,7 +306,7 @@ kkt_error(const test_case *c)
 	for (size_t k = 0; k < c->in.n_buckets; k++)
 	{
 		int			sign = c->is_free[k] ? (negative ? (positive ? 0 : -1) : 1) :
-			c->total[k] < 0 ? -1 : 1;
+			rest_of(c, k) < 0 ? -1 : 1;
 		long double multiplier = 0;
 		long double sum = 0;
 		long double top = 0;
@@ -267,6 +318,8 @@ kkt_error(const test_case *c)
 
 			if (l.place[t] < start_of(c, k) || l.place[t] >= c->end[k])
 				continue;
+			if (c->is_fixed[l.place[t]])
+				continue;
 			sum += x;
 			if (sign * x < 0)
 				return 1e300;
@@ -276,15 +329,15 @@ kkt_error(const test_case *c)
 				multiplier = gradient[t] / l.weight[t];
 			}
 		}
-		if (!c->is_free[k] && fabsl(sum - (long double) c->total[k]) > 1e-9L * fabsl((long double) c->total[k]))
+		if (!c->is_free[k] && fabsl(sum - (long double) rest_of(c, k)) > 1e-9L * fabsl((long double) c->total[k]))
 			return 1e200;
-		if (!c->is_free[k] && c->total[k] == 0)
+		if (!c->is_free[k] && rest_of(c, k) == 0)
 			continue;
 		for (size_t t = 0; t < l.n; t++)
 		{
 			long double pull;
 
-			if (l.place[t] < start_of(c, k) || l.place[t] >= c->end[k])
+			if (l.place[t] < start_of(c, k) || l.place[t] >= c->end[k] || c->is_fixed[l.place[t]])
 				continue;
 			pull = gradient[t] - multiplier * l.weight[t];
 			if (c->value[l.place[t]] != 0 || sign == 0)
@@ -308,14 +361,21 @@ units_are_right(const test_case *c)
 		for (size_t t = start_of(c, k); t < c->end[k]; t++)
 		{
 			sum += c->share[t];
-			weight += c->value[t];
+			weight += c->is_fixed[t] ? 0 : c->value[t];
 		}
 		if (!c->is_free[k] && sum != c->total[k])
 			return false;
 		for (size_t t = start_of(c, k); t < c->end[k]; t++)
 		{
 			long double exact = c->is_free[k] || weight == 0 ? c->value[t] :
-				(long double) c->total[k] * c->value[t] / weight;
+				(long double) rest_of(c, k) * c->value[t] / weight;
+
+			if (c->is_fixed[t])
+			{
+				if (c->share[t] != c->fixed[t] || c->value[t] != (double) c->fixed[t])
+					return false;
+				continue;
+			}
 
 			if (fabsl((long double) c->share[t] - exact) > 1 + 1e-9L * fabsl(exact))
 				return false;
@@ -456,6 +516,7 @@ random_case(test_case *c, size_t max_periods)
 	uint64_t	wild = random_below(4);
 	uint64_t	zeros = random_below(3) == 0 ? 4 : 1000;
 	uint64_t	negative = random_below(4) == 0 ? 2 : 1000;
+	uint64_t	fixed = random_below(2) == 0 ? 2 + random_below(8) : 0;
 
 	memset(c, 0, sizeof(*c));
 	set_variant(c, (int) random_below(4));
@@ -480,15 +541,25 @@ random_case(test_case *c, size_t max_periods)
 		if (random_below(negative) == 0)
 			c->total[k] = -c->total[k];
 	}
+	/* fixed ones: some that take all of their bucket's total, or more, or less than nothing */
+	for (size_t t = 0; fixed > 0 && t < c->in.n; t++)
+	{
+		size_t		k = 0;
+
+		while (t >= c->end[k])
+			k++;
+		c->is_fixed[t] = random_below(fixed) == 0;
+		c->fixed[t] = c->total[k] * (ts_int128) random_below(random_below(8) == 0 ? 150 : 40) / 100;
+		if (random_below(20) == 0)
+			c->fixed[t] = random_below(2) == 0 ? 0 : -c->fixed[t];
+		if (random_below(20) == 0)
+			c->fixed[t] = rest_of(c, k) + (c->is_fixed[t] ? c->fixed[t] : 0);
+	}
 	/* a total that nobody can take would be an error */
 	for (size_t k = 0; k < c->in.n_buckets; k++)
 	{
-		bool		live = false;
-
-		for (size_t t = start_of(c, k); t < c->end[k]; t++)
-			live = live || is_live(c, t);
-		if (!live)
-			c->total[k] = 0;
+		if (!has_open(c, k))
+			c->total[k] -= rest_of(c, k);
 	}
 }
 
@@ -506,17 +577,7 @@ test_random_plain(void)
 	{
 		double		scale = 0;
 
-		/* a bucket without a live period is not in the reference's system */
 		random_case(&c, 40);
-		for (size_t k = 0; k < c.in.n_buckets; k++)
-		{
-			bool		live = false;
-
-			for (size_t t = start_of(&c, k); t < c.end[k]; t++)
-				live = live || is_live(&c, t);
-			if (!live)
-				c.is_free[k] = true;
-		}
 		if (!reference(&c, expected))
 			continue;
 		all_ok = all_ok && run(&c) == TS_OK;
@@ -604,6 +665,19 @@ test_edges(void)
 	c.is_free[0] = true;
 	report(run(&c) == TS_OK && c.share[2] == 0, "no total at all");
 
+	/* a bucket that has no period of the chain does not bend it */
+	memset(&c, 0, sizeof(c));
+	c.in.n = 6;
+	c.in.n_buckets = 2;
+	c.in.keep_sign = true;
+	c.in.second = true;
+	c.end[0] = 4;
+	c.end[1] = 6;
+	c.total[0] = 100;
+	for (size_t t = 0; t < 4; t++)
+		c.indicator[t] = 1;
+	report(run(&c) == TS_OK && c.share[0] == 25 && c.share[3] == 25 && c.share[4] == 0, "second differences: a bucket of zeros says nothing");
+
 	/* three quarters, the one in the middle is nothing */
 	memset(&c, 0, sizeof(c));
 	c.in.n = 9;
@@ -622,6 +696,61 @@ test_edges(void)
 	report(run(&c) == TS_OK && c.value[4] < 0, "and without that there would be");
 }
 
+/* one bucket of five months alike, 100 in all */
+static void
+test_fixed(void)
+{
+	static test_case c;
+	double		worst = 0;
+
+	memset(&c, 0, sizeof(c));
+	c.in.n = 5;
+	c.in.n_buckets = 1;
+	c.in.keep_sign = true;
+	c.end[0] = 5;
+	c.total[0] = 100;
+	for (size_t t = 0; t < 5; t++)
+		c.indicator[t] = 1;
+	/* steps of 5 and 10 up to 30, and down again: they grow as the weight that is behind */
+	c.is_fixed[2] = true;
+	c.fixed[2] = 30;
+	run(&c);
+	for (size_t t = 0; t < 5; t++)
+		worst = fmax(worst, fabs(c.value[t] - (double[]) {15, 20, 30, 20, 15}[t]));
+	report(worst < 1e-12, "fixed in the middle: the others bend towards it");
+	report(units_are_right(&c) && c.share[2] == 30 && kkt_error(&c) < 1e-12, "and it is kept to the unit");
+	c.fixed[2] = 120;
+	run(&c);
+	report(units_are_right(&c) && c.share[2] == 120 && c.share[0] <= 0 && c.share[1] <= 0, "more than the total: the others pay for it");
+	c.fixed[2] = 100;
+	run(&c);
+	report(units_are_right(&c) && c.share[0] == 0 && c.share[4] == 0, "all of the total: nothing is left");
+	c.fixed[2] = -20;
+	run(&c);
+	report(units_are_right(&c) && c.share[2] == -20 && c.share[0] >= 30, "less than nothing: the others get more");
+	c.indicator[2] = 0;
+	run(&c);
+	report(units_are_right(&c) && c.share[2] == -20 && c.share[0] == 30 && c.share[1] == 30, "without an indicator it is no part of the chain");
+	for (size_t t = 0; t < 5; t++)
+		c.is_fixed[t] = true;
+	report(run(&c) == TS_ALL_ZERO && c.report.bucket == 0, "nobody is left to take the rest");
+	c.total[0] = -20;
+	report(run(&c) == TS_OK && units_are_right(&c), "all fixed");
+
+	/* the fixed month is in a bucket that is free: what is around follows it */
+	memset(&c, 0, sizeof(c));
+	c.in.n = 4;
+	c.in.n_buckets = 1;
+	c.in.keep_sign = true;
+	c.end[0] = 4;
+	c.is_free[0] = true;
+	for (size_t t = 0; t < 4; t++)
+		c.indicator[t] = (double) (t + 1);
+	c.is_fixed[1] = true;
+	c.fixed[1] = 20;
+	report(run(&c) == TS_OK && c.share[0] == 10 && c.share[1] == 20 && c.share[2] == 30 && c.share[3] == 40, "a fixed month alone says what all are like");
+}
+
 /* time and digits in long series: a few large buckets, many small ones */
 static void
 test_long(void)
@@ -632,6 +761,8 @@ test_long(void)
 	size_t	   *end = malloc(n * sizeof(size_t));
 	ts_int128  *total = malloc(n * sizeof(ts_int128));
 	bool	   *is_free = calloc(n, sizeof(bool));
+	bool	   *is_fixed = calloc(n, sizeof(bool));
+	ts_int128  *fixed = malloc(n * sizeof(ts_int128));
 	ts_int128  *share = malloc(n * sizeof(ts_int128));
 
 	for (int variant = 0; variant < 4; variant++)
@@ -648,11 +779,17 @@ test_long(void)
 		in.end = end;
 		in.total = total;
 		in.is_free = is_free;
+		in.is_fixed = is_fixed;
+		in.fixed = fixed;
 		in.keep_sign = true;
 		in.additive = variant >= 2;
 		in.second = variant % 2 == 1;
 		for (size_t t = 0; t < n; t++)
+		{
 			indicator[t] = (double) (50 + random_below(100));
+			is_fixed[t] = t % 7 == 3 && t % 3000 < 1000 && t >= 365;
+			fixed[t] = (ts_int128) indicator[t];
+		}
 		while (start < n)
 		{
 			size_t		size = start == 0 ? (in.second ? 365 : n / 2) : 1 + random_below(24);
@@ -660,6 +797,9 @@ test_long(void)
 			start = start + size > n ? n : start + size;
 			end[in.n_buckets] = start;
 			total[in.n_buckets] = (ts_int128) size * (ts_int128) (90 + random_below(30));
+			/* a bucket of one must not be fixed at something else */
+			if (size < 3)
+				is_fixed[start - 1] = is_fixed[start - size] = false;
 			in.n_buckets++;
 		}
 		work = malloc(ts_denton_work(&in));
@@ -688,6 +828,8 @@ test_long(void)
 	free(end);
 	free(total);
 	free(is_free);
+	free(is_fixed);
+	free(fixed);
 	free(share);
 }
 
@@ -700,6 +842,7 @@ main(void)
 	test_random_plain();
 	test_random_signs();
 	test_edges();
+	test_fixed();
 	test_long();
 	return finish();
 }
