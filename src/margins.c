@@ -981,7 +981,7 @@ find_values(solver *s)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("no table was found that fits all margins"),
-				 errdetail("After %d sweeps %s %s is still off by %s.", s->report->sweeps,
+				 errdetail("After %d sweeps %s %s is still off by up to %s.", s->report->sweeps,
 						   table->margin[at->margin].name,
 						   table->group_name(table->arg, at->margin, at->group),
 						   table->amount_text(table->arg, (ts_int128) ceil(s->report->residual))),

@@ -2261,6 +2261,7 @@ iterate(rake *r, int32_t *ray, int *sweeps)
 	int			next_newton = PATIENCE;
 	int			wait = PATIENCE;
 	double		before = HUGE_VAL;
+	size_t		i;
 
 	while (*sweeps < limit && !r->broken)
 	{
@@ -2287,8 +2288,28 @@ iterate(rake *r, int32_t *ray, int *sweeps)
 		}
 		before = worst;
 	}
-	return r->broken || !drift(r, ray, sweeps) ? TS_RAKE_NOT_CONVERGED :
-		TS_RAKE_INFEASIBLE;
+	if (!r->bounded)
+	{
+		/* a group without a cell has a sum of 0 from the beginning */
+		ts_rake_status why = check_groups(r, ray);
+
+		if (why != TS_RAKE_OK)
+			return why;
+	}
+	if (r->broken)
+	{
+		/* factors are on their way to infinity: that is where they drift to */
+		for (i = 0; i < r->n_slots; i++)
+		{
+			r->saved[i] = 1;
+			if (r->factors[i] > FACTOR_LARGEST)
+				r->factors[i] = FACTOR_LARGEST;
+			else if (r->factors[i] < 1 / FACTOR_LARGEST && r->totals[i] > 0)
+				r->factors[i] = 1 / FACTOR_LARGEST;
+		}
+		return find_ray(r, ray) ? TS_RAKE_INFEASIBLE : TS_RAKE_NOT_CONVERGED;
+	}
+	return drift(r, ray, sweeps) ? TS_RAKE_INFEASIBLE : TS_RAKE_NOT_CONVERGED;
 }
 
 /*
@@ -2328,14 +2349,6 @@ ts_rake(const ts_rake_input *input, double *cell, double *factor,
 		status = check_beforehand(&r, ray);
 		if (status == TS_RAKE_OK)
 			status = iterate(&r, ray, &result->sweeps);
-		if (status == TS_RAKE_NOT_CONVERGED && !r.bounded)
-		{
-			/* a group without a cell has a sum of 0 from the beginning */
-			ts_rake_status why = check_groups(&r, ray);
-
-			if (why != TS_RAKE_OK)
-				status = why;
-		}
 	}
 	result->newton_steps = r.newton_steps;
 	result->residual = r.residual;
