@@ -1371,7 +1371,7 @@ write_changes(adjust_state *state, Tuplestorestate *result)
 		ts_put_query(result, "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"
 					 " t.amount, n.amount, n.amount - t.amount, n.role"
 					 " FROM new_amount n JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = n.target_id"
-					 " ORDER BY t.depth, t.target_id", &args);
+					 " ORDER BY t.depth, t.target_id", &args, false);
 	if (n_changed > 0 && !state->preview)
 	{
 		/* the guard lets nobody change a locked target, us neither */

@@ -1339,7 +1339,7 @@ target_split_target_guard(PG_FUNCTION_ARGS)
 	 * this with its subtransaction.  datestyle is what dates in the rows kept by
 	 * revisions are written in.  A caller that looks up keys has switched off
 	 * what joins transition tables, which have no index, in less than quadratic
-	 * time.  jit would compile what costs little.
+	 * time, one that writes many rows what joins few.  jit would compile what costs little.
 	 */
 	GetUserIdAndSecContext(&caller, &security_context);
 	SetUserIdAndSecContext(RelationGetForm(relation)->relowner,
@@ -1347,6 +1347,7 @@ target_split_target_guard(PG_FUNCTION_ARGS)
 	guc_level = NewGUCNestLevel();
 	set_locally("search_path", "pg_catalog, pg_temp");
 	set_locally("datestyle", "ISO");
+	set_locally("enable_nestloop", "on");
 	set_locally("enable_hashjoin", "on");
 	set_locally("enable_mergejoin", "on");
 	set_locally("enable_seqscan", "on");

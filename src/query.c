@@ -132,6 +132,20 @@ begin_keyed(void)
 	return guc_level;
 }
 
+/*
+ * Settings under which many rows are not joined row by row.  Statistics of a
+ * table that was filled a moment ago may say that it has one row.  The result is
+ * for AtEOXact_GUC(true, ...).
+ */
+int
+ts_begin_many(void)
+{
+	int			guc_level = NewGUCNestLevel();
+
+	set_locally("enable_nestloop", "off");
+	return guc_level;
+}
+
 uint64
 ts_run_keyed(const char *sql, const ts_args *args)
 {
@@ -336,9 +350,9 @@ ts_put_rows(Tuplestorestate *store)
 }
 
 void
-ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args)
+ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args, bool many)
 {
-	int			guc_level = begin_keyed();
+	int			guc_level = many ? ts_begin_many() : begin_keyed();
 	Portal		portal = SPI_cursor_open_with_args(NULL, sql, args->n, (Oid *) args->types,
 												   (Datum *) args->values, args->nulls, false, 0);
 

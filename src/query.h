@@ -52,6 +52,7 @@ extern uint64 ts_run(const char *sql, const ts_args *args, bool read_only);
  * lookup a key: its cost follows the keys and not the size of the table, and it
  * does not hang on statistics, which say nothing yet about a plan just loaded.
  */
+extern int	ts_begin_many(void);
 extern uint64 ts_run_keyed(const char *sql, const ts_args *args);
 extern bool ts_isnull(uint64 row, int column);
 extern Datum ts_datum(uint64 row, int column);
@@ -90,8 +91,8 @@ extern Tuplestorestate *ts_begin_rows(FunctionCallInfo fcinfo, TupleDesc *desc);
 /* Adds the rows just read to it */
 extern void ts_put_rows(Tuplestorestate *store);
 
-/* Runs a statement like ts_run_keyed and adds its rows, a part at a time */
-extern void ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args);
+/* Runs a statement like ts_run_keyed, or with many rows to join, and adds its rows, a part at a time */
+extern void ts_put_query(Tuplestorestate *store, const char *sql, const ts_args *args, bool many);
 
 /*
  * Lets statements read a tuplestore of n rows by a name, until

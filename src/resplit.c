@@ -2467,45 +2467,16 @@ share_run(resplit_state *state, resplit_run *run)
 	}
 }
 
-/* A part of a run by what sets it apart, for those that are looked up as they are stored */
-typedef struct part_key
-{
-	int64		up;				/* part above, or -1 less the leaf */
-	int64		member_id;		/* 0 for a period */
-	DateADT		from;			/* of a period */
-} part_key;
-
-typedef struct part_entry
-{
-	part_key	key;
-	int64		part;
-} part_entry;
-
-/* A stored target that is a part of the run's split, or one of its tops */
-typedef struct stored_entry
+/* A target of before by its id */
+typedef struct stored_top
 {
 	int64		target_id;
-	int64		place;			/* as up of part_key */
-} stored_entry;
-
-static void
-make_part_key(const resplit_run *run, int32 leaf, int64 part, part_key *key)
-{
-	const ts_split *split = run->split;
-	const ts_split_nodes *parts = &run->parts;
-	const ts_axis *axis = &split->axes[parts->axis[part]];
-
-	memset(key, 0, sizeof(*key));
-	key->up = parts->parent[part] < 0 ? -1 - (int64) leaf : parts->first[leaf] + parts->parent[part];
-	if (axis->is_time)
-		key->from = parts->key[part];
-	else
-		key->member_id = split->tree->members->members[parts->key[part]].member_id;
-}
+	int32		old;
+} stored_top;
 
 /*
  * What the parts of a run have in the plan, in the order of its nodes; TS_NO_LOWER
- * for those that are not there
+ * for those that are not there.  All of its tops are under the named target.
  */
 static ts_int128 *
 stored_parts(const resplit_state *state, const resplit_run *run)
@@ -2513,77 +2484,42 @@ stored_parts(const resplit_state *state, const resplit_run *run)
 	const ts_split *split = run->split;
 	const ts_split_nodes *parts = &run->parts;
 	ts_int128  *stored = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * (parts->n + 1));
-	int64	   *ids = MemoryContextAllocHuge(state->attempt, sizeof(int64) * (split->n_leaves + 1));
-	ts_args		args = {0};
+	int32	   *olds = MemoryContextAllocHuge(state->attempt, sizeof(int32) * (parts->n + 1));
 	HASHCTL		ctl = {0};
-	HTAB	   *by_key;
-	HTAB	   *by_id;
-	uint64		n;
-	bool		found;
+	HTAB	   *tops;
 
-	ctl.keysize = sizeof(part_key);
-	ctl.entrysize = sizeof(part_entry);
-	ctl.hcxt = state->attempt;
-	by_key = hash_create("target_split parts", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ctl.keysize = sizeof(int64);
-	ctl.entrysize = sizeof(stored_entry);
-	by_id = hash_create("target_split stored parts", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ctl.entrysize = sizeof(stored_top);
+	ctl.hcxt = state->attempt;
+	tops = hash_create("target_split stored tops", split->n_leaves, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+		((stored_top *) hash_search(tops, &split->tree->nodes[split->leaves[leaf]].target_id, HASH_ENTER, NULL))->old = -1;
+	for (int32 old = 0; old < state->n_olds; old++)
 	{
-		stored_entry *top;
-
-		ids[leaf] = split->tree->nodes[split->leaves[leaf]].target_id;
-		top = hash_search(by_id, &ids[leaf], HASH_ENTER, &found);
-		top->place = -1 - (int64) leaf;
-		for (int64 part = parts->first[leaf]; part < parts->first[leaf + 1]; part++)
-		{
-			part_key	key;
-			part_entry *entry;
-
-			CHECK_FOR_INTERRUPTS();
-			make_part_key(run, leaf, part, &key);
-			entry = hash_search(by_key, &key, HASH_ENTER, &found);
-			entry->part = part;
-			stored[part] = TS_NO_LOWER;
-		}
-	}
-	ts_arg_int4(&args, state->tree->plan_id);
-	ts_arg_int8_array(&args, split->n_leaves, ids);
-	ts_arg_int4(&args, split->n_axes);
-	n = ts_run("WITH RECURSIVE down AS ("
-			   "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, 1 AS height"
-			   " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.parent_id = ANY ($2)"
-			   " UNION ALL "
-			   "SELECT t.target_id, t.parent_id, t.member_id, t.period, t.amount, d.height + 1"
-			   " FROM down d JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.parent_id = d.target_id"
-			   " WHERE d.height < $3)"
-			   " SELECT d.target_id, d.parent_id, d.member_id, pg_catalog.lower(d.period), d.amount FROM down d"
-			   " ORDER BY d.height", &args, false);
-	for (uint64 row = 0; row < n; row++)
-	{
-		int64		id = ts_int8(row, 1);
-		int64		parent_id = ts_int8(row, 2);
-		const stored_entry *up = hash_search(by_id, &parent_id, HASH_FIND, NULL);
-		part_key	key;
-		const part_entry *entry;
+		stored_top *top = hash_search(tops, &state->olds[old].target_id, HASH_FIND, NULL);
 
 		CHECK_FOR_INTERRUPTS();
-		if (!up)
-			continue;
-		memset(&key, 0, sizeof(key));
-		key.up = up->place;
-		key.member_id = ts_int8(row, 3);
-		if (key.member_id == 0)
-			key.from = DatumGetDateADT(ts_datum(row, 4));
-		entry = hash_search(by_key, &key, HASH_FIND, NULL);
-		if (!entry)
-			continue;
-		stored[entry->part] = ts_units_from_numeric(ts_datum(row, 5), &state->tree->quantum, "amount");
-		((stored_entry *) hash_search(by_id, &id, HASH_ENTER, &found))->place = entry->part;
+		if (top)
+			top->old = old;
 	}
-	hash_destroy(by_key);
-	hash_destroy(by_id);
-	pfree(ids);
+	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	{
+		int64		first = parts->first[leaf];
+		const stored_top *top = hash_search(tops, &split->tree->nodes[split->leaves[leaf]].target_id, HASH_FIND, NULL);
+
+		for (int64 part = first; part < parts->first[leaf + 1]; part++)
+		{
+			const ts_axis *axis = &split->axes[parts->axis[part]];
+			int32		up = parts->parent[part] >= 0 ? olds[first + parts->parent[part]] : top->old;
+
+			CHECK_FOR_INTERRUPTS();
+			olds[part] = up < 0 ? -1 : axis->is_time ? find_old(state, up, 0, parts->key[part]) :
+				find_old(state, up, split->tree->members->members[parts->key[part]].member_id, state->olds[up].from);
+			stored[part] = olds[part] < 0 ? TS_NO_LOWER : state->olds[olds[part]].amount;
+		}
+	}
+	hash_destroy(tops);
+	pfree(olds);
 	return stored;
 }
 
@@ -3279,6 +3215,9 @@ record_runs(resplit_state *state)
 	ts_split_in_progress = first;
 }
 
+/* so many are joined with the targets at once, whatever the statistics say */
+#define MANY_NODES	10000
+
 #define UPDATE_KEPT \
 	"UPDATE " TS_SCHEMA ".target t SET amount = n.amount," \
 	" weight = CASE WHEN n.made THEN n.weight ELSE t.weight END," \
@@ -3290,55 +3229,14 @@ record_runs(resplit_state *state)
 	" locked = t.locked OR COALESCE(t.target_id = ANY ($3), false)" \
 	" FROM resplit_node n WHERE t.plan_id = $1 AND t.target_id = n.target_id AND NOT n.is_new"
 
-/* Writes everything, and the rows that the call returns */
+/* Writes the nodes, which "resplit_node" has */
 static void
-write_all(resplit_state *state, Tuplestorestate *result)
+write_nodes(resplit_state *state, int32 n_removed, int64 *removed, int64 n_new)
 {
-	TupleDesc	desc;
-	bool		changes;
-	Tuplestorestate *store = list_nodes(state, &desc, &changes);
-	int64	   *removed = MemoryContextAllocHuge(state->attempt, sizeof(int64) * state->n_olds);
-	int32		n_removed = list_removed(state, removed);
 	int64	   *split_ids = MemoryContextAlloc(state->attempt, sizeof(int64) * (state->n_runs + 1));
 	int64	   *locked = MemoryContextAllocHuge(state->attempt, sizeof(int64) * state->n_olds);
 	int32		n_locked = 0;
-	int64		n_new = 0;
 	ts_args		args = {0};
-	ts_args		shown;			/* with what is asked for */
-
-	for (int i = 0; i < state->n_runs && !changes; i++)
-		changes = state->runs[i].call->changed && !state->runs[i].left && !is_recorded(state, &state->runs[i]);
-	if (!changes && n_removed == 0)
-	{
-		tuplestore_end(store);
-		return;
-	}
-	for (int i = 0; i < state->n_runs; i++)
-		n_new += state->runs[i].n_made;
-	ts_register_rows("resplit_node", store, desc, state->n_nodes);
-	ts_arg_int4(&args, state->tree->plan_id);
-	ts_arg_int8_array(&args, n_removed, removed);
-	shown = args;
-	ts_arg(&shown, INT8ARRAYOID, state->n_set > 0 ? ts_int8_array(state->n_set, state->set_ids) : (Datum) 0, state->n_set == 0);
-	ts_put_query(result, "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"
-				 " t.amount, n.amount, n.amount - t.amount, CASE WHEN $3 IS NULL THEN 'changed'"
-				 " WHEN t.target_id = ANY ($3) THEN 'adjusted' ELSE 'absorbed' END"
-				 " FROM resplit_node n JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = n.target_id"
-				 " WHERE n.amount <> t.amount"
-				 " UNION ALL "
-				 "SELECT n.target_id, n.parent_id, n.depth, n.level, n.slice, n.period, NULL, n.amount, n.amount, 'new'"
-				 " FROM resplit_node n WHERE n.is_new"
-				 " UNION ALL "
-				 "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"
-				 " t.amount, NULL, - t.amount, 'removed'"
-				 " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = ANY ($2)"
-				 " ORDER BY 3, 1, 5, 6", &shown);
-	if (state->preview)
-	{
-		SPI_unregister_relation("resplit_node");
-		tuplestore_end(store);
-		return;
-	}
 
 	record_runs(state);
 	for (int i = 0; i < state->n_runs; i++)
@@ -3352,7 +3250,6 @@ write_all(resplit_state *state, Tuplestorestate *result)
 	for (int32 i = 0; i < state->n_olds; i++)
 		if (state->olds[i].locked && state->olds[i].removed)
 			locked[n_locked++] = state->olds[i].target_id;
-	memset(&args, 0, sizeof(args));
 	ts_arg_int4(&args, state->tree->plan_id);
 	ts_arg_int8_array(&args, state->n_runs, split_ids);
 	ts_arg_int8_array(&args, n_locked, locked);
@@ -3374,6 +3271,56 @@ write_all(resplit_state *state, Tuplestorestate *result)
 					  " n.at_least, n.at_most FROM resplit_node n WHERE n.is_new", &args, false);
 	}
 	ts_split_in_progress = 0;
+}
+
+/* Writes everything, and the rows that the call returns */
+static void
+write_all(resplit_state *state, Tuplestorestate *result)
+{
+	TupleDesc	desc;
+	bool		changes;
+	Tuplestorestate *store = list_nodes(state, &desc, &changes);
+	int64	   *removed = MemoryContextAllocHuge(state->attempt, sizeof(int64) * state->n_olds);
+	int32		n_removed = list_removed(state, removed);
+	int64		n_new = 0;
+	bool		many = state->n_nodes >= MANY_NODES;
+	int			guc_level = -1;
+	ts_args		args = {0};
+	ts_args		shown;			/* with what is asked for */
+
+	for (int i = 0; i < state->n_runs && !changes; i++)
+		changes = state->runs[i].call->changed && !state->runs[i].left && !is_recorded(state, &state->runs[i]);
+	if (!changes && n_removed == 0)
+	{
+		tuplestore_end(store);
+		return;
+	}
+	for (int i = 0; i < state->n_runs; i++)
+		n_new += state->runs[i].n_made;
+	ts_register_rows("resplit_node", store, desc, state->n_nodes);
+	if (many)
+		guc_level = ts_begin_many();
+	ts_arg_int4(&args, state->tree->plan_id);
+	ts_arg_int8_array(&args, n_removed, removed);
+	shown = args;
+	ts_arg(&shown, INT8ARRAYOID, state->n_set > 0 ? ts_int8_array(state->n_set, state->set_ids) : (Datum) 0, state->n_set == 0);
+	ts_put_query(result, "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"
+				 " t.amount, n.amount, n.amount - t.amount, CASE WHEN $3 IS NULL THEN 'changed'"
+				 " WHEN t.target_id = ANY ($3) THEN 'adjusted' ELSE 'absorbed' END"
+				 " FROM resplit_node n JOIN " TS_SCHEMA ".target t ON t.plan_id = $1 AND t.target_id = n.target_id"
+				 " WHERE n.amount <> t.amount"
+				 " UNION ALL "
+				 "SELECT n.target_id, n.parent_id, n.depth, n.level, n.slice, n.period, NULL, n.amount, n.amount, 'new'"
+				 " FROM resplit_node n WHERE n.is_new"
+				 " UNION ALL "
+				 "SELECT t.target_id, t.parent_id, t.depth::pg_catalog.int4, t.level, t.slice, t.period,"
+				 " t.amount, NULL, - t.amount, 'removed'"
+				 " FROM " TS_SCHEMA ".target t WHERE t.plan_id = $1 AND t.target_id = ANY ($2)"
+				 " ORDER BY 3, 1, 5, 6", &shown, many);
+	if (!state->preview)
+		write_nodes(state, n_removed, removed, n_new);
+	if (guc_level >= 0)
+		AtEOXact_GUC(true, guc_level);
 	SPI_unregister_relation("resplit_node");
 	tuplestore_end(store);
 }

@@ -166,7 +166,7 @@ collect(const char *name, const char *sql, const ts_args *args, int n_columns, c
 
 	for (int i = 0; i < n_columns; i++)
 		TupleDescInitEntry(desc, i + 1, columns[i].name, columns[i].type, -1, 0);
-	ts_put_query(store, sql, args);
+	ts_put_query(store, sql, args, false);
 	ts_register_rows(name, store, desc, (double) tuplestore_tuple_count(store));
 	return store;
 }
