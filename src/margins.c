@@ -562,7 +562,7 @@ classify_margins(solver *s)
 		s->implied[b] = all_free(margin_of(s, b));
 		for (int a = 0; a < n && !s->implied[b]; a++)
 			s->implied[b] = a != b && !s->implied[a] && s->nests[a][b] &&
-				!(s->nests[b][a] && a > b) && decides(s, a, b);
+				!(a > b && s->nests[b][a]) && decides(s, a, b);
 	}
 	if (!two_families(s))
 	{
@@ -633,8 +633,9 @@ make_family(const solver *s, int n, const int *margins, const level *items,
 		of_cell[item] = -1;
 		if (!is_live(s, cell))
 			continue;
-		for (int i = n - 1; i >= 0; i--)
+		for (int finest = 0; finest < n; finest++)
 		{
+			int			i = n - 1 - finest;
 			int32		group = margin_of(s, margins[i])->group[cell];
 
 			if (group < 0)
@@ -773,6 +774,7 @@ rake_once(solver *s, int max_sweeps, double *value)
 	ts_rake_input input = s->input;
 	ts_rake_margin margin[TS_MAX_MARGINS];
 	int			which[TS_MAX_MARGINS];
+	int			n_used = 0;
 	int64		slots = 0;
 	double	   *factor;
 	int32	   *ray;
@@ -780,17 +782,17 @@ rake_once(solver *s, int max_sweeps, double *value)
 	ts_rake_result result;
 	ts_rake_status status;
 
-	input.n_margins = 0;
-	input.margin = margin;
-	input.max_sweeps = max_sweeps;
 	for (int m = 0; m < s->table->n_margins; m++)
 	{
 		if (s->implied[m])
 			continue;
-		which[input.n_margins] = m;
-		margin[input.n_margins++] = s->margin[m];
+		which[n_used] = m;
+		margin[n_used++] = s->margin[m];
 		slots += s->margin[m].n_groups;
 	}
+	input.n_margins = n_used;
+	input.margin = margin;
+	input.max_sweeps = max_sweeps;
 	factor = palloc_extended(sizeof(double) * Max(slots, 1), MCXT_ALLOC_HUGE);
 	ray = palloc_extended(sizeof(int32) * Max(slots, 1), MCXT_ALLOC_HUGE);
 	work = palloc_extended(ts_rake_work(&input) + 1, MCXT_ALLOC_HUGE);
@@ -799,7 +801,7 @@ rake_once(solver *s, int max_sweeps, double *value)
 	s->report->sweeps += result.sweeps + result.newton_steps;
 	s->report->residual = result.residual;
 	slots = 0;
-	for (int i = 0; i < input.n_margins; i++)
+	for (int i = 0; i < n_used; i++)
 	{
 		int32	   *d = s->ray;
 
@@ -979,7 +981,7 @@ find_values(solver *s)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("no table was found that fits all margins"),
-				 errdetail("After %d sweeps %s %s is still off by %s.", s->report->sweeps,
+				 errdetail("After %d sweeps %s %s is still off by up to %s.", s->report->sweeps,
 						   table->margin[at->margin].name,
 						   table->group_name(table->arg, at->margin, at->group),
 						   table->amount_text(table->arg, (ts_int128) ceil(s->report->residual))),
@@ -1324,6 +1326,8 @@ refine_buckets(const solver *s, const level *cells, const buckets *from,
 	int32		n = 0;
 	int32	   *first;
 
+	if (group == NULL && from == NULL)
+		elog(ERROR, "there is nothing to tell cells apart by");
 	if (group != NULL)
 	{
 		int32	   *by_group = palloc_extended(sizeof(int32) * cells->n, MCXT_ALLOC_HUGE);
@@ -1585,10 +1589,10 @@ share_out_anyhow(const solver *s, const buckets *b, int32 n_parents,
  * margin is met; false if it is not
  */
 static bool
-meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
+meet_margin(const solver *s, const int *m, const buckets *b, int32 n_parents,
 			const int64 *parent_units, bool farther, int64 *units)
 {
-	const ts_margin *margin = margin_of(s, m);
+	const ts_margin *margin = margin_of(s, *m);
 	ts_family	family[2];
 	level		whole = b->items;
 	int64	   *left;
@@ -1617,7 +1621,7 @@ meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
 	done = false;
 	if (shared)
 	{
-		make_family(s, 1, &m, &b->items, true, &family[1]);
+		make_family(s, 1, m, &b->items, true, &family[1]);
 		done = round_fairly(&b->items, b->items.part, family, moved);
 		free_family(&family[1]);
 	}
@@ -1625,7 +1629,7 @@ meet_margin(const solver *s, int m, const buckets *b, int32 n_parents,
 	{
 		whole.base = NULL;
 		family[0].units = parent_units;
-		make_family(s, 1, &m, &whole, false, &family[1]);
+		make_family(s, 1, m, &whole, false, &family[1]);
 		done = fill_up(s, &b->items, family, 1, moved);
 		free_family(&family[1]);
 	}
@@ -1707,7 +1711,7 @@ try_rounding(const solver *s, const level *cells, double **push, bool farther,
 					   margin == NULL ? 0 : margin->n_groups, &b[1]);
 		bucket_units[1] = palloc_extended(sizeof(int64) * b[1].items.n, MCXT_ALLOC_HUGE);
 		if (margin != NULL)
-			(void) meet_margin(s, s->extra[e], &b[1], b[0].items.n, bucket_units[0], farther, bucket_units[1]);
+			(void) meet_margin(s, &s->extra[e], &b[1], b[0].items.n, bucket_units[0], farther, bucket_units[1]);
 		else if (!share_out(&b[1], 0, NULL, bucket_units[0], bucket_units[1]))
 			share_out_anyhow(s, &b[1], b[0].items.n, bucket_units[0], bucket_units[1]);
 		pfree(bucket_units[0]);
@@ -1873,6 +1877,7 @@ round_many(const solver *s, const level *cells, int64 *units)
 	for (int round = 0; round < rounds; round++)
 	{
 		int			better = 0;
+		int			calmer = 1 + round / 4;
 		bool		all = true;
 
 		if (round == fair_rounds && search_table(s, cells, try))
@@ -1894,7 +1899,7 @@ round_many(const solver *s, const level *cells, int64 *units)
 			for (int32 g = 0; g < margin->n_groups; g++)
 			{
 				if (!is_free(margin, g))
-					push[e][g] += (double) (sum[e][g] - margin->total[g]) / (1 + round / 4);
+					push[e][g] += (double) (sum[e][g] - margin->total[g]) / calmer;
 			}
 		}
 		if (better > 0)

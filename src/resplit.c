@@ -2632,7 +2632,7 @@ check_besides(const resplit_state *state, const resplit_run *run)
 
 		if (!node)
 			(void) hash_search(unmade, &run->split->tree->nodes[beside->place].target_id, HASH_ENTER, NULL);
-		else if (node->hold != HOLD_LOCK)
+		else if (!state->keep_locks || node->old < 0 || !state->olds[node->old].locked)
 			refuse_own_call(state, run, node);
 	}
 	/* those without a node are under a locked one, if they are under the named target at all */
@@ -2651,14 +2651,20 @@ static void
 hold_parts(resplit_state *state, resplit_run *run, ts_split *split)
 {
 	const ts_split_nodes *parts = &run->parts;
-	ts_int128  *stored = stored_parts(state, run);
+	ts_int128  *stored = NULL;
+	bool		any_stored = run->n_besides > 0;
 
 	check_besides(state, run);
+	for (int32 i = 0; i < run->n_blocks; i++)
+		for (int32 j = 0; j < state->blocks[run->first_block + i].n_parts && !any_stored; j++)
+			any_stored = state->blocks[run->first_block + i].place[j] < 0;
+	if (any_stored)
+		stored = stored_parts(state, run);
 	split->least = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * (parts->n + 1));
 	split->most = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * (parts->n + 1));
 	for (int64 part = 0; part < parts->n; part++)
 	{
-		bool		held = parts->n_children[part] == 0 && stored[part] != TS_NO_LOWER;
+		bool		held = stored && parts->n_children[part] == 0 && stored[part] != TS_NO_LOWER;
 
 		split->least[part] = held ? stored[part] : TS_NO_LOWER;
 		split->most[part] = held ? stored[part] : TS_NO_UPPER;
@@ -2687,7 +2693,8 @@ hold_parts(resplit_state *state, resplit_run *run, ts_split *split)
 			split->most[part] = node->upper;
 		}
 	}
-	pfree(stored);
+	if (stored)
+		pfree(stored);
 }
 
 /* Has every part of a block what the margins need? */

@@ -164,7 +164,7 @@ ts_split_cell_name(const ts_split *split, int64 cell)
 	for (int axis = 0; axis < split->n_axes; axis++)
 		appendStringInfo(&buf, "%s%s %s", axis > 0 ? ", " : "", split->axes[axis].name,
 						 ts_split_key_label(split, &split->axes[axis],
-								   split->cells.keys[cell * split->n_axes + axis]));
+											split->cells.keys[cell * split->n_axes + axis]));
 	if (split->n_leaves > 1)
 		appendStringInfo(&buf, " of %s", ts_split_leaf_name(split, split->cells.leaf[cell]));
 	return buf.data;

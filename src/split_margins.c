@@ -149,6 +149,23 @@ refuse_part(const ts_split *split, const split_margin *margin, const ts_axis *pa
 			 errhint("Name \"%s\" in \"by\", or take it out of the margins.", part->name)));
 }
 
+/* The period of a cell */
+static void
+cell_days(const ts_split *split, int64 cell, DateADT *from, DateADT *upto)
+{
+	const ts_node *node = &split->tree->nodes[split->leaves[split->cells.leaf[cell]]];
+
+	*from = node->from;
+	*upto = node->upto;
+	/* the finest grain is the last */
+	for (int i = split->n_axes - 1; i >= 0; i--)
+		if (split->axes[i].is_time)
+		{
+			ts_axis_bucket(split->tree, &split->axes[i], split->cells.keys[cell * split->n_axes + i], from, upto);
+			return;
+		}
+}
+
 /* The key of a cell on a level or grain of a margin; member: as for ts_tree_node_members, of its leaf */
 static int32
 cell_key(const ts_split *split, const split_margin *margin, int part_no, int64 cell, const int32 *member)
@@ -157,17 +174,16 @@ cell_key(const ts_split *split, const split_margin *margin, int part_no, int64 c
 	int			source = margin->source[part_no];
 	int32		leaf = split->cells.leaf[cell];
 	int32		key = source >= 0 ? split->cells.keys[cell * split->n_axes + source] : -1;
-	const ts_node *node = &split->tree->nodes[split->leaves[leaf]];
+	const ts_members *members = split->tree->members;
 
 	if (part->is_time)
 	{
-		DateADT		from = node->from;
-		DateADT		upto = node->upto;
+		DateADT		from;
+		DateADT		upto;
 		DateADT		group_from = split->tree->nodes[0].from;
 		DateADT		group_upto = split->tree->nodes[0].upto;
 
-		if (source >= 0)
-			ts_axis_bucket(split->tree, &split->axes[source], key, &from, &upto);
+		cell_days(split, cell, &from, &upto);
 		ts_axis_bucket(split->tree, part, from, &group_from, &group_upto);
 		if (upto > group_upto)
 			refuse_part(split, margin, part, leaf);
@@ -175,8 +191,19 @@ cell_key(const ts_split *split, const split_margin *margin, int part_no, int64 c
 	}
 	if (source < 0)
 		key = member[part->dim];
-	if (source < 0 || split->axes[source].depth > part->depth)
-		key = key < 0 ? -1 : ts_members_ancestor(split->tree->members, key, part->depth);
+	if (key >= 0 && (source < 0 || split->axes[source].depth > part->depth))
+	{
+		/* a member that moves is where it is on the first day */
+		if (members->members[key].by_segment != NULL)
+		{
+			DateADT		from;
+			DateADT		upto;
+
+			cell_days(split, cell, &from, &upto);
+			key = ts_members_in_segment(members, key, ts_members_segment(members, from));
+		}
+		key = ts_members_ancestor(members, key, part->depth);
+	}
 	if (key < 0)
 		refuse_part(split, margin, part, leaf);
 	return key;
@@ -789,8 +816,12 @@ push_number(JsonbParseState **state, JsonbIteratorToken token, Datum number)
 static Datum
 factor_number(double factor)
 {
-	int			decimals = factor >= 1 || factor <= 0 ? 4 : Min(4 - (int) floor(log10(factor)), 20);
+	int			decimals;
 
+	/* at the limit there may be no factor */
+	if (!isfinite(factor))
+		factor = 0;
+	decimals = factor >= 1 || factor <= 0 ? 4 : Min(4 - (int) floor(log10(factor)), 20);
 	return DirectFunctionCall3(numeric_in, CStringGetDatum(psprintf("%.*f", decimals, factor)),
 							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 }
@@ -1240,6 +1271,13 @@ solve(ts_split *split)
 	table.amount_text = amount_text;
 	table.arg = &names;
 	ts_margins_solve(&table, units, &report);
+	/*
+	 * Margins of the call may be missed by units, with a warning; the first ones,
+	 * which are one tree, never are
+	 */
+	for (int i = 0; i < names.n_first; i++)
+		if (!report.exact[i])
+			elog(ERROR, "parts of a split do not add up");
 	note_solution(split, &table, &report, names.n_first);
 
 	for (int64 i = 0; i < cells->n; i++)

@@ -166,7 +166,8 @@ add_entry(ts_split *split, int margin, char **texts, Datum number, bool percent)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the %s of %s is negative", what, ts_margin_entry_name(split, entry)),
-				 errdetail("It is %s; method \"margins\" shares amounts of 0 or more.", DatumGetCString(DirectFunctionCall1(numeric_out, number)))));
+				 errdetail("It is %s; method \"margins\" shares amounts of 0 or more.",
+						   DatumGetCString(DirectFunctionCall1(numeric_out, number)))));
 }
 
 /* "30%" or "12.5 %" as 30, 12.5; 0 if it is no percentage */

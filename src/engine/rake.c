@@ -209,6 +209,9 @@ typedef struct rake
 	double	   *direction;
 	double	   *product;
 	double	   *precondition;
+	int32_t    *set;			/* groups that hang together; see totals_agree */
+	int32_t    *set_size;
+	bool	   *leaks;
 	double	   *low;			/* bounds only: brackets, breakpoints */
 	double	   *high;
 	double	   *next_up;
@@ -247,6 +250,13 @@ take_doubles(arena *a, size_t count)
 
 /* ---------------------------------------------------------------- rows */
 
+/* is the axis, or the margin, in the set? */
+static inline bool
+has_bit(uint32_t set, int bit)
+{
+	return ((set >> (bit & 31)) & 1) != 0;
+}
+
 /*
  * The stride of an axis among the axes in a set, or 0 if it is none of them
  */
@@ -256,11 +266,11 @@ stride_of(const ts_rake_input *input, uint32_t axes, int axis)
 	ptrdiff_t	stride = 1;
 	int			a;
 
-	if ((axes & (UINT32_C(1) << axis)) == 0)
+	if (!has_bit(axes, axis))
 		return 0;
 	for (a = axis + 1; a < input->n_axes; a++)
 	{
-		if ((axes & (UINT32_C(1) << a)) != 0)
+		if (has_bit(axes, a))
 			stride *= input->size[a];
 	}
 	return stride;
@@ -386,7 +396,7 @@ prepare_rows(rake *r, uint32_t skip)
 	{
 		const margin_view *m = &r->margin[k];
 
-		if (m->kind != ROW_FIXED || (skip & (UINT32_C(1) << k)) != 0)
+		if (m->kind != ROW_FIXED || has_bit(skip, k))
 			continue;
 		for (l = 0; l < r->row_cells; l++)
 			r->fixed[l] = (r->has_fixed ? r->fixed[l] : 1) * m->factor[m->inner[l]];
@@ -414,7 +424,7 @@ row_weights(rake *r, uint32_t skip, const double **weight)
 		double	   *target = r->weight;
 		size_t		l;
 
-		if ((skip & (UINT32_C(1) << k)) != 0 || m->kind == ROW_FIXED)
+		if (has_bit(skip, k) || m->kind == ROW_FIXED)
 			continue;
 		if (m->kind == ROW_SAME)
 			scale *= *factor;
@@ -1314,7 +1324,7 @@ ts_rake_proves(const ts_rake_input *input, const int32_t *ray, ts_int128 *excess
 				place = 0;
 				for (a = input->n_axes - 1; a >= 0; a--)
 				{
-					if ((m->axes & (UINT32_C(1) << a)) != 0)
+					if (has_bit(m->axes, a))
 					{
 						place += stride * (ptrdiff_t) (rest % (size_t) input->size[a]);
 						stride *= input->size[a];
@@ -1803,7 +1813,7 @@ join_groups(rake *r, int a, int b, int32_t *set)
 
 				for (axis = input->n_axes - 1; axis >= 0; axis--)
 				{
-					if ((axes & (UINT32_C(1) << axis)) == 0)
+					if (!has_bit(axes, axis))
 						continue;
 					place += rest % input->size[axis] * stride_of(input, common, axis);
 					rest /= input->size[axis];
@@ -1880,12 +1890,12 @@ totals_agree(rake *r, int a, int b, int32_t *ray)
 	const ts_rake_input *input = r->input;
 	int32_t		n_a = input->margin[a].n_groups;
 	int32_t		n_b = input->margin[b].n_groups;
-	int32_t    *set = (int32_t *) r->saved;
-	bool	   *leaks = (bool *) r->rest;	/* by set, of a and then of b: it has
+	int32_t    *set = r->set;
+	bool	   *leaks = r->leaks;	/* by set, of a and then of b: it has
 										 * cells without a total in the other */
 	double	   *more = r->sum;	/* by set: totals of a less those of b */
 	double	   *largest = r->solution;
-	int32_t    *size = (int32_t *) r->direction;
+	int32_t    *size = r->set_size;
 	int32_t		i;
 
 	memset(r->part, 0, r->n_slots * sizeof(double));
@@ -2061,7 +2071,7 @@ make_blocks(rake *r, arena *memory)
 				size = 1;
 				for (a = 0; a < input->n_axes; a++)
 				{
-					if ((axes & (UINT32_C(1) << a)) != 0)
+					if (has_bit(axes, a))
 						size *= (size_t) input->size[a];
 				}
 			}
@@ -2115,7 +2125,7 @@ make_blocks(rake *r, arena *memory)
 
 					for (a = input->n_axes - 1; a >= 0; a--)
 					{
-						if ((b->axes & (UINT32_C(1) << a)) == 0)
+						if (!has_bit(b->axes, a))
 							continue;
 						group += (ptrdiff_t) (rest % (size_t) input->size[a]) *
 							stride_of(input, input->margin[j].axes, a);
@@ -2176,6 +2186,9 @@ set_up(rake *r, const ts_rake_input *input, arena *memory)
 		r->n_slots += (size_t) input->margin[k].n_groups + 1;
 	for (i = 0; i < sizeof(by_slot) / sizeof(by_slot[0]); i++)
 		*by_slot[i] = take_doubles(memory, r->n_slots);
+	r->set = take(memory, r->n_slots, sizeof(int32_t));
+	r->set_size = take(memory, r->n_slots, sizeof(int32_t));
+	r->leaks = take(memory, r->n_slots * 2, sizeof(bool));
 	for (k = 0; k < r->n_margins && r->has_axes; k++)
 		r->margin[k].inner = take(memory, r->row_cells, sizeof(int32_t));
 
@@ -2248,6 +2261,7 @@ iterate(rake *r, int32_t *ray, int *sweeps)
 	int			next_newton = PATIENCE;
 	int			wait = PATIENCE;
 	double		before = HUGE_VAL;
+	size_t		i;
 
 	while (*sweeps < limit && !r->broken)
 	{
@@ -2274,8 +2288,28 @@ iterate(rake *r, int32_t *ray, int *sweeps)
 		}
 		before = worst;
 	}
-	return r->broken || !drift(r, ray, sweeps) ? TS_RAKE_NOT_CONVERGED :
-		TS_RAKE_INFEASIBLE;
+	if (!r->bounded)
+	{
+		/* a group without a cell has a sum of 0 from the beginning */
+		ts_rake_status why = check_groups(r, ray);
+
+		if (why != TS_RAKE_OK)
+			return why;
+	}
+	if (r->broken)
+	{
+		/* factors are on their way to infinity: that is where they drift to */
+		for (i = 0; i < r->n_slots; i++)
+		{
+			r->saved[i] = 1;
+			if (r->factors[i] > FACTOR_LARGEST)
+				r->factors[i] = FACTOR_LARGEST;
+			else if (r->factors[i] < 1 / FACTOR_LARGEST && r->totals[i] > 0)
+				r->factors[i] = 1 / FACTOR_LARGEST;
+		}
+		return find_ray(r, ray) ? TS_RAKE_INFEASIBLE : TS_RAKE_NOT_CONVERGED;
+	}
+	return drift(r, ray, sweeps) ? TS_RAKE_INFEASIBLE : TS_RAKE_NOT_CONVERGED;
 }
 
 /*
@@ -2308,7 +2342,6 @@ ts_rake(const ts_rake_input *input, double *cell, double *factor,
 	set_up(&r, input, &memory);
 	memset(result, 0, sizeof(*result));
 	memset(ray, 0, (r.n_slots - (size_t) r.n_margins) * sizeof(int32_t));
-	status = TS_RAKE_OK;
 	if (input->n == 0)
 		status = check_no_cells(&r, ray);
 	else
@@ -2316,14 +2349,6 @@ ts_rake(const ts_rake_input *input, double *cell, double *factor,
 		status = check_beforehand(&r, ray);
 		if (status == TS_RAKE_OK)
 			status = iterate(&r, ray, &result->sweeps);
-		if (status == TS_RAKE_NOT_CONVERGED && !r.bounded)
-		{
-			/* a group without a cell has a sum of 0 from the beginning */
-			ts_rake_status why = check_groups(&r, ray);
-
-			if (why != TS_RAKE_OK)
-				status = why;
-		}
 	}
 	result->newton_steps = r.newton_steps;
 	result->residual = r.residual;

@@ -87,7 +87,7 @@ FROM generate_series(0, 1199999) i;
 CREATE FUNCTION moved(key text) RETURNS TABLE(member text, total numeric) LANGUAGE plpgsql AS \$\$
 BEGIN
 	RETURN QUERY EXECUTE format('SELECT k, target_split.apportion(600000000, w) OVER (ORDER BY k)
-		FROM (SELECT %1\$I AS k, sum(seed) * (1 + abs(hashtext(%1\$I)) % 1000 / 1000.0) AS w FROM raw GROUP BY 1) s', key);
+		FROM (SELECT %1\$I AS k, sum(seed) * (1 + abs(hashtext(%1\$I)) %% 1000 / 1000.0) AS w FROM raw GROUP BY 1) s', key);
 END \$\$;
 CREATE TABLE cells AS
 SELECT r.id, r.seed, r.product, r.region, r.channel, r.month, p.total AS pt, g.total AS rt, c.total AS ct, m.total AS mt

@@ -67,6 +67,20 @@ SELECT tap.none($$SELECT * FROM tap.unfair('FY2024', 'sales', 0, 3)$$,
 				'every slice is the floor or the ceiling of its exact share of the overall target');
 SELECT tap.none($$SELECT * FROM tap.unfair('FY2024', 'sales', 3, 6)$$,
 				'every quarter, month and week is the floor or the ceiling of its exact share of its slice');
+SELECT tap.none($$WITH slice AS (
+		SELECT t.target_id, t.amount, (SELECT sum(c.weight) FROM target c WHERE c.parent_id = t.target_id) AS weight
+		FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'FY2024' AND t.level = 'market'
+	), below AS (
+		SELECT q.*, s.amount AS of_amount, s.weight AS of_weight FROM slice s JOIN target q ON q.parent_id = s.target_id
+	), month AS (
+		SELECT m.*, q.of_amount, q.of_weight FROM below q JOIN target m ON m.parent_id = q.target_id
+	), week AS (
+		SELECT w.*, m.of_amount, m.of_weight FROM month m JOIN target w ON w.parent_id = m.target_id
+	)
+	SELECT level, period, sum(amount), sum(of_amount * weight * 1e15 / of_weight) / 1e15
+	FROM (SELECT * FROM below UNION ALL SELECT * FROM month UNION ALL SELECT * FROM week) t
+	GROUP BY level, period HAVING abs(sum(amount) - sum(of_amount * weight * 1e15 / of_weight) / 1e15) >= 0.01$$,
+				'every quarter, month and week of the company, which is no node, is the floor or the ceiling of its exact share');
 SELECT tap.none($$SELECT * FROM tap.inexact('FY2024', 'sales')$$, 'children add up to their parents, levels to the whole');
 SELECT tap.none($$SELECT w.month, m.amount, w.amount
 	FROM (SELECT tap.month(lower(period)) AS month, sum(amount) AS amount FROM target WHERE level = 'week' GROUP BY 1) w
@@ -109,6 +123,12 @@ GROUP BY ROLLUP (l, c, m, mo);
 SELECT tap.none($$SELECT * FROM tap.unfair('FY2024 by month', 'sales', 0, 4)$$,
 				'every node is the floor or the ceiling of its exact share of the overall target');
 SELECT tap.none($$SELECT * FROM tap.inexact('FY2024 by month', 'sales')$$, 'and everything adds up');
+SELECT tap.none($$SELECT m.month, m.amount, 6554926.06 * w.weight / 5462438.387
+	FROM (SELECT t.period AS month, sum(t.amount) AS amount FROM target t JOIN plan p USING (plan_id)
+		  WHERE p.family = 'FY2024 by month' AND t.level = 'month' GROUP BY 1) m
+	FULL JOIN (SELECT tap.month(day) AS month, sum(amount) AS weight FROM basis GROUP BY 1) w USING (month)
+	WHERE abs(m.amount * 5462438.387 - 6554926.06 * w.weight) < 0.01 * 5462438.387 IS NOT TRUE$$,
+				'and so is every month of the company, which is no node');
 -- the same nodes in another order of levels are another tree
 SELECT tap.ok(create_plan('FY2024 time first', period => '[2024-01-01,2025-01-01)') > 0, 'a plan that goes by time first');
 SELECT tap.ok(set_target('FY2024 time first', 'sales', growth => 0.20) > 0, 'its overall target');

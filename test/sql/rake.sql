@@ -62,6 +62,15 @@ SELECT rake(1, ARRAY[i || ',' || j, i || ',' || k, j || ',' || k],
 			ARRAY[CASE WHEN i = j THEN 1 ELSE 5 END, CASE WHEN i = k THEN 1 ELSE 5 END, CASE WHEN j = k THEN 1 ELSE 5 END]) OVER (ORDER BY i, j, k)
 FROM generate_series(1, 2) i, generate_series(1, 2) j, generate_series(1, 2) k;
 
+-- where neither a table nor a reason is found it says so
+CREATE TABLE unknown AS
+SELECT i, j, k, ('{2,1,0,1,4,2,0,0,1,1,0,2,0,4,4,5,5,0}'::numeric[])[i * 6 + j * 3 + k + 1] AS seed,
+	   ('{1,3,0,4,4,1,1,0,2,3,0,5,0,3,5,3,5,0}'::numeric[])[i * 6 + j * 3 + k + 1] AS fits
+FROM generate_series(0, 2) i, generate_series(0, 1) j, generate_series(0, 2) k;
+SELECT rake(seed, ARRAY[i || ',' || j, i || ',' || k, j || ',' || k], ARRAY[ij, ik, jk], 1) OVER (ORDER BY i, j, k)
+FROM (SELECT *, sum(fits) OVER (PARTITION BY i, j) AS ij, sum(fits) OVER (PARTITION BY i, k) AS ik, sum(fits) OVER (PARTITION BY j, k) AS jk FROM unknown) s;
+DROP TABLE unknown;
+
 -- Case 16: margins that seeds of 0 make impossible
 SELECT rake(seed, keys, totals, 1) OVER (ORDER BY r, c) FROM grid('{0,0,0,1,4,0,0,3,20}', '{0,2,6}', '{4,1,3}');
 SELECT rake(seed, keys, totals, 1) OVER (ORDER BY r, c) FROM grid('{5,0,0,15,0,16}', '{2,1,1}', '{3,1}');
@@ -162,7 +171,12 @@ SELECT rake(1, NULL, '{1}') OVER ();
 SELECT rake(1, '{a}', NULL) OVER ();
 SELECT rake(1, '{a,b}', '{1}') OVER ();
 SELECT rake(1, k, '{1}') OVER () FROM (VALUES ('{a}'::text[]), ('{a,b}')) v(k);
+SELECT rake(1, k, t) OVER () FROM (VALUES ('{a}'::text[], '{1}'::numeric[]), ('{a,b}', '{1,2}')) v(k, t);
+SELECT rake(1, array_fill('a'::text, '{33}'), array_fill(1, '{33}')) OVER ();
+SELECT rake(1, '{a}', t) OVER () FROM (VALUES (NULL::numeric[]), ('{1}')) v(t);
+SELECT rake(1, '{a}', t) OVER () FROM (VALUES ('{1,2}'::numeric[]), ('{1}')) v(t);
 SELECT rake(1, '{{a},{b}}', '{1,2}') OVER ();
+SELECT rake(1, '{a}', '{{1},{2}}') OVER ();
 SELECT rake(-1, '{a}', '{1}') OVER ();
 SELECT rake('NaN', '{a}', '{1}') OVER ();
 SELECT rake(1, '{a}', '{-1}') OVER ();
@@ -175,6 +189,8 @@ SELECT rake(1, ARRAY['a'], ARRAY[CASE WHEN i = 1 THEN 1 END]) OVER (ORDER BY i) 
 SELECT rake(1, ARRAY[i::text], ARRAY[9e12]) OVER (ORDER BY i) FROM generate_series(1, 12) i;
 SELECT rake(1, '{a}', '{1}', rounding => 'up') OVER ();
 SELECT rake(1, '{a}', '{1}', on_inexact => NULL) OVER ();
+SELECT rake(1, '{a}', '{1}', rounding => r) OVER () FROM (VALUES ('least_squares'), ('biproportional')) v(r);
+SELECT rake(1, '{a}', '{1}', q) OVER (ORDER BY q) FROM (VALUES (0.01), (0.1)) v(q);
 SELECT rake(1, '{a}', '{1}', names => '{x,y}') OVER ();
 SELECT rake(seed, keys, '{1,1,1}', 1, rounding => 'biproportional') OVER (ORDER BY i, j, k) FROM half;
 -- rows that nothing tells apart: who gets the unit would be chance

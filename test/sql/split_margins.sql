@@ -210,6 +210,25 @@ SELECT count(*) AS changed FROM resplit_target(root_target('S', 'sales'));
 SELECT count(*) FILTER (WHERE amount % 100 <> 0) AS broken, sum(amount) FILTER (WHERE region = 'North') AS north, sum(amount) FILTER (WHERE month = '2024-05-01') AS may FROM cell('S');
 SELECT * FROM plan_check;
 ROLLBACK;
+-- a country that moves in mid-year counts where it is in each month
+BEGIN;
+SELECT count(*) FROM move_member('region', 'Spain', 'South', '2024-07-01', 'stays');
+SELECT sum(amount) FILTER (WHERE country = 'France' OR (country = 'Spain' AND month < '2024-07-01')) AS west, sum(amount) AS year
+FROM (SELECT slice ->> 'region' AS country, lower(period) AS month, amount
+	  FROM preview_split(root_target('S', 'sales'), '{country,month}', method => 'margins', margins => '{"region": {"West": 3000}}') WHERE level = 'month') s;
+ROLLBACK;
+-- a target that is locked whole, among those that were split together
+BEGIN;
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{country}');
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{line,month}', method => 'margins', margins => '{"line": {"Bikes": "61%"}, "line, quarter": {"Helmets": {"2024-Q1": 600}}}');
+SELECT count(*) AS locked FROM lock_target(find_target('S', 'sales', '{"region": "Norway"}'));
+CREATE TEMP TABLE norway ON COMMIT DROP AS SELECT * FROM cell('S') WHERE country = 'Norway';
+SELECT count(*) > 0 AS changed FROM resplit_target(root_target('S', 'sales'), amount => 11000);
+SELECT count(*) > 0 AS changed FROM resplit_target(root_target('S', 'sales'), by => '{line,month}', margins => '{"line": {"Bikes": "62%"}}');
+SELECT sum(amount) FILTER (WHERE line = 'Bikes') AS bikes, sum(amount) AS year FROM cell('S');
+SELECT count(*) AS as_they_were, count(*) FILTER (WHERE n.amount <> c.amount) AS changed FROM norway n JOIN cell('S') c USING (target_id);
+SELECT * FROM plan_check;
+ROLLBACK;
 -- weeks are cut at the ends of months, so they are in months and halves
 SELECT sum(amount) FILTER (WHERE period <@ '[2024-02-01,2024-03-01)') AS february, sum(amount) FILTER (WHERE period <@ '[2024-01-01,2024-07-01)') AS first_half
 FROM preview_split(root_target('S', 'sales'), '{week}', method => 'margins', margins => '{"month": {"2024-02": 600}, "half": {"2024-H1": "40%"}}');
@@ -304,6 +323,52 @@ BEGIN
 END $$;
 SELECT * FROM random_tables(60);
 
+-- any part locked or adjusted, again and again: every total stands, by the member's and the period's own parts
+CREATE FUNCTION missed(plan text) RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM (
+		SELECT (e -> 'total')::numeric AS total,
+			   (SELECT COALESCE(sum(t.amount), 0) FROM target t
+				WHERE t.plan_id = s.plan_id AND t.n_children = 0 AND COALESCE(t.period <@ (e ->> 'period')::daterange, true)
+				  AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(e -> 'member_ids') g JOIN member gm ON gm.member_id = g::bigint
+								  WHERE NOT EXISTS (SELECT FROM jsonb_each_text(t.slice) x JOIN member m ON m.path[cardinality(m.path)] = x.value
+													WHERE m.dimension_id = gm.dimension_id AND m.path[1:cardinality(gm.path)] = gm.path))) AS has
+		FROM split s, jsonb_array_elements(s.findings) e
+		WHERE s.split_id = (SELECT max(l.split_id) FROM split l JOIN plan p USING (plan_id) WHERE p.family = plan AND l.method = 'margins') AND e ? 'factor') x
+	WHERE total <> has
+$$;
+CREATE FUNCTION random_changes(plan text, n int, OUT changes int, OUT missed bigint, OUT locked_that_changed bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	root bigint := root_target(plan, 'sales');
+	id bigint;
+	m bigint;
+BEGIN
+	changes := 0;
+	missed := 0;
+	locked_that_changed := 0;
+	FOR k IN 1 .. n LOOP
+		SELECT t.target_id INTO id FROM target t WHERE t.plan_id = (SELECT r.plan_id FROM target r WHERE r.target_id = root)
+			AND NOT t.locked AND t.depth >= 2 AND t.amount > 0 ORDER BY hashint8((t.target_id - root) * 7919 + k), t.target_id LIMIT 1;
+		CREATE TEMP TABLE old AS SELECT t.target_id, t.amount FROM target t WHERE t.plan_id = (SELECT r.plan_id FROM target r WHERE r.target_id = root) AND t.locked;
+		IF k % 2 = 1 THEN
+			PERFORM lock_target(id);
+			PERFORM resplit_target(root, keep_adjustments => k % 4 = 1);
+		ELSE
+			PERFORM adjust_target(id, growth => k % 7 * 0.01 - 0.03, absorb => 'margins');
+		END IF;
+		m := missed(plan);
+		missed := missed + m;
+		locked_that_changed := locked_that_changed + (SELECT count(*) FROM old o JOIN target t USING (target_id) WHERE o.amount <> t.amount);
+		changes := changes + 1;
+		DROP TABLE old;
+	END LOOP;
+END $$;
+SELECT create_plan('V', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('V', 'sales', amount => 12345.67) > 0 AS set;
+SELECT count(*) FROM split_target(root_target('V', 'sales'), '{line,quarter,country,month}', method => 'margins',
+	margins => '{"line": {"Bikes": "55%"}, "region": {"North": 4000, "West": "45%"}, "quarter": {"2024-Q2": "27%"}, "month": {"2024-02": 900, "2024-11": 1100.01}}');
+SELECT missed('V');
+SELECT * FROM random_changes('V', 10);
+SELECT * FROM plan_check;
 -- three margins, of which a free group takes what whole units leave; every group that is not free is exact
 SELECT count(*) FROM split_target(root_target('S', 'sales'), '{line,country,month}', method => 'margins',
 	margins => '{"line": {"Bikes": "61.803%"}, "country": {"Norway": 1111.11, "Spain": 2222.22, "Italy": 1333.33}, "month": {"2024-01": 777.77, "2024-06": 888.88, "2024-11": 999.99}, "quarter": {"2024-Q1": 2000.01}}');
