@@ -24,8 +24,7 @@
  * Memory, outside work_mem
  *	  42 bytes a row at the peak and 16 afterwards, with second differences 32
  *	  more; about 150 bytes a bucket and 60 (with rows that take no part, 90)
- *	  afterwards, and the buckets' values
- *	  where they are not passed by value.
+ *	  afterwards, and the buckets' values where they are not passed by value.
  *
  * Limits
  *	  2^31 - 2 rows in a partition.  See engine/denton.c for digits.
