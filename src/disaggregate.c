@@ -18,12 +18,13 @@
  *	  the rows differ in ORDER BY backwards, buckets forwards.
  *
  *	  Buckets are told apart by the type's equality.  A hash table of those so
- *	  far finds one that comes again.
+ *	  far finds one that comes again.  Where rows take no part, it is kept: a total
+ *	  of which no row takes part would be lost, and is refused as it is handed out.
  *
  * Memory, outside work_mem
  *	  42 bytes a row at the peak and 16 afterwards, with second differences 32
- *	  more; about 150 bytes a bucket and 60 afterwards, and the buckets' values
- *	  where they are not passed by value.
+ *	  more; about 150 bytes a bucket and 60 (with rows that take no part, 90)
+ *	  afterwards, and the buckets' values where they are not passed by value.
  *
  * Limits
  *	  2^31 - 2 rows in a partition.  See engine/denton.c for digits.
@@ -40,8 +41,10 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/primnodes.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 #include "utils/typcache.h"
 
 #include "engine/denton.h"
@@ -87,6 +90,7 @@ typedef struct disaggregate_state
 	int64		nrows;
 	ts_int128  *part;			/* by row */
 	bits8	   *excluded;		/* bit i: row i takes no part */
+	bool		any_excluded;
 } disaggregate_state;
 
 /* what is needed while the partition is read */
@@ -250,6 +254,31 @@ grow_buckets(disaggregate_reader *reader)
 }
 
 /*
+ * The slot of a bucket in the hash table, or the empty one where it would be
+ */
+static size_t
+find_slot(const disaggregate_reader *reader, Datum key, uint64 *hash)
+{
+	const bucket_list *list = &reader->state->buckets;
+	size_t		slot;
+
+	*hash = DatumGetUInt64(FunctionCall2Coll(&reader->type->hash_extended_proc_finfo,
+											 reader->collation, key,
+											 Int64GetDatum(0)));
+	for (slot = *hash & list->table_mask;
+		 list->table[slot] != 0;
+		 slot = (slot + 1) & list->table_mask)
+	{
+		size_t		other = (size_t) list->table[slot] - 1;
+
+		if (list->hash[other] == *hash &&
+			same_bucket(reader, key, list->key[other]))
+			break;
+	}
+	return slot;
+}
+
+/*
  * A new bucket begins at this row: keep it, and its total; one that has been
  * there before is an error
  */
@@ -264,25 +293,15 @@ add_bucket(disaggregate_reader *reader, Datum key, int64 row)
 
 	if (list->n == list->capacity)
 		grow_buckets(reader);
-	hash = DatumGetUInt64(FunctionCall2Coll(&reader->type->hash_extended_proc_finfo,
-											reader->collation, key,
-											Int64GetDatum(0)));
-	for (slot = hash & list->table_mask;
-		 list->table[slot] != 0;
-		 slot = (slot + 1) & list->table_mask)
-	{
-		size_t		other = (size_t) list->table[slot] - 1;
-
-		if (list->hash[other] == hash &&
-			same_bucket(reader, key, list->key[other]))
-			ereport(ERROR,
-					(errcode(ERRCODE_WINDOWING_ERROR),
-					 errmsg("ORDER BY does not keep the rows of bucket %s together",
-							bucket_text(reader, key)),
-					 errdetail("Rows " INT64_FORMAT " and " INT64_FORMAT " are of it, rows between them are not.",
-							   (int64) list->end[other], row + 1),
-					 errhint("Order the window by time, and use buckets that are stretches of time, for example the year with the quarter and not the quarter alone.")));
-	}
+	slot = find_slot(reader, key, &hash);
+	if (list->table[slot] != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WINDOWING_ERROR),
+				 errmsg("ORDER BY does not keep the rows of bucket %s together",
+						bucket_text(reader, key)),
+				 errdetail("Rows " INT64_FORMAT " and " INT64_FORMAT " are of it, rows between them are not.",
+						   (int64) list->end[list->table[slot] - 1], row + 1),
+				 errhint("Order the window by time, and use buckets that are stretches of time, for example the year with the quarter and not the quarter alone.")));
 	list->table[slot] = (int32) (list->n + 1);
 	list->hash[list->n] = hash;
 	old = MemoryContextSwitchTo(reader->context);
@@ -373,7 +392,10 @@ read_rows(disaggregate_reader *reader)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (unlikely(!ts_read_weight(&reader->indicators, i)))
+			{
 				state->excluded[i / 8] |= 1 << (i % 8);
+				state->any_excluded = true;
+			}
 		}
 		for (i = end - 1; i >= start; i--)
 		{
@@ -441,6 +463,22 @@ report_all_zero(const disaggregate_reader *reader, size_t bucket)
 }
 
 /*
+ * How the buckets of a call are compared
+ */
+static void
+start_reader(disaggregate_reader *reader, FunctionCallInfo fcinfo,
+			 WindowObject winobj, disaggregate_state *state)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->winobj = winobj;
+	reader->type = bucket_type(fcinfo);
+	reader->is_literal = get_fn_expr_argtype(fcinfo->flinfo, ARG_BUCKET) == UNKNOWNOID;
+	/* such a literal has no collation either */
+	reader->collation = reader->is_literal ? C_COLLATION_OID : PG_GET_COLLATION();
+	reader->state = state;
+}
+
+/*
  * Read the partition, and spread the totals
  */
 static void
@@ -455,13 +493,8 @@ load_parts(FunctionCallInfo fcinfo, WindowObject winobj,
 	double	   *value;
 	void	   *work;
 
-	reader.winobj = winobj;
+	start_reader(&reader, fcinfo, winobj, state);
 	reader.context = context;
-	reader.type = bucket_type(fcinfo);
-	reader.is_literal = get_fn_expr_argtype(fcinfo->flinfo, ARG_BUCKET) == UNKNOWNOID;
-	/* such a literal has no collation either */
-	reader.collation = reader.is_literal ? C_COLLATION_OID : PG_GET_COLLATION();
-	reader.state = state;
 	state->total_varies = ts_argument_varies(fcinfo, ARG_TOTAL);
 	state->nrows = ts_count_rows(winobj);
 	state->excluded = MemoryContextAllocZero(context, state->nrows / 8 + 1);
@@ -510,7 +543,7 @@ load_parts(FunctionCallInfo fcinfo, WindowObject winobj,
 						   report.solves)));
 	pfree(work);
 	pfree(value);
-	if (state->buckets.n > 0)
+	if (state->buckets.n > 0 && !state->any_excluded)
 	{
 		pfree(state->buckets.table);
 		pfree(state->buckets.hash);
@@ -554,6 +587,40 @@ check_total(FunctionCallInfo fcinfo, WindowObject winobj,
 }
 
 /*
+ * Refuse a current row without an indicator whose bucket has a total, but no row
+ * that could get any of it
+ */
+static void
+check_left_out(FunctionCallInfo fcinfo, WindowObject winobj,
+			   disaggregate_state *state)
+{
+	disaggregate_reader reader;
+	Datum		total;
+	Datum		key;
+	uint64		hash;
+	bool		isnull;
+
+	total = WinGetFuncArgCurrent(winobj, ARG_TOTAL, &isnull);
+	if (isnull || DatumGetInt32(DirectFunctionCall2(numeric_cmp, total,
+													DirectFunctionCall1(int4_numeric, Int32GetDatum(0)))) == 0)
+		return;
+	key = WinGetFuncArgCurrent(winobj, ARG_BUCKET, &isnull);
+	if (isnull)
+		return;
+	start_reader(&reader, fcinfo, winobj, state);
+	if (reader.is_literal)
+		key = CStringGetTextDatum(DatumGetCString(key));
+	if (state->buckets.n > 0 &&
+		state->buckets.table[find_slot(&reader, key, &hash)] != 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("all indicators of bucket %s are null", bucket_text(&reader, key)),
+			 errdetail("Its total is %s.", ts_numeric_text(total)),
+			 errhint("Use coalesce(indicator, 1) to spread it evenly, or a null total to leave its periods out.")));
+}
+
+/*
  * disaggregate(total, bucket, indicator, quantum, variant, differences) OVER
  * (...)
  *
@@ -586,7 +653,10 @@ target_split_disaggregate(PG_FUNCTION_ARGS)
 	ts_check_quantum(winobj, &state->quantum_arg);
 	row = WinGetCurrentPosition(winobj);
 	if (is_excluded(state, row))
+	{
+		check_left_out(fcinfo, winobj, state);
 		PG_RETURN_NULL();
+	}
 	check_total(fcinfo, winobj, state, row);
 	if (!state->something_known)
 		PG_RETURN_NULL();

@@ -590,8 +590,13 @@ keep_period(ts_split *split, const ts_workdays *workdays, int n_leading, int64 f
 	open.from = Max(period.from, leaf_days.from);
 	open.upto = Min(period.upto, leaf_days.upto);
 	if (open.from > period.from || open.upto < period.upto)
-		before = part_of_weight(split, before, numeric_of(days_of(split, workdays, period, open)),
-								numeric_of(Max(days_of(split, workdays, period, period), 1)));
+	{
+		int64		whole = days_of(split, workdays, period, period);
+
+		/* of days that do not count, some are as good as all */
+		if (whole > 0)
+			before = part_of_weight(split, before, numeric_of(days_of(split, workdays, period, open)), numeric_of(whole));
+	}
 	if (DatumGetInt32(DirectFunctionCall2(numeric_cmp, after, numeric_of(0))) <= 0 ||
 		DatumGetBool(DirectFunctionCall2(numeric_eq, after, before)))
 		return;

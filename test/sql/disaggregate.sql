@@ -306,6 +306,10 @@ SELECT disaggregate(y, b, 1) OVER (ORDER BY t) FROM (VALUES (1, 10, 2024), (2, N
 SELECT disaggregate(100, b, 1) OVER (ORDER BY t) FROM (VALUES (1, 2024), (2, NULL)) v(t, b);
 SELECT disaggregate(100, 2024, -z) OVER (ORDER BY z) FROM generate_series(0, 2) z;
 SELECT disaggregate(100, 2024, greatest(-z, 0)) OVER (ORDER BY z) FROM generate_series(0, 2) z;
+-- a total that no row takes part in would be lost; one of 0, or none, is not, nor is a row beside its bucket's others
+SELECT disaggregate(y, b, z) OVER (ORDER BY t) FROM (VALUES (1, 10.50, '2023', 1), (2, 20, '2024', NULL), (3, 20, '2024', NULL)) v(t, y, b, z);
+SELECT disaggregate(100, '2024', NULL::numeric) OVER (ORDER BY t) FROM generate_series(1, 2) t;
+SELECT disaggregate(y, b, z) OVER (ORDER BY t) FROM (VALUES (1, 10, 1, NULL), (2, 10, 1, 1), (3, 0, 2, NULL), (4, NULL, 3, NULL), (5, 7, 4, 1), (6, 10, 1, NULL), (7, 7, 4, 1)) v(t, y, b, z);
 SELECT disaggregate(100, 2024, 0, variant => 'additive') OVER (ORDER BY z) FROM generate_series(0, 2) z;
 SELECT disaggregate(100.005, 2024, 1) OVER (ORDER BY 1);
 SELECT disaggregate(round(100.005, 2), 2024, 1) OVER (ORDER BY 1);

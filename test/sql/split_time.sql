@@ -242,6 +242,16 @@ SELECT add_member('stall', 'fair', valid => '[2024-06-01,2024-06-03)') > 0 AS ad
 SELECT * FROM preview_split(root_target('Y', 'sales'), '{stall}', method => 'equal', prorate => 'workdays');
 SELECT slice, amount FROM preview_split(root_target('Y', 'sales'), '{stall}', method => 'equal', prorate => 'days');
 ROLLBACK;
+-- of a weekend on which nobody works some is as good as all, also above members: 4 weeks and a weekend
+BEGIN;
+SELECT create_plan('W', period => '[2024-06-01,2024-07-01)', calendar => 'china') > 0 AS created;
+SELECT set_target('W', 'sales', amount => 1000) AS r \gset
+SELECT add_dimension('shop') > 0 AS added, add_dimension('stall') > 0 AS added;
+SELECT add_member('shop', 'Kiosk', valid => '[2024-06-02,)') > 0 AS added, count(add_member('stall', s)) AS stalls FROM unnest('{One,Two}'::text[]) s;
+SELECT count(*) FROM split_target(:r, '{shop}', method => 'equal');
+SELECT period, amount, weight FROM preview_split(find_target('W', 'sales', '{"shop": "Kiosk"}'), '{week}', method => 'equal', prorate => 'workdays');
+SELECT period, amount, weight FROM preview_split(find_target('W', 'sales', '{"shop": "Kiosk"}'), '{week,stall}', method => 'equal', prorate => 'workdays') WHERE level = 'week';
+ROLLBACK;
 
 DROP SCHEMA time_test CASCADE;
 DROP EXTENSION target_split CASCADE;
