@@ -2827,7 +2827,7 @@ static void
 share_together(resplit_state *state, const resplit_run *run)
 {
 	resplit_blocks blocks = {.state = state,.run = run};
-	ts_fair_input input = {run->n_blocks, run->split->n_axes - run->n_path, run->split->axes + run->n_path, 1,
+	ts_fair_input input = {run->split, run->n_blocks, run->split->n_axes - run->n_path, run->split->axes + run->n_path, 1,
 	together_block, together_node, together_period, &blocks};
 	bool		changes = false;
 

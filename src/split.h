@@ -467,6 +467,7 @@ typedef struct ts_fair_node
 
 typedef struct ts_fair_input
 {
+	const ts_split *split;		/* block i is what is under its leaf i */
 	int32		n_blocks;
 	int			n_axes;			/* levels of the blocks */
 	const ts_axis *axes;

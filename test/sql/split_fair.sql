@@ -117,6 +117,18 @@ SELECT count(*) FROM split_target(root_target('Fair', 'fair sales'), '{fair line
 SELECT count(*) FROM (SELECT t.slice, t.period, t.amount FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'Fair'
 	EXCEPT SELECT * FROM fair_before) AS different;
 
+-- and whatever ids the targets have that are split
+SELECT fair_plan('Forth', 700.07) AS r \gset
+SELECT count(*) FROM split_target(:r, '{fair line}', method => 'equal');
+SELECT fair_plan('Back', 700.07) AS back \gset
+INSERT INTO target (lineage_id, plan_id, metric_id, parent_id, member_id, level, slice, period, depth, amount)
+SELECT t.lineage_id + 1000000, b.plan_id, t.metric_id, b.target_id, t.member_id, t.level, t.slice, t.period, t.depth, t.amount
+FROM target t, target b WHERE t.parent_id = :r AND b.target_id = :back ORDER BY t.slice ->> 'fair line' DESC;
+SELECT count(*) FROM split_target(:r, '{month}', method => 'equal');
+SELECT count(*) FROM split_target(:back, '{month}', method => 'equal');
+SELECT count(*) FROM (SELECT t.slice, t.period, t.amount FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'Forth'
+	EXCEPT SELECT t.slice, t.period, t.amount FROM target t JOIN plan p USING (plan_id) WHERE p.family = 'Back') AS different;
+
 -- split again: totals stay fair, and a second time there is nothing to do
 SELECT count(*) FROM preview_resplit(root_target('Fair', 'fair sales'), amount => 1300000.01);
 SELECT count(*) > 0 AS changed FROM resplit_target(root_target('Fair', 'fair sales'), amount => 1300000.01);
