@@ -297,13 +297,13 @@ WITH RECURSIVE node AS (
 	WHERE NOT s.arguments ?| '{bounds,bounds_from,residual}'
 	  AND NOT s.fallbacks ?| '{held: locked,held: adjusted,held: not made by it,held: bounds}'
 ), over_slices AS (
-	-- a period's total over all slices of a split, and its exact share in 10^-20 (whole numbers: no
-	-- quotient is rounded, and each lacks less than one)
+	-- a period's total over all slices of a split, in units, and its exact share in 10^-20 of a unit (whole
+	-- numbers: no quotient is rounded, and each lacks less than one)
 	SELECT a.plan_id, a.metric_id, a.split_id, a.level, a.period, a.unit, pg_catalog.min(a.target_id) AS target_id,
-		   pg_catalog.count(*) AS n, pg_catalog.sum(a.amount) AS amount,
+		   pg_catalog.count(*) AS n, pg_catalog.sum(pg_catalog.div(a.amount, a.unit)) AS units,
 		   pg_catalog.sum(CASE WHEN a.block_weight > 0
-							   THEN pg_catalog.div(a.block_amount * a.weight * 100000000000000000000, a.block_weight)
-							   ELSE a.amount * 100000000000000000000 END) AS share
+							   THEN pg_catalog.div(pg_catalog.div(a.block_amount, a.unit) * a.weight * 100000000000000000000, a.block_weight)
+							   ELSE pg_catalog.div(a.amount, a.unit) * 100000000000000000000 END) AS share
 	FROM asked a
 	WHERE a.member_id = 0
 	  -- where a part was split again the rest is not all slices
@@ -425,9 +425,10 @@ WITH RECURSIVE node AS (
 	UNION ALL
 	SELECT o.plan_id, o.metric_id, o.target_id, 'fair',
 		   pg_catalog.format('is one of %s for the %s %s in split %s, which add up to %s, their exact share is %s', o.n, o.level, o.period,
-							 o.split_id, o.amount, pg_catalog.round(o.share / 100000000000000000000, pg_catalog.scale(o.unit) + 4))
+							 o.split_id, o.units * o.unit,
+							 pg_catalog.round(o.share * o.unit / 100000000000000000000, pg_catalog.scale(o.unit) + 4))
 	FROM over_slices o
-	WHERE pg_catalog.abs(o.amount * 100000000000000000000 - o.share) >= o.unit * 100000000000000000000 - o.n
+	WHERE pg_catalog.abs(o.units * 100000000000000000000 - o.share) >= 100000000000000000000 - o.n
 )
 SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS plan,
 	   p.family AS plan_family, p.version AS plan_version, p.is_current,

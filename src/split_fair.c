@@ -20,7 +20,7 @@
  *	  and the second family says what the periods add up to.  Of all tables in
  *	  which all of these are floors or ceilings, the engine finds the one with the
  *	  least sum of squared distances from the exact shares, targets and periods;
- *	  where targets are split again, one that changes the fewest of their amounts.
+ *	  where targets are split again, one that leaves most of their amounts as they are.
  *
  *	  Which totals are the second family:
  *	  - periods, if some are below slices: members above them in "by", or targets
@@ -366,6 +366,15 @@ add_up_block(const ts_fair_input *input, int32 number)
 	}
 }
 
+static void
+refuse_size(int64 n)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many parts to be rounded together: %lld", (long long) n),
+			 errhint("Split by slices first, and each of them by periods in a call of its own.")));
+}
+
 /*
  * Rounds all blocks together, if there are totals beside the targets that are
  * to be fair.  Otherwise their shares stay as they are, each block rounded by
@@ -401,11 +410,7 @@ ts_round_together(const ts_fair_input *input)
 		largest = Max(largest, block.n);
 	}
 	if (n_nodes + input->n_blocks > TS_FLOW_MAX / 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many parts to be rounded together: %lld", (long long) n_nodes),
-				 errdetail("The limit is %d.", TS_FLOW_MAX / 2),
-				 errhint("Split by slices first, and each of them by periods in a call of its own.")));
+		refuse_size(n_nodes);
 
 	context = AllocSetContextCreate(CurrentMemoryContext, "target_split fair totals", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
@@ -449,6 +454,8 @@ ts_round_together(const ts_fair_input *input)
 	up = MemoryContextAllocHuge(context, table.n_cells + 1);
 	status = ts_controlled_round(&rounding, up, NULL,
 								 MemoryContextAllocHuge(context, ts_controlled_work(&rounding)));
+	if (status == TS_FLOW_TOO_LARGE)
+		refuse_size(n_nodes);
 	if (status != TS_FLOW_OK)
 		elog(ERROR, "parts could not be rounded together: status %d", status);
 	for (int32 cell = 0; cell < table.n_cells; cell++)

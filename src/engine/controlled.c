@@ -33,7 +33,7 @@
  *	  p is at a distance of p below or 1 - p above, so to go up costs
  *	  (1 - p)^2 - p^2 = 1 - 2 p more: a cost for each unit, and the flow that is
  *	  cheapest is wanted (flow.c).  Where a table is rounded anew, the caller says
- *	  what its numbers are; then as few as possible of them change.
+ *	  what its numbers are, and to change one costs more than squares save.
  *
  *	  Where totals are given as numbers of units instead, there is a table if the
  *	  parts add up to them, or nearly so: the sum of all differences must be below
@@ -43,14 +43,14 @@
  *	  of 0 and 1.
  *
  * Parts are multiples of 2^-64, rounded up or down by whoever makes them.  A sum
- * of n of them may therefore be off by n * 2^-64; one that is not farther than that
- * from a whole number counts as whole, and that number is then the floor or the
- * ceiling of the true sum in any case.
+ * of 2^29 of them may therefore be off by 2^-35; one that is within 2^-32 of a
+ * whole number counts as whole, and that number is then the floor or the ceiling
+ * of the true sum in any case.
  *
  * Costs are rounded to what ts_flow_max_cost has room for, 2^-40 or coarser in
  * tables with many totals in both families.  Of totals, then of cells, that are
- * alike the earlier ones are rather rounded up: the later they stand, the more it
- * costs, by some of the last of these bits.
+ * alike the order decides, by some of the last of these bits: the later they
+ * stand, the more it costs to round them up.
  *
  * Limits
  *	  TS_FLOW_MAX cells and totals.  Time as in flow.c: about linear in practice.
@@ -73,8 +73,14 @@
 #define ORDER_COST	64
 #define TOTAL_ORDER_COST (64 * ORDER_COST)
 
-/* to change a number that is to stay costs as much as squares of distances can ever save */
+/*
+ * What it costs to change a number that is to stay: more than four others can
+ * save by coming closer to their exact values
+ */
 #define KEEP_COST	4
+
+/* nearer to a whole number than this, in 2^-64, a total is whole */
+#define NEAR_WHOLE	(UINT64_C(1) << 32)
 
 /* the network of a table, and where things are in the work memory */
 typedef struct table_network
@@ -283,16 +289,16 @@ ts_controlled_work(const ts_controlled_input *input)
  * one more
  */
 static void
-bound_fair(table_network *net, int32_t arc, int32_t n, int keep, int64_t order, int bits)
+bound_fair(table_network *net, int32_t arc, int keep, int64_t order, int bits)
 {
 	ts_uint128	sum = net->sum[arc];
 	uint64_t	part = (uint64_t) sum;
 
 	net->lower[arc] = net->upper[arc] = (int64_t) (sum >> 64);
-	if (part <= (uint64_t) n)
+	if (part <= NEAR_WHOLE)
 		return;					/* whole, but for what rounding added */
 	net->upper[arc]++;
-	if (part >= -(uint64_t) n)
+	if (part >= -NEAR_WHOLE)
 		net->lower[arc]++;		/* or took away */
 	else
 		net->cost[arc] = cost_of_up(part, keep, bits) + order;
@@ -462,7 +468,7 @@ ts_controlled_round(const ts_controlled_input *input, bool *up, ts_table_cut *cu
 			if (units >= 0)
 				net.lower[arc] = net.upper[arc] = units;
 			else if (units == TS_TOTAL_FAIR)
-				bound_fair(&net, arc, input->n, family[f].keep ? family[f].keep[i] : 0,
+				bound_fair(&net, arc, family[f].keep ? family[f].keep[i] : 0,
 						   (int64_t) i * TOTAL_ORDER_COST / family[f].n, bits);
 		}
 	if (input->possible)
