@@ -133,8 +133,10 @@ ts_fraction(ts_uint128 remainder, ts_uint128 whole)
 	/* so many bits at a time do not overflow, for whole is below 2^127 */
 	for (int bits = 64; bits > 0;)
 	{
-		int			step = room < bits ? room : bits;
+		int			step = bits < 63 ? bits : 63;
 
+		if (step > room)
+			step = room;
 		remainder <<= step;
 		fraction = (fraction << step) | (uint64_t) (remainder / whole);
 		remainder %= whole;
