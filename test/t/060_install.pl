@@ -75,7 +75,7 @@ SQL
 # ---------------------------------------------------------------- search paths
 # C functions that run no SQL, and functions whose body was parsed when they were made, need none;
 # four set or need no path for reasons of their own.
-my %pathless = map { $_ => 1 } qw(apportion apportion_array apportion_tree disaggregate period_label period_number period_of period_within periods periods_support
+my %pathless = map { $_ => 1 } qw(apportion apportion_array apportion_tree disaggregate rake period_label period_number period_of period_within periods periods_support
 	add_calendar workdays add_workdays attainment create_flat_view slice_rules slice_terms target_guard calendar_guard);
 is(join(' ', grep { !$pathless{$_} } rows($database, <<"SQL")), '', 'every function that runs SQL has a search path of its own');
 $member
