@@ -316,6 +316,25 @@ find_group(rake_reader *reader, group_list *list, const struct varlena *key,
 	return list->n++;
 }
 
+/* Starts on the totals of a row, one for each of its keys */
+static void
+start_totals(array_walk *walk, Datum totals, bool isnull, MemoryContext scratch, int n_margins, int64 row)
+{
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("totals must not be null"),
+				 errdetail("They are null in row " INT64_FORMAT ".", row + 1),
+				 errhint("Use an array with an element for each key; a NULL element is a group without a total.")));
+	start_walk(walk, totals, scratch, "totals", row);
+	if (walk->n != n_margins)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keys and totals must have the same number of elements"),
+				 errdetail("In row " INT64_FORMAT " they have %d and %d.",
+						   row + 1, n_margins, walk->n)));
+}
+
 /*
  * Keep the totals of the groups that this row is the first one of
  */
@@ -329,19 +348,7 @@ read_totals(rake_reader *reader, int64 row)
 	bool		isnull;
 
 	totals = ts_argument_of_row(reader->winobj, ARG_TOTALS, row, reader->seeds.scratch, &isnull);
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("totals must not be null"),
-				 errdetail("They are null in row " INT64_FORMAT ".", row + 1),
-				 errhint("Use an array with an element for each key; a NULL element is a group without a total.")));
-	start_walk(&walk, totals, reader->seeds.scratch, "totals", row);
-	if (walk.n != state->n_margins)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("keys and totals must have the same number of elements"),
-				 errdetail("In row " INT64_FORMAT " they have %d and %d.",
-						   row + 1, state->n_margins, walk.n)));
+	start_totals(&walk, totals, isnull, reader->seeds.scratch, state->n_margins, row);
 	old = MemoryContextSwitchTo(reader->context);
 	for (int m = 0; m < state->n_margins; m++)
 	{
@@ -859,19 +866,7 @@ check_totals(WindowObject winobj, const rake_state *state, int64 row)
 	if (!state->totals_vary)
 		return;
 	totals = WinGetFuncArgCurrent(winobj, ARG_TOTALS, &isnull);
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("totals must not be null"),
-				 errdetail("They are null in row " INT64_FORMAT ".", row + 1),
-				 errhint("Use an array with an element for each key; a NULL element is a group without a total.")));
-	start_walk(&walk, totals, NULL, "totals", row);
-	if (walk.n != state->n_margins)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("keys and totals must have the same number of elements"),
-				 errdetail("In row " INT64_FORMAT " they have %d and %d.",
-						   row + 1, state->n_margins, walk.n)));
+	start_totals(&walk, totals, isnull, NULL, state->n_margins, row);
 	for (int m = 0; m < state->n_margins; m++)
 	{
 		const group_list *list = &state->margins[m];

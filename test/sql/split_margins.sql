@@ -433,3 +433,12 @@ SELECT create_plan('O', period => '[2024-01-01,2025-01-01)') > 0 AS created;
 SELECT set_target('O', 'sales', amount => 0) > 0 AS set;
 SELECT slice, amount FROM split_target(root_target('O', 'sales'), '{line}', method => 'margins', margins => '{"line": {"Bikes": 0}}') ORDER BY 1;
 SELECT * FROM plan_check;
+
+-- beyond what the solver takes
+SELECT create_plan('Huge', period => '[2024-01-01,2025-01-01)') > 0 AS made;
+SELECT set_target('Huge', 'sales', amount => 1e16) > 0 AS made;
+SELECT preview_split(root_target('Huge', 'sales'), '{line}', method => 'margins', margins => '{"line": {"Bikes": 60}}');
+SELECT preview_split(root_target('R', 'sales'), '{line}', method => 'margins', margins => '{"line": {"Bikes": 60}}', bounds => '{"line": {"Bikes": {"at_least": 1e15}}}');
+SELECT preview_split(root_target('R', 'sales'), '{line}', method => 'margins',
+	margins => (SELECT jsonb_agg(jsonb_build_object(name, CASE WHEN name ~ ',' THEN '{"n": {"m": 1}}' ELSE '{"n": 1}' END::jsonb))
+				FROM unnest('{line,region,country,a,b,x,y,z,year,half,quarter,month,week,day,"line, region","line, country"}'::text[]) name));
