@@ -948,6 +948,61 @@ write_revisions(guard_state *state)
 
 /* ---------------------------------------------------------------- events */
 
+/* A node that is itself among the new rows */
+static void
+note_in_event(target_node *node, const target_row *row, ts_int128 units)
+{
+	node->in_event = true;
+	node->own = units;
+	node->n_children = row->n_children;
+	node->depth = row->depth;
+	node->metric_id = row->metric_id;
+}
+
+/*
+ * Looks for parents among the new rows that do not say that they are some
+ *
+ * There is often one candidate, the target that is split, and a small table to
+ * look into for each of the rows; nodes has all parents.
+ */
+static void
+find_in_event(guard_state *state, target_node **nodes, int n_nodes)
+{
+	Tuplestorestate *rows = state->trigger->tg_newtable;
+	target_hash_hash *candidates = NULL;
+	TupleTableSlot *slot;
+	int			i;
+
+	for (i = 0; i < n_nodes; i++)
+	{
+		bool		found;
+
+		if (nodes[i]->in_event)
+			continue;
+		if (candidates == NULL)
+			candidates = target_hash_create(state->context, 16, NULL);
+		target_hash_insert(candidates, nodes[i]->key, &found);
+	}
+	if (candidates == NULL)
+		return;
+	slot = begin_pass(state, rows);
+	while (next_row(rows, slot))
+	{
+		target_key	key;
+		target_row	row;
+
+		key.plan_id = DatumGetInt32(column_value(state, slot, COL_PLAN_ID));
+		key.target_id = DatumGetInt64(column_value(state, slot, COL_TARGET_ID));
+		if (target_hash_lookup(candidates, key) == NULL)
+			continue;
+		read_row(state, slot, &row);
+		note_in_event(target_hash_lookup(state->nodes, key), &row,
+					  amount_units(state, &row.key, row.metric_id, row.amount));
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	target_hash_destroy(candidates);
+}
+
 /*
  * INSERT: children that come together with their parent, first children of a
  * leaf, more children of an inner node.
@@ -962,12 +1017,11 @@ guard_insert(guard_state *state)
 	target_node **nodes;
 	target_node **counted;
 	key_list	misfits = {0};
-	bool		claims = false;
 	int			n_nodes;
 	int			n_counted = 0;
 	int			i;
 
-	/* first pass: what comes to each parent */
+	/* what comes to each parent, and which of them come themselves */
 	slot = begin_pass(state, rows);
 	while (next_row(rows, slot))
 	{
@@ -975,7 +1029,8 @@ guard_insert(guard_state *state)
 
 		read_row(state, slot, &row);
 		units = amount_units(state, &row.key, row.metric_id, row.amount);
-		claims |= row.n_children != 0;
+		if (row.n_children != 0)
+			note_in_event(get_node(state, row.key.plan_id, row.key.target_id), &row, units);
 		if (!row.has_parent)
 			continue;
 		node = get_node(state, row.key.plan_id, row.parent_id);
@@ -991,41 +1046,19 @@ guard_insert(guard_state *state)
 		node->child_depth_max = Max(node->child_depth_max, row.depth);
 		node->child_id = Min(node->child_id, row.key.target_id);
 	}
-
-	/* second pass: which of the parents come with the statement itself */
-	if (state->nodes->members > 0 || claims)
-	{
-		tuplestore_rescan(rows);
-		while (next_row(rows, slot))
-		{
-			target_key	key;
-
-			key.plan_id = DatumGetInt32(column_value(state, slot, COL_PLAN_ID));
-			key.target_id = DatumGetInt64(column_value(state, slot, COL_TARGET_ID));
-			node = target_hash_lookup(state->nodes, key);
-			if (node == NULL && !claims)
-				continue;
-			read_row(state, slot, &row);
-			if (row.n_children != 0 && (node == NULL || node->n_added != row.n_children))
-				ereport(ERROR,
-						(errcode(ERRCODE_CHECK_VIOLATION),
-						 errmsg("n_children of target " INT64_FORMAT " is not the number of its children",
-								key.target_id),
-						 errdetail("It is %d, the number of children in the statement is " INT64_FORMAT ".",
-								   row.n_children, node ? node->n_added : (int64) 0),
-						 errhint("Leave n_children out, or insert a target and all its children in one statement.")));
-			if (node == NULL)
-				continue;
-			node->in_event = true;
-			node->own = amount_units(state, &row.key, row.metric_id, row.amount);
-			node->n_children = row.n_children;
-			node->depth = row.depth;
-			node->metric_id = row.metric_id;
-		}
-	}
 	ExecDropSingleTupleTableSlot(slot);
 
 	nodes = sorted_nodes(state, &n_nodes);
+	for (i = 0; i < n_nodes; i++)
+		if (nodes[i]->in_event && nodes[i]->n_added != nodes[i]->n_children)
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("n_children of target " INT64_FORMAT " is not the number of its children",
+							nodes[i]->key.target_id),
+					 errdetail("It is %d, the number of children in the statement is " INT64_FORMAT ".",
+							   nodes[i]->n_children, nodes[i]->n_added),
+					 errhint("Leave n_children out, or insert a target and all its children in one statement.")));
+	find_in_event(state, nodes, n_nodes);
 	counted = MemoryContextAllocHuge(state->context, sizeof(target_node *) * (Size) Max(n_nodes, 1));
 	for (i = 0; i < n_nodes; i++)
 		if (!nodes[i]->in_event || nodes[i]->n_children == 0)
