@@ -10,7 +10,9 @@
 #   topic | what | settings | ours ms | peer ms | ratio | aim
 # The four run in turn, each in a table emptied before; the fastest of 3 runs
 # counts.  LEAVES is 1000000 unless given.  The fourth is the same split where each
-# slice is rounded by itself, from the top down.
+# slice is rounded by itself, from the top down.  Weights are random; then the same by weights
+# that have few values, so that there are many ties; then ten times as many leaves
+# (TENFOLD=0: not that).
 set -eu
 
 leaves=${1:-1000000}
@@ -34,10 +36,12 @@ INSERT INTO member (dimension_id, depth, code, path, slice_value)
 SELECT d.dimension_id, 1, c, ARRAY[c], to_jsonb(c)
 FROM (SELECT 'product' AS name, 'P' || to_char(n, 'FM00000') AS c FROM generate_series(1, $products) n
 	  UNION ALL SELECT 'account', 'A' || to_char(n, 'FM00000') FROM generate_series(1, 200) n) m JOIN dimension d USING (name);
-CREATE TABLE w AS
+CREATE TABLE tied AS
 SELECT 'P' || to_char(p, 'FM00000') AS product, 'A' || to_char(a, 'FM00000') AS account, period_start AS week,
 	   ((p * 7919 + a * 104729 + (period_start - '2024-01-01'::date) * 31) % 9973 + 1)::numeric / 100 AS weight
 FROM generate_series(1, $products) p, generate_series(1, 200) a, week;
+SELECT setseed(0.5);
+CREATE TABLE w AS SELECT product, account, week, round((random() * 1000)::numeric, 2) AS weight FROM tied;
 SELECT create_plan('bench', period => (SELECT daterange(min(period_start), max(period_end), '[]') FROM week));
 SELECT set_target('bench', 'sales', amount => 123456789.01);
 VACUUM (FREEZE, ANALYZE);
@@ -82,6 +86,8 @@ for _ in $(seq "$runs"); do
 		-c "INSERT INTO target_split.target ($columns) SELECT $columns FROM finished")")
 done
 empty
+tied=$(timed -c "SELECT count(*) FROM target_split.split_target(1, '{product,account,week}', method => 'weights', weights_from => 'tied')")
+empty
 if [ -r /proc/self/status ]; then
 	# the peak, less the shared buffers that count as the backend's own
 	memory=$(sql -c "SET work_mem = '256MB'" \
@@ -90,9 +96,27 @@ if [ -r /proc/self/status ]; then
 		awk '/^VmHWM:/ { peak = $2 } /^RssShmem:/ { shared = $2 } END { printf "%.0f", (peak - shared) / 1024 }')
 fi
 
+tenfold=
+if [ "${TENFOLD:-1}" != 0 ]; then
+	sql <<-SQL
+		INSERT INTO target_split.member (dimension_id, depth, code, path, slice_value)
+		SELECT dimension_id, 1, c, ARRAY[c], to_jsonb(c)
+		FROM target_split.dimension, generate_series($products + 1, 10 * $products) n, LATERAL (SELECT 'P' || to_char(n, 'FM00000') AS c) code
+		WHERE name = 'product';
+		SELECT setseed(0.6);
+		INSERT INTO w SELECT 'P' || to_char(p, 'FM00000'), 'A' || to_char(a, 'FM00000'), period_start, round((random() * 1000)::numeric, 2)
+		FROM generate_series($products + 1, 10 * $products) p, generate_series(1, 200) a, week;
+		VACUUM (FREEZE, ANALYZE);
+	SQL
+	empty
+	tenfold=$(timed -c "SELECT count(*) FROM target_split.split_target(1, '{product,account,week}', method => 'weights', weights_from => 'w')")
+fi
+
 settings="$leaves leaves, work_mem 256MB"
 row() { printf '%s | %s | %s | %.0f | %.0f | %s | %s\n' split "$1" "$settings" "$ours" "$2" "$(awk "BEGIN { printf \"%.2f\", $ours / $2 }")" "$3"; }
 row 'split_target against INSERT ... SELECT with sum() OVER' "$sum_over" '<= 1.3'
 row 'split_target with fair periods against the top-down form' "$top_down" '<= 1.5'
 row 'split_target against the plain insert of the rows' "$plain" '<= 3'
 printf 'split | peak memory of the backend beside shared buffers | %s | %s MB | | |\n' "$settings" "$memory"
+printf 'split | weights with many ties, against random ones | %s | %.0f | %.0f | %s |\n' "$settings" "$tied" "$ours" "$(awk "BEGIN { printf \"%.2f\", $tied / $ours }")"
+[ -z "$tenfold" ] || printf 'split | ten times as many leaves | %s | %.0f | %.0f | %s | <= 11\n' "$settings" "$tenfold" "$ours" "$(awk "BEGIN { printf \"%.2f\", $tenfold / $ours }")"
