@@ -2,7 +2,8 @@
 # Measures resplit_target on the server that PGHOST, PGPORT, PGUSER name: a
 # plan of products x accounts x 50 weeks gets another amount, then other
 # weights, against the plain UPDATE that gives the same rows the same values
-# under the same guard, which writes the same revisions.
+# under the same guard, which writes the same revisions.  Then the same cells are
+# split by totals per product and per account, and get other totals.
 #
 #   test/bench/resplit.sh [LEAVES]
 #
@@ -39,3 +40,23 @@ pair 'resplit_target, another amount, against UPDATE of amount' 'amount => 13345
 pair 'resplit_target, other weights, against UPDATE of amount and weight' "weights_from => 'w2'" 'amount = w.amount, weight = w.weight'
 rest
 printf 'resplit | nothing to do | %s leaves | %.0f | | | \n' "$leaves" "$(ms "SELECT count(*) FROM target_split.resplit_target($root, weights_from => 'w2')")"
+
+# the totals that random changes of a fifth give, adding up to the amount in both margins
+sql >/dev/null <<SQL
+SET search_path = public, target_split;
+CREATE FUNCTION totals(salt text) RETURNS TABLE (dimension text, member text, amount numeric) LANGUAGE sql AS \$\$
+	SELECT dimension, member, apportion(123456789.01, v, 0.01) OVER (PARTITION BY dimension ORDER BY member)
+	FROM (SELECT 'product' AS dimension, product AS member, sum(weight) * (0.9 + (hashtext(salt || product) & 1023) / 5120.0) AS v FROM w GROUP BY product
+		  UNION ALL
+		  SELECT 'account', account, sum(weight) * (0.9 + (hashtext(salt || account) & 1023) / 5120.0) FROM w GROUP BY account) s \$\$;
+CREATE TABLE totals1 AS SELECT * FROM totals('a');
+CREATE TABLE totals2 AS SELECT * FROM totals('b');
+ALTER TABLE target DISABLE TRIGGER USER;
+CREATE TEMP TABLE root AS SELECT * FROM target WHERE parent_id IS NULL;
+TRUNCATE target, revision;
+INSERT INTO target (target_id, lineage_id, plan_id, metric_id, depth, level, period, amount, slice)
+SELECT target_id, lineage_id, plan_id, metric_id, depth, level, period, 123456789.01, slice FROM root;
+ALTER TABLE target ENABLE TRIGGER USER;
+SELECT count(*) FROM split_target(root_target('bench', 'sales'), '{product,account,week}', method => 'margins', weights_from => 'w', margins_from => 'totals1');
+SQL
+pair 'resplit_target, other margins, against UPDATE of amount and weight' "margins_from => 'totals2'" 'amount = w.amount, weight = w.weight'
