@@ -61,9 +61,7 @@
  *	  nothing would change, neither amounts nor weights, nothing is written.
  *
  * Limits
- *	  About 400 bytes of memory a target, besides what split.c needs.  A quantum
- *	  of the call or another residual than the largest cannot be kept together
- *	  with held targets.
+ *	  About 400 bytes of memory a target, besides what split.c needs.
  *
  *-------------------------------------------------------------------------
  */
@@ -2361,11 +2359,60 @@ stays_by_hand(resplit_state *state, const resplit_block *block)
 	return true;
 }
 
+/*
+ * Which nodes of a block are of the member that the call's residual names?
+ */
+static bool *
+named_nodes(const resplit_state *state, const resplit_run *run, const resplit_block *block)
+{
+	bool	   *named = MemoryContextAllocExtended(state->attempt, block->n + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	int64		first = run->made.first[block - &state->blocks[run->first_block]] + run->skipped;
+
+	for (int32 i = 0; i < block->n_parts; i++)
+		if (block->place[i] >= 0)
+			named[block->place[i] - block->first] = ts_split_takes_residual(run->split, &run->made, first + i);
+	return named;
+}
+
+/*
+ * Rounds the shares of a block as its call asks for, where that is not the largest
+ * remainder in the plan's quanta.  Returns whether it is to be done again from the
+ * shares that the engine finds within the bounds: a node that would be beyond its own,
+ * which are no multiples of the call's quantum, is kept at its share in the plan's.
+ */
+static bool
+round_block(const resplit_state *state, const resplit_block *block, const int32 *parent, ts_int128 *weight,
+			ts_int128 *lower, ts_int128 *upper, bool *kept, const bool *named, ts_int128 *share)
+{
+	const resplit_run *run = &state->runs[block->run];
+	const resplit_node *nodes = &state->nodes[block->first];
+	ts_int128  *fine = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * block->n);
+	bool		again = false;
+	ts_status	status;
+
+	memcpy(fine, share, sizeof(ts_int128) * block->n);
+	status = ts_split_round_kept(run->split, block->n, parent, weight, lower, upper,
+								 state->nodes[block->anchor].share, kept, named, share);
+	if (status != TS_OK)
+		refuse_block(state, block, status, &(ts_bounds_report) {.index = SIZE_MAX});
+	for (int32 i = 0; i < block->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (kept[i] || (share[i] >= nodes[i].lower && share[i] <= nodes[i].upper))
+			continue;
+		lower[i] = upper[i] = fine[i];
+		kept[i] = again = true;
+	}
+	pfree(fine);
+	return again;
+}
+
 /* Shares the amount of a block's anchor */
 static void
 share_block(resplit_state *state, const resplit_block *block)
 {
 	Size		n = block->n;
+	resplit_run *run = &state->runs[block->run];
 	resplit_node *nodes = &state->nodes[block->first];
 	int32	   *parent = MemoryContextAllocHuge(state->attempt, sizeof(int32) * n);
 	ts_int128  *numbers = MemoryContextAllocHuge(state->attempt, sizeof(ts_int128) * n * 5);
@@ -2375,6 +2422,8 @@ share_block(resplit_state *state, const resplit_block *block)
 	ts_int128  *old = upper + n;
 	ts_int128  *share = old + n;
 	uint8	   *held = MemoryContextAllocHuge(state->attempt, n);
+	bool	   *kept = MemoryContextAllocHuge(state->attempt, n);
+	bool	   *named = run->own_rounding ? named_nodes(state, run, block) : NULL;
 	void	   *work = MemoryContextAllocHuge(state->attempt, ts_bounded_tree_work(n, true));
 	ts_bounds_report why;
 	ts_status	status;
@@ -2386,11 +2435,15 @@ share_block(resplit_state *state, const resplit_block *block)
 		lower[i] = nodes[i].lower;
 		upper[i] = nodes[i].upper;
 		old[i] = nodes[i].old < 0 ? TS_NO_UPPER : state->olds[nodes[i].old].amount;
+		kept[i] = nodes[i].hold != HOLD_NONE;
 	}
-	status = ts_bounded_tree(n, parent, weight, lower, upper, state->nodes[block->anchor].share, old, share,
-							 held, work, NULL, NULL, &why, check_interrupts);
-	if (status != TS_OK)
-		refuse_block(state, block, status, &why);
+	do
+	{
+		status = ts_bounded_tree(n, parent, weight, lower, upper, state->nodes[block->anchor].share,
+								 run->own_rounding ? NULL : old, share, held, work, NULL, NULL, &why, check_interrupts);
+		if (status != TS_OK)
+			refuse_block(state, block, status, &why);
+	} while (run->own_rounding && n > 0 && round_block(state, block, parent, weight, lower, upper, kept, named, share));
 	for (Size i = 0; i < n; i++)
 	{
 		bool		limited = (held[i] & TS_AT_LOWER && nodes[i].lower != TS_NO_LOWER) ||
@@ -2398,48 +2451,36 @@ share_block(resplit_state *state, const resplit_block *block)
 
 		nodes[i].share = share[i];
 		nodes[i].weight = weight[i];
-		state->runs[block->run].held[nodes[i].hold != HOLD_NONE ? nodes[i].hold : limited ? HOLD_BOUNDS : HOLD_NONE]++;
+		run->held[nodes[i].hold != HOLD_NONE ? nodes[i].hold : limited ? HOLD_BOUNDS : HOLD_NONE]++;
 	}
 	pfree(parent);
 	pfree(numbers);
 	pfree(held);
+	pfree(kept);
+	if (named)
+		pfree(named);
 	pfree(work);
 }
 
-/* The error that a split's own rounding does not go with a node that is held, or limited */
-static void
-refuse_rounding(const resplit_state *state, const resplit_run *run, const resplit_node *node)
-{
-	char	   *name = node->old >= 0 ? old_name(state, node->old) :
-		psprintf("the new target for %s", JsonbToCString(NULL, &DatumGetJsonbP(slice_of(state, node))->root, 0));
-
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("a split with a quantum or a residual of its own cannot be made again around what is kept"),
-			 node->hold != HOLD_NONE ?
-			 errdetail("%s %s %s.", name, hold_verbs[node->hold], units_text(state, node->lower)) :
-			 errdetail("%s would get %s, and its bounds, or what is under it, %s %s.", name,
-					   units_text(state, node->share), node->share < node->lower ? "need" : "take",
-					   units_text(state, node->share < node->lower ? node->lower : node->upper)),
-			 errhint("Share it like any other: by => %s, quantum => %s, residual => 'largest'",
-					 quote_literal_cstr(array_text(run->call->args[TS_SPLIT_BY].value)), units_text(state, 1))));
-}
-
 /*
- * Shares the amounts of a run's anchors with the rounding that its call asks
- * for; nothing may be held, for that is not what other systems do
+ * Shares the amounts of a run's anchors as its call does, with the rounding that it
+ * asks for.  False: not all nodes would be within their bounds, or something is held,
+ * or only a part is shared, so that each block is to be shared by itself.
  */
-static void
+static bool
 share_run(resplit_state *state, resplit_run *run)
 {
 	if (run->n_path > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a split with a quantum or a residual of its own cannot be made again for a part of it"),
-				 errhint("Share it like any other: by => %s, quantum => %s, residual => 'largest'",
-						 quote_literal_cstr(array_text(run->call->args[TS_SPLIT_BY].value)), units_text(state, 1))));
+		return false;
 	for (int32 i = 0; i < run->n_blocks; i++)
-		run->split->units[i] = state->nodes[state->blocks[run->first_block + i].anchor].share;
+	{
+		const resplit_block *block = &state->blocks[run->first_block + i];
+
+		for (int32 j = block->first; j < block->first + block->n; j++)
+			if (state->nodes[j].hold != HOLD_NONE)
+				return false;
+		run->split->units[i] = state->nodes[block->anchor].share;
+	}
 	/* what is beside them has its amounts */
 	run->split->n_leaves = run->n_blocks;
 	ts_split_apportion(run->split, &run->made);
@@ -2449,22 +2490,30 @@ share_run(resplit_state *state, resplit_run *run)
 
 		for (int32 j = 0; j < block->n_parts; j++)
 		{
+			const resplit_node *node = &state->nodes[block->place[j]];
+			ts_int128	share = run->made.share[run->made.first[i] + j];
+
+			CHECK_FOR_INTERRUPTS();
+			if (block->place[j] >= 0 && (share < node->lower || share > node->upper))
+				return false;
+		}
+	}
+	for (int32 i = 0; i < run->n_blocks; i++)
+	{
+		const resplit_block *block = &state->blocks[run->first_block + i];
+
+		for (int32 j = 0; j < block->n_parts; j++)
+		{
 			int64		part = run->made.first[i] + j;
 
+			CHECK_FOR_INTERRUPTS();
 			if (block->place[j] < 0)
 				continue;
 			state->nodes[block->place[j]].share = run->made.share[part];
 			state->nodes[block->place[j]].weight = run->made.weight[part];
 		}
-		for (int32 j = block->first; j < block->first + block->n; j++)
-		{
-			const resplit_node *node = &state->nodes[j];
-
-			CHECK_FOR_INTERRUPTS();
-			if (node->hold != HOLD_NONE || node->share < node->lower || node->share > node->upper)
-				refuse_rounding(state, run, node);
-		}
 	}
+	return true;
 }
 
 /* A target of before by its id */
@@ -2878,9 +2927,12 @@ share_runs_to(resplit_state *state, int run_no)
 		}
 		weigh_again(state, run);
 	}
-	if (run->own_rounding)
-		share_run(state, run);
-	for (int32 i = 0; i < run->n_blocks && !run->own_rounding; i++)
+	if (run->own_rounding && share_run(state, run))
+	{
+		run->shared = true;
+		return;
+	}
+	for (int32 i = 0; i < run->n_blocks; i++)
 	{
 		const resplit_block *block = &state->blocks[run->first_block + i];
 

@@ -1061,44 +1061,158 @@ apportion_coarse(const ts_split *split, const split_block *block, ts_int128 unit
 }
 
 /*
- * Brings shares that keep to bounds to multiples of the call's quantum.  The
- * bounds are multiples, so the multiples next to a share are within them too, and
- * so is what lies between.  A share below 0 is counted from the multiple below it,
- * since the engine takes no negative weights.
+ * What residual => means: -1 for the largest remainder, else a rule of the
+ * engine's.  What is no word is a member's code.
+ */
+static int
+residual_rule(const ts_split *split)
+{
+	static const char *const words[] = {"first", "last", "highest", "lowest", "carry"};
+	const ts_members *members = split->tree->members;
+
+	if (strcmp(split->residual, "largest") == 0)
+		return -1;
+	for (int i = 0; i < (int) lengthof(words); i++)
+		if (strcmp(split->residual, words[i]) == 0)
+			return i;
+	for (int i = 0; i < split->n_axes; i++)
+		if (!split->axes[i].is_time)
+			for (int32 m = split->axes[i].first; m < split->axes[i].last; m++)
+				if (strcmp(members->members[m].code, split->residual) == 0)
+					return TS_RESIDUAL_NAMED;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("member \"%s\" named by \"residual\" does not exist on a level of \"by\"", split->residual),
+			 errhint("residual => 'largest', 'first', 'last', 'highest', 'lowest', 'carry' or a member's code")));
+}
+
+/*
+ * Brings shares of the nodes under one node of a block, or of those at its top
+ * (-1), to multiples of the call's quantum.  Nodes that are kept have what they
+ * have, and what is under them is shared by itself.  member: the nodes, parents
+ * before children; place, by node: what becomes its place in the list.  A share
+ * below 0 is counted from the multiple below it, since the engine takes no
+ * negative weights.
  */
 static ts_status
-coarsen_shares(const ts_split *split, const split_block *block, ts_int128 units, void *work)
+coarsen_under(const ts_split *split, const split_block *block, int64 above, ts_int128 units, const bool *kept,
+			  int64 n, const int32 *member, int32 *place, ts_int128 *numbers, int32 *parent, void *work)
 {
 	int			sign = units < 0 ? -1 : 1;
-	ts_int128  *whole = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (block->n + 1));
-	ts_int128  *rest = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (block->n + 1));
-	split_block shifted = {block->n, block->parent, rest, block->share};
+	ts_int128  *rest = numbers;
+	ts_int128  *whole = rest + n;
+	split_block shifted = {n, parent, rest, whole + n};
 	ts_int128	left = sign * units;
 	ts_status	status;
 
-	memset(whole, 0, sizeof(ts_int128) * (block->n + 1));
-	memset(rest, 0, sizeof(ts_int128) * (block->n + 1));
-	for (int64 i = block->n - 1; i >= 0; i--)
+	for (int64 i = 0; i < n; i++)
+	{
+		place[member[i]] = (int32) i;
+		parent[i] = block->parent[member[i]] == above ? -1 : place[block->parent[member[i]]];
+		rest[i] = -1;			/* no children so far */
+		whole[i] = 0;
+		if (parent[i] >= 0)
+			rest[parent[i]] = 0;
+	}
+	for (int64 i = n - 1; i >= 0; i--)
 	{
 		CHECK_FOR_INTERRUPTS();
-		/* children come right behind their parent */
-		if (i == block->n - 1 || block->parent[i + 1] != i)
+		if (rest[i] < 0)
 		{
-			ts_int128	share = sign * block->share[i];
+			ts_int128	share = sign * block->share[member[i]];
 
-			if (share < 0)
+			if (kept && kept[member[i]])
+				whole[i] = share;
+			else if (share < 0)
 				whole[i] = (share - split->coarse + 1) / split->coarse * split->coarse;
 			rest[i] = share - whole[i];
 			left -= whole[i];
 		}
-		if (block->parent[i] >= 0)
-			whole[block->parent[i]] += whole[i];
+		if (parent[i] >= 0)
+			whole[parent[i]] += whole[i];
 	}
 	status = apportion_coarse(split, &shifted, left, work);
+	for (int64 i = 0; i < n; i++)
+		block->share[member[i]] = sign * (shifted.share[i] + whole[i]);
+	return status;
+}
+
+/*
+ * Brings shares that keep to bounds to multiples of the call's quantum.  Where
+ * bounds are multiples, the multiples next to a share are within them too, and so
+ * is what lies between.  kept, by node: it keeps its share, multiple or not; NULL:
+ * none does.
+ */
+static ts_status
+coarsen_shares(const ts_split *split, const split_block *block, ts_int128 units, const bool *kept, void *work)
+{
+	MemoryContext context = AllocSetContextCreate(split->context, "target_split coarse shares", ALLOCSET_DEFAULT_SIZES);
+	Size		n = block->n + 1;
+	int32	   *under = MemoryContextAllocHuge(context, sizeof(int32) * n * 4);	/* which kept node, or -1 */
+	int32	   *member = under + n;
+	int32	   *place = member + n;
+	int32	   *parent = place + n;
+	int32	   *start = MemoryContextAllocHuge(context, sizeof(int32) * (n + 2));
+	ts_int128  *numbers = MemoryContextAllocHuge(context, sizeof(ts_int128) * n * 3);
+	ts_status	status = TS_OK;
+
+	/* nodes by the kept node that they are under, in their order */
+	memset(start, 0, sizeof(int32) * (n + 2));
 	for (int64 i = 0; i < block->n; i++)
-		block->share[i] = sign * (block->share[i] + whole[i]);
-	pfree(whole);
-	pfree(rest);
+	{
+		int32		above = block->parent[i];
+
+		under[i] = above < 0 || (kept && kept[above]) ? above : under[above];
+		start[under[i] + 3]++;
+	}
+	for (Size i = 2; i < n + 2; i++)
+		start[i] += start[i - 1];
+	for (int64 i = 0; i < block->n; i++)
+		member[start[under[i] + 2]++] = (int32) i;
+
+	/* outer ones first: they do not change what is kept */
+	for (int64 above = -1; above < block->n && status == TS_OK; above++)
+	{
+		int32		first = start[above + 1];
+
+		if (start[above + 2] > first)
+			status = coarsen_under(split, block, above, above < 0 ? units : block->share[above], kept,
+								   start[above + 2] - first, member + first, place, numbers, parent, work);
+	}
+	MemoryContextDelete(context);
+	return status;
+}
+
+/*
+ * Rounds parts that are shared around what is kept, by the call's quantum and
+ * residual
+ *
+ * n, parent: nodes, parents before children.  weight: of nodes without children.
+ * lower, upper, share: effective bounds and shares in the plan's quanta, as
+ * ts_bounded_tree leaves them; kept: by node, it has both bounds at what it has.
+ * named: marks for a residual that is a member's.  What is made may be beyond
+ * bounds that are no multiples of the quantum.
+ */
+ts_status
+ts_split_round_kept(const ts_split *split, int64 n, const int32 *parent, ts_int128 *weight, const ts_int128 *lower,
+					const ts_int128 *upper, ts_int128 units, const bool *kept, const bool *named, ts_int128 *share)
+{
+	split_block block = {n, parent, weight, share};
+	int			residual = residual_rule(split);
+	void	   *work = MemoryContextAllocHuge(split->context, Max(ts_apportion_tree_work(n), ts_residual_tree_work(n, true)));
+	bool		any_kept = false;
+	ts_status	status;
+
+	for (int64 i = 0; i < n && !any_kept; i++)
+		any_kept = kept[i];
+	if (residual >= 0)
+		status = ts_residual_tree(n, parent, weight, lower, upper, units, split->coarse, (ts_residual) residual, named,
+								  share, work, check_interrupts);
+	else if (any_kept)
+		status = coarsen_shares(split, &block, units, kept, work);
+	else
+		status = apportion_coarse(split, &block, units, work);
+	pfree(work);
 	return status;
 }
 
@@ -1140,12 +1254,20 @@ apportion_bounded(ts_split *split, ts_split_nodes *nodes, int32 leaf, int residu
 		status = ts_residual_tree(n, block.parent, block.weight, lower, upper, units, split->coarse,
 								  (ts_residual) residual, named, block.share, work, check_interrupts);
 	else if (status == TS_OK && split->coarse > 1)
-		status = any_held ? coarsen_shares(split, &block, units, work) :
+		status = any_held ? coarsen_shares(split, &block, units, NULL, work) :
 			apportion_coarse(split, &block, units, work);
 	pfree(held);
 	pfree(lower);
 	pfree(upper);
 	return status;
+}
+
+/* Is a node of the member that residual => names? */
+bool
+ts_split_takes_residual(const ts_split *split, const ts_split_nodes *nodes, int64 node)
+{
+	return !split->axes[nodes->axis[node]].is_time &&
+		strcmp(split->tree->members->members[nodes->key[node]].code, split->residual) == 0;
 }
 
 static ts_status
@@ -1156,44 +1278,13 @@ apportion_leaf(ts_split *split, ts_split_nodes *nodes, int32 leaf, int residual,
 	nodes->share + first};
 
 	for (int64 i = 0; i < block.n && residual >= 0; i++)
-	{
-		const ts_axis *axis = &split->axes[nodes->axis[first + i]];
-
-		named[i] = !axis->is_time &&
-			strcmp(split->tree->members->members[nodes->key[first + i]].code, split->residual) == 0;
-	}
+		named[i] = ts_split_takes_residual(split, nodes, first + i);
 	if (nodes->lower)
 		return apportion_bounded(split, nodes, leaf, residual, named, work);
 	if (residual < 0)
 		return apportion_coarse(split, &block, split->units[leaf], work);
 	return ts_residual_tree(block.n, block.parent, block.weight, NULL, NULL, split->units[leaf], split->coarse,
 							(ts_residual) residual, named, block.share, work, check_interrupts);
-}
-
-/*
- * What residual => means: -1 for the largest remainder, else a rule of the
- * engine's.  What is no word is a member's code.
- */
-static int
-residual_rule(const ts_split *split)
-{
-	static const char *const words[] = {"first", "last", "highest", "lowest", "carry"};
-	const ts_members *members = split->tree->members;
-
-	if (strcmp(split->residual, "largest") == 0)
-		return -1;
-	for (int i = 0; i < (int) lengthof(words); i++)
-		if (strcmp(split->residual, words[i]) == 0)
-			return i;
-	for (int i = 0; i < split->n_axes; i++)
-		if (!split->axes[i].is_time)
-			for (int32 m = split->axes[i].first; m < split->axes[i].last; m++)
-				if (strcmp(members->members[m].code, split->residual) == 0)
-					return TS_RESIDUAL_NAMED;
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("member \"%s\" named by \"residual\" does not exist on a level of \"by\"", split->residual),
-			 errhint("residual => 'largest', 'first', 'last', 'highest', 'lowest', 'carry' or a member's code")));
 }
 
 /* Rounds the tree under each leaf, then all together where periods have totals over slices */

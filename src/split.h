@@ -400,6 +400,10 @@ extern ts_split *ts_split_begin(const NullableDatum *args, bool preview, MemoryC
 extern int	ts_split_find_levels(ts_split *split, ArrayType *by, int n_dims, int32 *dimension_ids);
 extern void ts_split_weigh(ts_split *split, ts_split_nodes *nodes);
 extern void ts_split_apportion(ts_split *split, ts_split_nodes *nodes);
+extern bool ts_split_takes_residual(const ts_split *split, const ts_split_nodes *nodes, int64 node);
+extern ts_status ts_split_round_kept(const ts_split *split, int64 n, const int32 *parent, ts_int128 *weight,
+									 const ts_int128 *lower, const ts_int128 *upper, ts_int128 units,
+									 const bool *kept, const bool *named, ts_int128 *share);
 extern void ts_split_free_nodes(ts_split_nodes *nodes);
 
 /* see resplit.c */

@@ -218,9 +218,15 @@ SELECT count(*) FROM split_target(:r, '{type}', method => 'equal', bounds => '{"
 SELECT * FROM preview_resplit(:r);
 SELECT count(*) FROM resplit_target(:r, amount => 1200);
 SELECT * FROM shown('Q');
--- a new one that gets less is named
-SELECT * FROM why(format($$resplit_target(%s, by => '{market}', weights => '{"East": 5, "West": 3, "North": 2, "South": 0}', members => '["East", "West", "North", "South"]')$$, :r));
-SELECT * FROM why(format($$resplit_target(%s, by => '{market}', weights => '{"East": 5, "West": 3, "North": 0}')$$, :r));
+-- no multiple of 100 is possible for those that need 20: they have 20
+SELECT count(*) FROM resplit_target(:r, by => '{market}', weights => '{"East": 5, "West": 3, "North": 0}');
+SELECT * FROM shown('Q');
+-- unless the quantum says so
+SELECT * FROM why(format($$resplit_target(%s, amount => 50, by => '{market}', weights => '{"East": 5, "West": 3, "North": 0}')$$, :r));
+SELECT count(*) FROM lock_target(plan => 'Q', metric => 'sales', slice => '{"market": "West"}');
+SELECT count(*) FROM resplit_target(:r, amount => 1777);
+SELECT * FROM shown('Q');
+SELECT * FROM plan_check;
 -- parts that are not split so far any more
 SELECT new_plan('Q2', 1000) AS r \gset
 SELECT count(*) FROM split_target(:r, '{market,type}', method => 'equal', quantum => 10, members => '{"market": ["East", "West"], "type": ["key", "small"]}');
@@ -229,6 +235,66 @@ SELECT count(*) FROM resplit_target(:r, amount => 1200);
 SELECT * FROM shown('Q2');
 SELECT * FROM plan_check;
 
+-- ------------- random: what is kept, a quantum of the call and a residual rule
+-- What is asked: kept amounts stay, sums are exact (plan_check), every other target is
+-- less than a quantum from what the same call gives in quanta of 1 by the largest remainder, and among
+-- siblings at most one that is not kept is no multiple, where some can be
+CREATE TABLE random_weight (market text, type text, weight numeric);
+CREATE FUNCTION random_plan(i int) RETURNS TABLE (what text, n bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	plan_name text := 'R' || i;
+	unit numeric := (ARRAY[10, 100, 7])[1 + i % 3];
+	rule text := (ARRAY['largest', 'first', 'last', 'highest', 'lowest', 'West', 'carry'])[1 + i / 3 % 7];
+	total numeric := (2000 + floor(random() * 8000)) * CASE WHEN i % 5 = 0 THEN -1 ELSE 1 END;
+	new_total numeric := round(total * (1 + random()::numeric / 2));
+	root bigint;
+	chosen record;
+BEGIN
+	IF i % 2 = 0 THEN
+		total := total * unit;
+		new_total := new_total * unit;
+	END IF;
+	unit := CASE WHEN rule = 'carry' THEN 1 ELSE unit END;
+	root := new_plan(plan_name, total);
+	DELETE FROM random_weight;
+	INSERT INTO random_weight SELECT m, t, floor(1 + random() * 50) FROM unnest('{East,West,North}'::text[]) m, unnest('{key,small}'::text[]) t;
+	PERFORM split_target(root, '{market,type}', method => 'weights', weights_from => 'random_weight', quantum => unit, residual => rule);
+	FOR chosen IN SELECT t.target_id, t.amount, t.depth FROM target t JOIN plan p USING (plan_id)
+			WHERE p.family = plan_name AND t.depth > 0 ORDER BY hashtext(t.slice::text || i) LIMIT 1 + i % 2 LOOP
+		IF random() < 0.5 THEN
+			PERFORM lock_target(chosen.target_id);
+		ELSE
+			BEGIN
+				PERFORM adjust_target(chosen.target_id, amount => chosen.amount + sign(total) * floor(random() * 50));
+			EXCEPTION WHEN OTHERS THEN	-- no sibling is left to give it
+				PERFORM lock_target(chosen.target_id);
+			END;
+		END IF;
+	END LOOP;
+	CREATE TEMP TABLE fine ON COMMIT DROP AS
+	SELECT target_id, amount_after FROM preview_resplit(root, amount => new_total, quantum => 1, residual => 'largest');
+	CREATE TEMP TABLE before ON COMMIT DROP AS
+	SELECT t.* FROM target t JOIN plan p USING (plan_id) WHERE p.family = plan_name;
+	PERFORM resplit_target(root, amount => new_total);
+	RETURN QUERY
+	WITH now AS (
+		SELECT t.target_id, t.parent_id, t.depth, t.amount, b.amount AS amount_before, COALESCE(f.amount_after, b.amount) AS fine,
+			   t.locked OR t.adjusted OR pt.locked AS kept
+		FROM target t JOIN before b USING (target_id) LEFT JOIN fine f USING (target_id) LEFT JOIN target pt ON pt.plan_id = t.plan_id AND pt.target_id = t.parent_id)
+	SELECT 'kept, and changed', count(*) FROM now WHERE kept AND depth > 0 AND amount <> amount_before
+	UNION ALL SELECT 'far from its share', count(*) FROM now WHERE NOT kept AND rule = 'largest' AND abs(amount - fine) > unit
+	UNION ALL SELECT 'siblings with two that are no multiples', count(*) FROM (
+		SELECT parent_id FROM now WHERE depth > 0 AND NOT kept AND mod(amount, unit) <> 0 GROUP BY 1 HAVING count(*) > 1) s
+	UNION ALL SELECT 'all', count(*) FROM now
+	UNION ALL SELECT 'changed', count(*) FROM now WHERE amount <> amount_before;
+	DROP TABLE fine, before;
+END $$;
+SELECT setseed(0.25);
+SELECT what, sum(n) FROM generate_series(1, 63) i, random_plan(i) GROUP BY 1 ORDER BY 1;
+SELECT * FROM plan_check;
+
+DROP FUNCTION random_plan(int);
+DROP TABLE random_weight;
 DROP FUNCTION new_plan(text, numeric), shown(text), tree_of(text), last_call(), why(text);
 DROP TABLE potential;
 RESET search_path;

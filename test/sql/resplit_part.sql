@@ -122,11 +122,16 @@ SELECT count(*) > 0 AS renamed FROM rename_member('market', 'East', 'Far East');
 SELECT undo_split(max(split_id)) > 0 AS undone FROM split_log WHERE plan = 'A' AND in_force;
 SELECT * FROM plan_check;
 
--- ------------------------------------------------------- what cannot be
+-- ------------------------------------------- a part, in a quantum of its call
 SELECT new_plan('C', 1000) AS r \gset
 SELECT count(*) FROM split_target(:r, '{market,type}', method => 'equal', quantum => 10);
 SELECT target_id AS east FROM target_tree WHERE plan = 'C' AND slice = '{"market": "Far East"}' \gset
-SELECT * FROM why(format('resplit_target(%s)', :east));
+SELECT * FROM preview_resplit(:east);
+SELECT count(*) FROM adjust_target(plan => 'C', metric => 'sales', slice => '{"market": "Far East", "type": "key"}', amount => 133);
+SELECT role, slice ->> 'type' AS type, amount_before, amount_after FROM resplit_target(:east, keep_adjustments => false) ORDER BY depth, 2;
+SELECT * FROM plan_check;
+
+-- ------------------------------------------------------- what cannot be
 SELECT count(*) FROM resplit_target(:r, quantum => 1, residual => 'last');
 SELECT * FROM why(format('resplit_target(%s, residual => ''largest'', members => ''{"market": ["West", "North"], "type": ["key"]}'')', :east));
 -- a role that does not see all of it
