@@ -265,6 +265,33 @@ shorten_ray(const solver *s, int a, int b)
 	}
 }
 
+/*
+ * Is there a live cell in more of the groups for which the ray is below 0 than
+ * of the others?
+ */
+static bool
+holds_others(const solver *s)
+{
+	const ts_margin_table *table = s->table;
+
+	for (int64 c = 0; c < table->n; c++)
+	{
+		const int32 *d = s->ray;
+		int64		times = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int m = 0; m < table->n_margins; m++)
+		{
+			if (table->margin[m].group[c] >= 0)
+				times += d[table->margin[m].group[c]];
+			d += table->margin[m].n_groups;
+		}
+		if (times < 0 && is_live(s, c))
+			return true;
+	}
+	return false;
+}
+
 static void
 report_ray(const solver *s, ts_rake_status status) pg_attribute_noreturn();
 
@@ -347,12 +374,18 @@ report_ray(const solver *s, ts_rake_status status)
 							   table->amount_text(table->arg, hold),
 							   table->amount_text(table->arg, hold + excess),
 							   table->amount_text(table->arg, excess)),
-					 errhint("Lower the bounds of its rows, or raise its total.")));
+					 errhint("Lower the bounds of its rows (what is locked or set by hand is one, too), or raise its total.")));
 			break;
 		case TS_RAKE_TOTALS_DIFFER:
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the totals of %s do not agree", margins),
+					 holds_others(s) ?
+					 errdetail("%s must bring %s, but all %s rows are in %s, which %s only %s (difference %s).",
+							   needy, table->amount_text(table->arg, need), need_several ? "their" : "its",
+							   holders, hold_several ? "have" : "has",
+							   table->amount_text(table->arg, hold),
+							   table->amount_text(table->arg, need - hold)) :
 					 errdetail("%s must bring %s, but %s, which %s the same rows, %s %s (difference %s).",
 							   needy, table->amount_text(table->arg, need),
 							   holders, hold_several ? "are" : "is",
@@ -573,6 +606,27 @@ classify_margins(solver *s)
 		}
 	}
 	pfree(place);
+}
+
+/*
+ * Margins with groups that are free take no part in raking if a finer one decides
+ * the others, or if there are none.  Where there is room for them in a family,
+ * the sums of free groups are rounded fairly, too.
+ */
+static void
+join_free_margins(solver *s)
+{
+	for (int m = 0; m < s->table->n_margins; m++)
+	{
+		bool		any_free = false;
+
+		if (!s->implied[m])
+			continue;
+		for (int32 g = 0; g < margin_of(s, m)->n_groups && !any_free; g++)
+			any_free = is_free(margin_of(s, m), g);
+		if (any_free && !join_family(s, 0, m))
+			(void) join_family(s, 1, m);
+	}
 }
 
 /*
@@ -989,6 +1043,28 @@ find_values(solver *s)
 	}
 	if (status != TS_RAKE_OK)
 		report_ray(s, status);
+}
+
+/*
+ * Cells in no group with a total are their seeds, which may be anything
+ */
+static void
+check_values(const solver *s)
+{
+	const ts_margin_table *table = s->table;
+
+	for (int64 c = 0; c < table->n; c++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (s->report->value[c] < (double) TS_MARGIN_LIMIT)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the amount of %s is too large", table->cell_name(table->arg, c)),
+				 errdetail("It is in no group with a total and keeps its seed; less than %s is possible.",
+						   table->amount_text(table->arg, TS_MARGIN_LIMIT)),
+				 errhint("Use a larger quantum.")));
+	}
 }
 
 /* ------------------------------------------------------------- rounding */
@@ -2051,6 +2127,7 @@ ts_margins_solve(const ts_margin_table *table, int64 *units,
 	s = palloc(sizeof(solver));
 	start_solver(s, table, report);
 	find_values(s);
+	check_values(s);
 	if (table->n > 0)
 	{
 		split_values(s, &cells);
@@ -2059,7 +2136,10 @@ ts_margins_solve(const ts_margin_table *table, int64 *units,
 		else if (table->biproportional)
 			round_biproportional(s, units);
 		else
+		{
+			join_free_margins(s);
 			round_two(s, &cells, NULL, units);
+		}
 	}
 	MemoryContextSwitchTo(caller);
 	describe_units(s, units);

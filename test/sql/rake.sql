@@ -160,6 +160,17 @@ SELECT p, string_agg(x::text, ' ' ORDER BY m) AS months, sum(x)
 FROM (SELECT *, rake(seed, keys, ARRAY[(100 + p)::numeric, ('{90,100,110,110}'::numeric[])[(m + 2) / 3], NULL], 1) OVER (ORDER BY p, m) AS x FROM year) s GROUP BY p ORDER BY p;
 SELECT rake(seed, keys, ARRAY[(100 + p)::numeric, ('{90,100,110,110}'::numeric[])[(m + 2) / 3], CASE WHEN m < 4 THEN 31 END], 1, names => '{product,quarter,month}') OVER (ORDER BY p, m) FROM year;
 
+-- months without totals are fair: over all products floor or ceiling of what they would have
+SELECT count(*) AS months, max(abs(x - exact)) < 1 AS fair, sum(x) AS year
+FROM (SELECT m, sum(x) AS x, sum(exact) AS exact
+	  FROM (SELECT m, rake(seed, keys, totals, 1) OVER w AS x, rake(seed, keys, totals, 0.00001) OVER w AS exact
+			FROM (SELECT p, m, 10 + (p * 7 + m * 5) % 11 AS seed, ARRAY['p' || p, 'q' || (m + 2) / 3, 'm' || m] AS keys, ARRAY[100 + p, 1205, NULL] AS totals
+				  FROM generate_series(1, 40) p, generate_series(1, 12) m) y WINDOW w AS (ORDER BY p, m)) s GROUP BY m) t;
+SELECT string_agg(rake::text, ' ' ORDER BY i) AS all_free FROM (SELECT i, rake(5.005, '{a}', '{NULL}') OVER (ORDER BY i) FROM generate_series(1, 3) i) s;
+-- of two margins that do not agree one may lie within the other, or be the same rows
+SELECT rake(1, ARRAY['p', 'r' || i], ARRAY[10, CASE WHEN i > 1 THEN 6 END], names => '{product,region}') OVER (ORDER BY i) FROM generate_series(1, 3) i;
+SELECT rake(1, ARRAY['p', 'r' || i], ARRAY[10, 6], names => '{product,region}') OVER (ORDER BY i) FROM generate_series(1, 3) i;
+
 -- One margin: as apportion does; none, and rows that take no part
 SELECT bool_and(a = b) AS same
 FROM (SELECT rake(w, ARRAY['all'], ARRAY[1000]) OVER (ORDER BY i) AS a, apportion(1000, w) OVER (ORDER BY i) AS b FROM (SELECT i, (i * 37 % 101)::numeric AS w FROM generate_series(1, 200) i) v) s;
@@ -184,6 +195,16 @@ SELECT rake(1, '{a}', '{NaN}') OVER ();
 SELECT rake(1, '{a}', '{0.005}') OVER ();
 SELECT rake(1, '{a}', '{1e30}') OVER ();
 SELECT rake(1e30, '{a}', '{1e13}') OVER ();
+SELECT rake(1e130, '{a}', '{1}') OVER ();
+SELECT rake(1e-130, '{a}', '{1}') OVER ();
+SELECT rake(1e-400, '{a}', '{1}') OVER ();
+SELECT rake(1e16, ARRAY[NULL, 'b'], ARRAY[1, NULL]) OVER ();
+SELECT rake(1e13, ARRAY[NULL, 'b'], ARRAY[1, NULL]) OVER ();
+SELECT rake(1, '{a}', '{1}', at_least => 1e30) OVER ();
+SELECT rake(1, '{a}', '{1}', at_least => 'NaN') OVER ();
+SELECT rake(1, '{a}', '{1}', at_least => -1e30) OVER ();
+SELECT rake(1, '{a}', '{1}', at_most => 1e30) OVER ();
+SELECT rake(1, '{a}', '{1}', at_most => -0.001) OVER ();
 SELECT rake(1, ARRAY['a'], ARRAY[i]) OVER (ORDER BY i) FROM generate_series(1, 2) i;
 SELECT rake(1, ARRAY['a'], ARRAY[CASE WHEN i = 1 THEN 1 END]) OVER (ORDER BY i) FROM generate_series(1, 2) i;
 SELECT rake(1, ARRAY[i::text], ARRAY[9e12]) OVER (ORDER BY i) FROM generate_series(1, 12) i;
