@@ -498,28 +498,30 @@ same_family(const solver *s, int a, int b)
 	return s->nests[a][b] || s->nests[b][a];
 }
 
-/* Adds a margin to a family, behind all that are coarser; false if it does not fit */
+/*
+ * Adds a margin to a family, behind all that are coarser; false if it does not
+ * fit.  Of margins that leave cells out each may be finer than the other, and what is
+ * finer than one need not be finer than what that is finer than: so all are looked at.
+ */
 static bool
 join_family(solver *s, int f, int m)
 {
+	const int  *family = s->family[f];
+	int			n = s->n_family[f];
 	int			at;
 
-	for (int i = 0; i < s->n_family[f]; i++)
+	for (at = n; at >= 0; at--)
 	{
-		if (!same_family(s, s->family[f][i], m))
-			return false;
-	}
-	for (at = s->n_family[f]; at > 0; at--)
-	{
-		if (s->nests[m][s->family[f][at - 1]])
+		bool		fits = true;
+
+		for (int i = 0; i < n && fits; i++)
+			fits = i < at ? s->nests[m][family[i]] : s->nests[family[i]][m];
+		if (fits)
 			break;
 	}
-	for (int i = at; i < s->n_family[f]; i++)
-	{
-		if (!s->nests[s->family[f][i]][m])
-			return false;
-	}
-	memmove(&s->family[f][at + 1], &s->family[f][at], sizeof(int) * (s->n_family[f] - at));
+	if (at < 0)
+		return false;
+	memmove(&s->family[f][at + 1], &s->family[f][at], sizeof(int) * (n - at));
 	s->family[f][at] = m;
 	s->n_family[f]++;
 	return true;

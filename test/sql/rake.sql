@@ -167,6 +167,11 @@ FROM (SELECT m, sum(x) AS x, sum(exact) AS exact
 			FROM (SELECT p, m, 10 + (p * 7 + m * 5) % 11 AS seed, ARRAY['p' || p, 'q' || (m + 2) / 3, 'm' || m] AS keys, ARRAY[100 + p, 1205, NULL] AS totals
 				  FROM generate_series(1, 40) p, generate_series(1, 12) m) y WINDOW w AS (ORDER BY p, m)) s GROUP BY m) t;
 SELECT string_agg(rake::text, ' ' ORDER BY i) AS all_free FROM (SELECT i, rake(5.005, '{a}', '{NULL}') OVER (ORDER BY i) FROM generate_series(1, 3) i) s;
+-- a margin with gaps (s is b5, and all of g3): it fits above and below others, but not everywhere
+SELECT a, string_agg(x::text, ' ' ORDER BY b) AS amounts, sum(x)
+FROM (SELECT a, b, rake(abs(hashint4(a * 10 + b)) % 50 + 1, ARRAY['b' || b, CASE WHEN b = 5 THEN 's' END, CASE WHEN b < 3 THEN 'g1' WHEN b < 5 THEN 'g2' ELSE 'g3' END, 'a' || a],
+					   ARRAY[('{10,11,12,NULL,NULL}'::numeric[])[b], 13, ('{21,23,NULL}'::numeric[])[(b + 1) / 2], ('{14,15,13,15}'::numeric[])[a]], 1) OVER (ORDER BY a, b) AS x
+	  FROM generate_series(1, 4) a, generate_series(1, 5) b) s GROUP BY a ORDER BY a;
 -- of two margins that do not agree one may lie within the other, or be the same rows
 SELECT rake(1, ARRAY['p', 'r' || i], ARRAY[10, CASE WHEN i > 1 THEN 6 END], names => '{product,region}') OVER (ORDER BY i) FROM generate_series(1, 3) i;
 SELECT rake(1, ARRAY['p', 'r' || i], ARRAY[10, 6], names => '{product,region}') OVER (ORDER BY i) FROM generate_series(1, 3) i;
