@@ -47,7 +47,7 @@
  * Limits
  *	  All amounts are 0 or more.  One table is solved in memory, with about 60
  *	  bytes a cell besides what the solver needs.  Factors of more than 10,000
- *	  groups are not kept.
+ *	  groups are not kept; the findings say how many.
  *
  *-------------------------------------------------------------------------
  */
@@ -1048,6 +1048,7 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 	double		middle[TS_MAX_MARGINS];
 	double		middle_target = middle_factor(split, &table->margin[0], report->factor[0], table->n, table->seed);
 	double		growth = middle_target;
+	int64		n_factors = split->n_leaves > 1 ? split->n_leaves : 0;
 	int64		n_kept = 0;
 	int64		n_extreme;
 	extreme_factor *extremes;
@@ -1059,6 +1060,8 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 		middle[i] = list->margins[i]->complete ?
 			middle_factor(split, &table->margin[n_first + i], report->factor[n_first + i], table->n, table->seed) : 1;
 		growth *= middle[i];
+		for (int32 g = 0; g < list->margins[i]->n_groups; g++)
+			n_factors += !list->margins[i]->groups[g]->is_free;
 	}
 
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
@@ -1128,6 +1131,11 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 	pushJsonbValue(&state, WJB_END_ARRAY, NULL);
 	push_key(&state, "n_extreme");
 	push_number(&state, WJB_VALUE, int_number(n_extreme));
+	if (n_factors > KEPT_FACTORS)
+	{
+		push_key(&state, "factors_left_out");
+		push_number(&state, WJB_VALUE, int_number(n_factors - KEPT_FACTORS));
+	}
 	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 
 	for (int32 leaf = 0; leaf < split->n_leaves && split->n_leaves > 1; leaf++)

@@ -483,6 +483,15 @@ SELECT set_target('O', 'sales', amount => 0) > 0 AS set;
 SELECT slice, amount FROM split_target(root_target('O', 'sales'), '{line}', method => 'margins', margins => '{"line": {"Bikes": 0}}') ORDER BY 1;
 SELECT * FROM plan_check;
 
+-- more totals than factors are kept
+CREATE TABLE shops AS SELECT '2023-01-01'::date + n % 365 AS day, 's' || n AS shop, 1 + n % 7 AS amount FROM generate_series(1, 10003) n;
+SELECT add_metric('shops', unit => 'EUR', quantum => 1) > 0 AS added;
+SELECT count(*) AS levels FROM add_source('shops', 'shops', occurred_on => 'day', amount => 'amount', dimensions => '{"shop": "shop"}');
+SELECT set_target('S', 'shops', amount => 30009) > 0 AS set;
+SELECT count(*) AS parts, count(*) FILTER (WHERE amount = 3) AS as_agreed
+FROM split_target(root_target('S', 'shops'), '{shop}', method => 'margins', margins => (SELECT jsonb_build_object('shop', jsonb_object_agg(shop, 3)) FROM shops));
+SELECT findings -> 0 -> 'factors_left_out' AS left_out, jsonb_array_length(findings) - 1 AS kept FROM split ORDER BY split_id DESC LIMIT 1;
+
 -- beyond what the solver takes
 SELECT create_plan('Huge', period => '[2024-01-01,2025-01-01)') > 0 AS made;
 SELECT set_target('Huge', 'sales', amount => 1e16) > 0 AS made;
