@@ -339,7 +339,8 @@ entry_units(const ts_split *split, const margin_entry *entry)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the total of %s is not a multiple of the call's quantum", ts_margin_entry_name(split, entry)),
-				 errdetail("It is %s, the quantum is %s.", numeric_text(entry->number), units_text(split, 1))));
+				 errdetail("It is %s, the quantum is %s.", numeric_text(entry->number), units_text(split, 1)),
+				 errhint("Round it, or use a finer quantum.")));
 	units /= split->coarse;
 	if (units >= TS_MARGIN_LIMIT)
 		ereport(ERROR,
@@ -1290,7 +1291,8 @@ leaf_totals(const ts_split *split, const int32 *leaves, int64 *total)
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("%s is not a multiple of the call's quantum", ts_split_leaf_name(split, leaf)),
 					 errdetail("It is %s, the quantum is %s.", numeric_text(ts_units_to_numeric(split->units[leaf], &split->tree->quantum)),
-							   units_text(split, 1))));
+							   units_text(split, 1)),
+					 errhint("Give it another amount, or use a finer quantum.")));
 		whole += split->units[leaf] / split->coarse;
 		if (whole >= TS_MARGIN_LIMIT)
 			ereport(ERROR,

@@ -244,6 +244,17 @@ UPDATE target SET floor_amount = 1220 WHERE target_id = find_target('S', 'sales'
 SELECT count(*) > 0 AS changed FROM resplit_target(root_target('S', 'sales'), margins => '{"line": {"Bikes": 7500}}');
 SELECT slice ->> 'line' AS line, slice ->> 'region' AS region, amount FROM target WHERE plan_id = (SELECT plan_id FROM target WHERE target_id = root_target('S', 'sales')) AND depth = 2 ORDER BY 1, 2;
 SELECT * FROM plan_check;
+-- a lock and an adjusted amount, which the others make room for in hundreds
+SELECT count(*) AS locked FROM lock_target(find_target('S', 'sales', '{"line": "Bikes", "region": "South"}'));
+SELECT count(*) AS changed FROM adjust_target(find_target('S', 'sales', '{"line": "Bikes", "region": "North"}'), amount => 2300, absorb => 'margins');
+SELECT count(*) AS changed FROM resplit_target(root_target('S', 'sales'), amount => 11000, margins => '{"line": {"Bikes": 8000}, "region": {"North": 4000}}');
+SELECT slice ->> 'line' AS line, slice ->> 'region' AS region, amount FROM target WHERE plan_id = (SELECT plan_id FROM target WHERE target_id = root_target('S', 'sales')) AND depth = 2 ORDER BY 1, 2;
+SELECT * FROM plan_check;
+SAVEPOINT s;
+SELECT resplit_target(root_target('S', 'sales'), amount => 11050);
+ROLLBACK TO s;
+SELECT resplit_target(root_target('S', 'sales'), margins => '{"line": {"Bikes": 8050}}');
+ROLLBACK TO s;
 SELECT count(*) AS changed FROM adjust_target(find_target('S', 'sales', '{"line": "Bikes", "region": "North"}'), amount => 2350.5);
 SELECT resplit_target(root_target('S', 'sales'));
 ROLLBACK;
