@@ -692,9 +692,12 @@ find_bounds(ts_split *split, ts_split_nodes *nodes, int64 **lower, int64 **upper
 	if (above.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("method \"margins\" takes bounds of the last level only, and %lld are above it", (long long) above.n),
+				 errmsg_plural("method \"margins\" takes bounds of the last level only, and %lld is above it",
+							   "method \"margins\" takes bounds of the last level only, and %lld are above it", above.n,
+							   (long long) above.n),
 				 errdetail_internal("%s.", ts_name_list_text(&above)),
-				 errhint("Bounds are for a level of \"by\": bounds => '{\"%s\": {..}}'", split->axes[split->n_axes - 1].name)));
+				 errhint("A margin of that level says what it has; bounds => '{\"%s\": {\"*\": {\"at_least\": 0}}}' are for the last level.",
+						 split->axes[split->n_axes - 1].name)));
 }
 
 /*
@@ -1307,7 +1310,8 @@ leaf_totals(const ts_split *split, const int32 *leaves, int64 *total)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("method \"margins\" shares amounts of 0 or more, and %lld of %d targets are negative",
 						(long long) negative.n, split->n_leaves),
-				 errdetail_internal("%s.", ts_name_list_text(&negative))));
+				 errdetail_internal("%s.", ts_name_list_text(&negative)),
+				 errhint("Split what is negative by another method, or as a metric of its own.")));
 	return whole;
 }
 

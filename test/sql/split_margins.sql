@@ -484,6 +484,8 @@ FROM unnest('{wrong_type,no_number,no_member,nothing,null_member,both_numbers,to
 -- hints work when pasted
 SELECT preview_split(root_target('R', 'sales'), '{line}', method => 'margins');
 SELECT preview_split(root_target('R', 'sales'), '{line}', method => 'margins', margins => '{"line": {"Bike": 60}}');
+SELECT preview_split(root_target('R', 'sales'), '{line,region}', method => 'margins', margins => '{"region": {"North": 40}}', bounds => '{"line": {"Bikes": {"at_most": 50}}}');
+SELECT count(*) FROM preview_split(root_target('R', 'sales'), '{line,region}', method => 'margins', margins => '{"region": {"North": 40}}', bounds => '{"region": {"*": {"at_least": 0}}}');
 -- amounts below zero
 SELECT create_plan('N', period => '[2024-01-01,2025-01-01)') > 0 AS created;
 SELECT set_target('N', 'sales', amount => -100) > 0 AS set;
