@@ -265,31 +265,45 @@ shorten_ray(const solver *s, int a, int b)
 	}
 }
 
-/*
- * Is there a live cell in more of the groups for which the ray is below 0 than
- * of the others?
- */
-static bool
-holds_others(const solver *s)
+/* what cells outside the two sides of a ray have to do with it, in units */
+typedef struct ray_cells
+{
+	bool		holds_others;	/* the holders have cells that the needy have not */
+	ts_int128	upper;			/* what upper bounds leave the needy beside them */
+	ts_int128	lower;			/* what lower bounds take away from them */
+} ray_cells;
+
+static ray_cells
+cells_of_ray(const solver *s)
 {
 	const ts_margin_table *table = s->table;
+	ray_cells	cells = {0};
 
 	for (int64 c = 0; c < table->n; c++)
 	{
 		const int32 *d = s->ray;
+		double		lower = s->lower == NULL ? 0 : s->lower[c];
+		double		upper = s->seed[c] == 0 ? lower : s->upper == NULL ? HUGE_VAL : s->upper[c];
 		int64		times = 0;
 
 		CHECK_FOR_INTERRUPTS();
+		if (upper == 0)
+			continue;
 		for (int m = 0; m < table->n_margins; m++)
 		{
 			if (table->margin[m].group[c] >= 0)
 				times += d[table->margin[m].group[c]];
 			d += table->margin[m].n_groups;
 		}
-		if (times < 0 && is_live(s, c))
-			return true;
+		if (times > 0)
+			cells.upper += (ts_int128) upper * times;
+		else if (times < 0)
+		{
+			cells.lower -= (ts_int128) lower * times;
+			cells.holds_others = true;
+		}
 	}
-	return false;
+	return cells;
 }
 
 static void
@@ -305,7 +319,7 @@ report_ray(const solver *s, ts_rake_status status)
 	ts_int128	excess;
 	ts_int128	need;
 	ts_int128	hold;
-	ts_int128	elsewhere;
+	ray_cells	cells;
 	bool		need_several;
 	bool		hold_several;
 	char	   *needy;
@@ -344,6 +358,7 @@ report_ray(const solver *s, ts_rake_status status)
 	needy = groups_of_sign(s, 1, &need, &need_several);
 	holders = groups_of_sign(s, -1, &hold, &hold_several);
 	margins = margins_of_ray(s);
+	cells = cells_of_ray(s);
 	initStringInfo(&detail);
 
 	switch (status)
@@ -380,7 +395,7 @@ report_ray(const solver *s, ts_rake_status status)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the totals of %s do not agree", margins),
-					 holds_others(s) ?
+					 cells.holds_others ?
 					 errdetail("%s must bring %s, but all %s rows are in %s, which %s only %s (difference %s).",
 							   needy, table->amount_text(table->arg, need), need_several ? "their" : "its",
 							   holders, hold_several ? "have" : "has",
@@ -397,32 +412,32 @@ report_ray(const solver *s, ts_rake_status status)
 		default:
 			break;
 	}
-	elsewhere = need - hold - excess;
 	if (*needy == '\0')
 		appendStringInfo(&detail, "%s %s %s, but lower bounds ask for %s", holders,
 						 hold_several ? "together have" : "has",
 						 table->amount_text(table->arg, hold),
-						 table->amount_text(table->arg, -elsewhere));
+						 table->amount_text(table->arg, cells.lower));
 	else
 	{
 		appendStringInfo(&detail, "%s must bring %s", needy, table->amount_text(table->arg, need));
 		if (*holders == '\0')
 			appendStringInfoString(&detail, ", but");
-		else if (elsewhere > 0)
-			appendStringInfo(&detail, ", but %s %s only %s, and", holders,
+		else if (cells.upper > 0)
+			appendStringInfo(&detail, ", but %s %s %s%s, and", holders,
 							 hold_several ? "together have" : "has",
+							 cells.lower > 0 ? "" : "only ",
 							 table->amount_text(table->arg, hold));
 		else
 			appendStringInfo(&detail, ", but %s rows can only be in %s, which %s %s",
 							 need_several ? "their" : "its", holders,
 							 hold_several ? "together have" : "has",
 							 table->amount_text(table->arg, hold));
-		if (elsewhere > 0)
+		if (cells.upper > 0)
 			appendStringInfo(&detail, " upper bounds elsewhere leave %s",
-							 table->amount_text(table->arg, elsewhere));
-		else if (elsewhere < 0)
+							 table->amount_text(table->arg, cells.upper));
+		if (cells.lower > 0)
 			appendStringInfo(&detail, "; of that lower bounds of other rows take %s",
-							 table->amount_text(table->arg, -elsewhere));
+							 table->amount_text(table->arg, cells.lower));
 	}
 	appendStringInfo(&detail, " (missing %s).", table->amount_text(table->arg, excess));
 	ereport(ERROR,

@@ -149,6 +149,9 @@ SELECT rake(seed, keys, totals, at_most => 4) OVER (ORDER BY r, c) FROM grid('{1
 SELECT rake(seed, keys, totals, at_least => 6) OVER (ORDER BY r, c) FROM grid('{1,1,1,1}', '{10,14}', '{12,12}');
 SELECT rake(seed, keys, totals, at_least => fixed, at_most => fixed) OVER (ORDER BY r, c) FROM (SELECT *, CASE WHEN r = 1 AND c = 1 THEN 1 END AS fixed FROM grid('{1,1,1,1}', '{10,10}', '{12,8}')) g;
 SELECT rake(seed, keys, totals, at_least => 3, at_most => 2) OVER (ORDER BY r, c) FROM grid('{1,1,1,1}', '{10,10}', '{12,8}');
+-- upper and lower bounds on both sides: what they say adds up
+SELECT rake(1, ARRAY[line, region], ARRAY[CASE line WHEN 'Bikes' THEN 6 ELSE 4 END, CASE region WHEN 'North' THEN 3 END], at_least => least, at_most => most, names => '{line,region}') OVER (ORDER BY line, region)
+FROM (VALUES ('Bikes', 'North', NULL, 1.7), ('Bikes', 'West', NULL, NULL), ('Helmets', 'North', NULL, NULL), ('Helmets', 'West', 2.8, NULL)) v(line, region, least, most);
 -- a floor lifts a seed of 0
 SELECT string_agg(rake::text, ' ' ORDER BY r, c) AS lifted FROM (SELECT r, c, rake(seed, keys, totals, at_least => 1) OVER (ORDER BY r, c) FROM grid('{0,1,1,1}', '{10,10}', '{12,8}')) s;
 
