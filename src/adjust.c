@@ -1521,6 +1521,12 @@ adjust(FunctionCallInfo fcinfo, bool preview)
 	{
 		adjust_margins margins;
 
+		if (state->has_carriers)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("carried_by and absorb => 'margins' exclude each other"),
+					 errdetail("Margins need all other parts of the split to make room."),
+					 errhint("Leave out carried_by, and lock what is to stay.")));
 		find_margins(state, &margins);
 		load_and_lock(state);
 		adjust_within_margins(state, fcinfo, &margins, result);

@@ -265,6 +265,47 @@ shorten_ray(const solver *s, int a, int b)
 	}
 }
 
+/* what cells outside the two sides of a ray have to do with it, in units */
+typedef struct ray_cells
+{
+	bool		holds_others;	/* the holders have cells that the needy have not */
+	ts_int128	upper;			/* what upper bounds leave the needy beside them */
+	ts_int128	lower;			/* what lower bounds take away from them */
+} ray_cells;
+
+static ray_cells
+cells_of_ray(const solver *s)
+{
+	const ts_margin_table *table = s->table;
+	ray_cells	cells = {0};
+
+	for (int64 c = 0; c < table->n; c++)
+	{
+		const int32 *d = s->ray;
+		double		lower = s->lower == NULL ? 0 : s->lower[c];
+		double		upper = s->seed[c] == 0 ? lower : s->upper == NULL ? HUGE_VAL : s->upper[c];
+		int64		times = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (upper == 0)
+			continue;
+		for (int m = 0; m < table->n_margins; m++)
+		{
+			if (table->margin[m].group[c] >= 0)
+				times += d[table->margin[m].group[c]];
+			d += table->margin[m].n_groups;
+		}
+		if (times > 0)
+			cells.upper += (ts_int128) upper * times;
+		else if (times < 0)
+		{
+			cells.lower -= (ts_int128) lower * times;
+			cells.holds_others = true;
+		}
+	}
+	return cells;
+}
+
 static void
 report_ray(const solver *s, ts_rake_status status) pg_attribute_noreturn();
 
@@ -278,7 +319,7 @@ report_ray(const solver *s, ts_rake_status status)
 	ts_int128	excess;
 	ts_int128	need;
 	ts_int128	hold;
-	ts_int128	elsewhere;
+	ray_cells	cells;
 	bool		need_several;
 	bool		hold_several;
 	char	   *needy;
@@ -317,6 +358,7 @@ report_ray(const solver *s, ts_rake_status status)
 	needy = groups_of_sign(s, 1, &need, &need_several);
 	holders = groups_of_sign(s, -1, &hold, &hold_several);
 	margins = margins_of_ray(s);
+	cells = cells_of_ray(s);
 	initStringInfo(&detail);
 
 	switch (status)
@@ -347,12 +389,18 @@ report_ray(const solver *s, ts_rake_status status)
 							   table->amount_text(table->arg, hold),
 							   table->amount_text(table->arg, hold + excess),
 							   table->amount_text(table->arg, excess)),
-					 errhint("Lower the bounds of its rows, or raise its total.")));
+					 errhint("Lower the bounds of its rows (what is locked or set by hand is one, too), or raise its total.")));
 			break;
 		case TS_RAKE_TOTALS_DIFFER:
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the totals of %s do not agree", margins),
+					 cells.holds_others ?
+					 errdetail("%s must bring %s, but all %s rows are in %s, which %s only %s (difference %s).",
+							   needy, table->amount_text(table->arg, need), need_several ? "their" : "its",
+							   holders, hold_several ? "have" : "has",
+							   table->amount_text(table->arg, hold),
+							   table->amount_text(table->arg, need - hold)) :
 					 errdetail("%s must bring %s, but %s, which %s the same rows, %s %s (difference %s).",
 							   needy, table->amount_text(table->arg, need),
 							   holders, hold_several ? "are" : "is",
@@ -364,32 +412,32 @@ report_ray(const solver *s, ts_rake_status status)
 		default:
 			break;
 	}
-	elsewhere = need - hold - excess;
 	if (*needy == '\0')
 		appendStringInfo(&detail, "%s %s %s, but lower bounds ask for %s", holders,
 						 hold_several ? "together have" : "has",
 						 table->amount_text(table->arg, hold),
-						 table->amount_text(table->arg, -elsewhere));
+						 table->amount_text(table->arg, cells.lower));
 	else
 	{
 		appendStringInfo(&detail, "%s must bring %s", needy, table->amount_text(table->arg, need));
 		if (*holders == '\0')
 			appendStringInfoString(&detail, ", but");
-		else if (elsewhere > 0)
-			appendStringInfo(&detail, ", but %s %s only %s, and", holders,
+		else if (cells.upper > 0)
+			appendStringInfo(&detail, ", but %s %s %s%s, and", holders,
 							 hold_several ? "together have" : "has",
+							 cells.lower > 0 ? "" : "only ",
 							 table->amount_text(table->arg, hold));
 		else
 			appendStringInfo(&detail, ", but %s rows can only be in %s, which %s %s",
 							 need_several ? "their" : "its", holders,
 							 hold_several ? "together have" : "has",
 							 table->amount_text(table->arg, hold));
-		if (elsewhere > 0)
+		if (cells.upper > 0)
 			appendStringInfo(&detail, " upper bounds elsewhere leave %s",
-							 table->amount_text(table->arg, elsewhere));
-		else if (elsewhere < 0)
+							 table->amount_text(table->arg, cells.upper));
+		if (cells.lower > 0)
 			appendStringInfo(&detail, "; of that lower bounds of other rows take %s",
-							 table->amount_text(table->arg, -elsewhere));
+							 table->amount_text(table->arg, cells.lower));
 	}
 	appendStringInfo(&detail, " (missing %s).", table->amount_text(table->arg, excess));
 	ereport(ERROR,
@@ -465,28 +513,30 @@ same_family(const solver *s, int a, int b)
 	return s->nests[a][b] || s->nests[b][a];
 }
 
-/* Adds a margin to a family, behind all that are coarser; false if it does not fit */
+/*
+ * Adds a margin to a family, behind all that are coarser; false if it does not
+ * fit.  Of margins that leave cells out each may be finer than the other, and what is
+ * finer than one need not be finer than what that is finer than: so all are looked at.
+ */
 static bool
 join_family(solver *s, int f, int m)
 {
+	const int  *family = s->family[f];
+	int			n = s->n_family[f];
 	int			at;
 
-	for (int i = 0; i < s->n_family[f]; i++)
+	for (at = n; at >= 0; at--)
 	{
-		if (!same_family(s, s->family[f][i], m))
-			return false;
-	}
-	for (at = s->n_family[f]; at > 0; at--)
-	{
-		if (s->nests[m][s->family[f][at - 1]])
+		bool		fits = true;
+
+		for (int i = 0; i < n && fits; i++)
+			fits = i < at ? s->nests[m][family[i]] : s->nests[family[i]][m];
+		if (fits)
 			break;
 	}
-	for (int i = at; i < s->n_family[f]; i++)
-	{
-		if (!s->nests[s->family[f][i]][m])
-			return false;
-	}
-	memmove(&s->family[f][at + 1], &s->family[f][at], sizeof(int) * (s->n_family[f] - at));
+	if (at < 0)
+		return false;
+	memmove(&s->family[f][at + 1], &s->family[f][at], sizeof(int) * (n - at));
 	s->family[f][at] = m;
 	s->n_family[f]++;
 	return true;
@@ -573,6 +623,27 @@ classify_margins(solver *s)
 		}
 	}
 	pfree(place);
+}
+
+/*
+ * Margins with groups that are free take no part in raking if a finer one decides
+ * the others, or if there are none.  Where there is room for them in a family,
+ * the sums of free groups are rounded fairly, too.
+ */
+static void
+join_free_margins(solver *s)
+{
+	for (int m = 0; m < s->table->n_margins; m++)
+	{
+		bool		any_free = false;
+
+		if (!s->implied[m])
+			continue;
+		for (int32 g = 0; g < margin_of(s, m)->n_groups && !any_free; g++)
+			any_free = is_free(margin_of(s, m), g);
+		if (any_free && !join_family(s, 0, m))
+			(void) join_family(s, 1, m);
+	}
 }
 
 /*
@@ -989,6 +1060,28 @@ find_values(solver *s)
 	}
 	if (status != TS_RAKE_OK)
 		report_ray(s, status);
+}
+
+/*
+ * Cells in no group with a total are their seeds, which may be anything
+ */
+static void
+check_values(const solver *s)
+{
+	const ts_margin_table *table = s->table;
+
+	for (int64 c = 0; c < table->n; c++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (s->report->value[c] < (double) TS_MARGIN_LIMIT)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the amount of %s is too large", table->cell_name(table->arg, c)),
+				 errdetail("It is in no group with a total and keeps its seed; less than %s is possible.",
+						   table->amount_text(table->arg, TS_MARGIN_LIMIT)),
+				 errhint("Use a larger quantum.")));
+	}
 }
 
 /* ------------------------------------------------------------- rounding */
@@ -2051,6 +2144,7 @@ ts_margins_solve(const ts_margin_table *table, int64 *units,
 	s = palloc(sizeof(solver));
 	start_solver(s, table, report);
 	find_values(s);
+	check_values(s);
 	if (table->n > 0)
 	{
 		split_values(s, &cells);
@@ -2059,7 +2153,10 @@ ts_margins_solve(const ts_margin_table *table, int64 *units,
 		else if (table->biproportional)
 			round_biproportional(s, units);
 		else
+		{
+			join_free_margins(s);
 			round_two(s, &cells, NULL, units);
+		}
 	}
 	MemoryContextSwitchTo(caller);
 	describe_units(s, units);

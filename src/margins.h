@@ -26,6 +26,10 @@
 /* totals and sums of bounds are below this, so that doubles have every unit */
 #define TS_MARGIN_LIMIT	(INT64CONST(1) << 53)
 
+/* seeds other than 0, for engine/rake.h */
+#define TS_MIN_SEED		1e-100
+#define TS_MAX_SEED		1e100
+
 typedef struct ts_margin
 {
 	const char *name;			/* in messages: "product", "region and month" */
@@ -53,8 +57,8 @@ typedef enum ts_inexact
 typedef struct ts_margin_table
 {
 	int64		n;				/* cells */
-	const double *seed;			/* by cell; finite, >= 0; 0: the cell stays 0
-								 * (or its lower bound) */
+	const double *seed;			/* by cell; 0, or from TS_MIN_SEED to TS_MAX_SEED;
+								 * 0: the cell stays 0 (or its lower bound) */
 	const int64 *lower;			/* by cell, units; NULL: 0 */
 	const int64 *upper;			/* by cell; NULL: none; PG_INT64_MAX: none for
 								 * this one */

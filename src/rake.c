@@ -449,6 +449,7 @@ start_bound(rake_reader *reader, rake_bounds *bounds, int argno)
 static inline void
 read_bound(rake_reader *reader, const rake_bounds *bounds, bool upper, int64 row)
 {
+	const char *name = upper ? "at_most" : "at_least";
 	ts_int128	units = upper ? TS_MARGIN_LIMIT : 0;
 	Datum		bound;
 	bool		isnull;
@@ -458,13 +459,19 @@ read_bound(rake_reader *reader, const rake_bounds *bounds, bool upper, int64 row
 		return;
 	bound = ts_argument_of_row(reader->winobj, upper ? ARG_AT_MOST : ARG_AT_LEAST, row,
 							   reader->seeds.scratch, &isnull);
-	if (isnull || !ts_bound_from_numeric(bound, &reader->state->quantum, upper,
-										 upper ? "at_most" : "at_least", &units))
+	if (isnull || !ts_bound_from_numeric(bound, &reader->state->quantum, upper, name, &units))
 		return;
+	if (upper ? units < 0 : units >= TS_MARGIN_LIMIT)
+		ereport(ERROR,
+				(errcode(upper ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 upper ? errmsg("%s must not be negative", name) : errmsg("%s is too large", name),
+				 errdetail("It is %s in row " INT64_FORMAT "; amounts are 0 or more and less than %s.",
+						   ts_numeric_text(bound), row + 1,
+						   ts_numeric_text(ts_units_to_numeric(TS_MARGIN_LIMIT, &reader->state->quantum)))));
 	if (upper)
-		bounds->units[row] = units >= TS_MARGIN_LIMIT ? PG_INT64_MAX : (int64) Max(units, -1);
+		bounds->units[row] = units >= TS_MARGIN_LIMIT ? PG_INT64_MAX : (int64) units;
 	else
-		bounds->units[row] = (int64) Min(Max(units, 0), TS_MARGIN_LIMIT);
+		bounds->units[row] = (int64) Max(units, 0);
 }
 
 /*
@@ -525,9 +532,15 @@ seeds_as_doubles(rake_reader *reader)
 	down *= (double) state->quantum.mantissa;
 	for (int64 i = 0; i < state->nrows; i++)
 	{
+		ts_int128	raw = read->narrow != NULL ? (ts_int128) read->narrow[i] : (ts_int128) read->wide[i];
+
 		CHECK_FOR_INTERRUPTS();
-		seed[i] = (read->narrow != NULL ? (double) read->narrow[i] : (double) read->wide[i]) *
-			up / down;
+		seed[i] = (double) raw * up / down;
+		if (raw != 0 && !(seed[i] >= TS_MIN_SEED && seed[i] <= TS_MAX_SEED))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("the seed of row " INT64_FORMAT " is out of range", i + 1),
+					 errdetail("Seeds other than 0 are from %g to %g units of the quantum.", TS_MIN_SEED, TS_MAX_SEED)));
 	}
 	return seed;
 }

@@ -1960,7 +1960,9 @@ make_run(resplit_state *state, int call_no)
 		for (int32 i = 0; i < n && run_no > 0 && !run->from_amounts; i++)
 			run->from_amounts = hangs_on_zero(run->split, &made, i);
 		run->scale = run->split->scale;
-		run->own_rounding = run->split->coarse != 1 || strcmp(run->split->residual, "largest") != 0;
+		/* parts by margins are whole already, in the call's quantum */
+		run->own_rounding = !run->has_margins &&
+			(run->split->coarse != 1 || strcmp(run->split->residual, "largest") != 0);
 		for (int32 i = 0; i < n; i++)
 			make_block(state, run_no, &waits[i], &made, i);
 		if (run->n_path > 0 && state->blocks[run->first_block].n == 0)

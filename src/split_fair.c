@@ -101,70 +101,6 @@ check_interrupts(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Targets under one parent, the first one last: members by their codes, periods by their days */
-static int
-compare_children(const void *a, const void *b, void *arg)
-{
-	const ts_node *nodes = arg;
-	const ts_node *x = &nodes[*(const int32 *) a];
-	const ts_node *y = &nodes[*(const int32 *) b];
-
-	if (x->member != y->member)
-		return x->member > y->member ? -1 : 1;
-	return x->from > y->from ? -1 : x->from < y->from;
-}
-
-static int
-compare_blocks(const void *a, const void *b, void *arg)
-{
-	const int64 *rank = arg;
-	int32		x = *(const int32 *) a;
-	int32		y = *(const int32 *) b;
-
-	if (rank[x] != rank[y])
-		return rank[x] < rank[y] ? -1 : 1;
-	return x < y ? -1 : x > y;
-}
-
-/*
- * The blocks in the order that decides between equals: that of the targets that are
- * split, from the top down.  A tree has its nodes by their ids.
- */
-static int32 *
-order_blocks(const ts_fair_input *input)
-{
-	const ts_tree *tree = input->split->tree;
-	int32	   *order = palloc_extended(sizeof(int32) * input->n_blocks, MCXT_ALLOC_HUGE);
-	int64	   *rank = palloc_extended(sizeof(int64) * input->n_blocks, MCXT_ALLOC_HUGE);
-	int32	   *stack = palloc_extended(sizeof(int32) * tree->n, MCXT_ALLOC_HUGE);
-	int32	   *place = palloc_extended(sizeof(int32) * tree->n, MCXT_ALLOC_HUGE);
-	int32		n_stack = 0;
-	int32		n_seen = 0;
-
-	stack[n_stack++] = 0;
-	while (n_stack > 0)
-	{
-		int32		at = stack[--n_stack];
-		const ts_node *node = &tree->nodes[at];
-
-		CHECK_FOR_INTERRUPTS();
-		place[at] = n_seen++;
-		memcpy(stack + n_stack, tree->children + node->first_child, sizeof(int32) * node->n_children);
-		qsort_arg(stack + n_stack, node->n_children, sizeof(int32), compare_children, tree->nodes);
-		n_stack += node->n_children;
-	}
-	for (int32 i = 0; i < input->n_blocks; i++)
-	{
-		order[i] = i;
-		rank[i] = place[input->split->leaves[i]];
-	}
-	qsort_arg(order, input->n_blocks, sizeof(int32), compare_blocks, rank);
-	pfree(rank);
-	pfree(stack);
-	pfree(place);
-	return order;
-}
-
 /*
  * Which totals are not targets, and need a family of their own?
  */
@@ -433,7 +369,7 @@ ts_round_together(const ts_fair_input *input)
 	table.part = MemoryContextAllocHuge(context, sizeof(uint64) * (n_nodes + 1));
 	table.inner = MemoryContextAllocHuge(context, largest + 1);
 	added = MemoryContextAllocHuge(context, input->n_blocks);
-	order = order_blocks(input);
+	order = ts_tree_order(input->split->tree, input->n_blocks, input->split->leaves);
 	for (int32 i = 0; i < input->n_blocks; i++)
 		added[order[i]] = add_block(&table, order[i]);
 

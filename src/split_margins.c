@@ -27,6 +27,9 @@
  *	  A margin's level may stand in "by", above it in the tree, or between: a
  *	  cell's group is then that of the member or the period above it.
  *
+ *	  Cells and targets go into the table in the order of codes and days, for ties
+ *	  go by that; here they are in the order of the targets' ids.
+ *
  *	  Percentages are rounded by the largest remainder, so those of all groups of
  *	  a margin add up to the target.
  *
@@ -44,7 +47,7 @@
  * Limits
  *	  All amounts are 0 or more.  One table is solved in memory, with about 60
  *	  bytes a cell besides what the solver needs.  Factors of more than 10,000
- *	  groups are not kept.
+ *	  groups are not kept; the findings say how many.
  *
  *-------------------------------------------------------------------------
  */
@@ -72,6 +75,11 @@
 typedef struct margin_names
 {
 	const ts_split *split;
+	int32	   *leaves;			/* of the split, in the order of the table */
+	int32	   *place;			/* by leaf of the split, there */
+	int64	   *first_cell;		/* by leaf, in the order of the split */
+	int64	   *cells;			/* of the split, in the order of the table; NULL:
+								 * it is the same */
 	int			n_first;		/* margins before those of the call */
 	const ts_split_nodes *nodes;
 	int64	   *held[TS_MAX_MARGINS];	/* of those but the first: node by group */
@@ -331,7 +339,8 @@ entry_units(const ts_split *split, const margin_entry *entry)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the total of %s is not a multiple of the call's quantum", ts_margin_entry_name(split, entry)),
-				 errdetail("It is %s, the quantum is %s.", numeric_text(entry->number), units_text(split, 1))));
+				 errdetail("It is %s, the quantum is %s.", numeric_text(entry->number), units_text(split, 1)),
+				 errhint("Round it, or use a finer quantum.")));
 	units /= split->coarse;
 	if (units >= TS_MARGIN_LIMIT)
 		ereport(ERROR,
@@ -522,8 +531,9 @@ place_entries(ts_split *split, HTAB **groups)
 	if (unknown.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("the margins name %lld members or periods that the target does not have",
-						(long long) unknown.n),
+				 errmsg_plural("the margins name %lld member or period that the target does not have",
+							   "the margins name %lld members or periods that the target does not have", unknown.n,
+							   (long long) unknown.n),
 				 errdetail_internal("%s.", ts_name_list_text(&unknown)),
 				 unknown_part->is_time ?
 				 errhint("SELECT * FROM target_split.plan_periods(%s, '%s') lists the periods, which a date or a label names.",
@@ -532,9 +542,10 @@ place_entries(ts_split *split, HTAB **groups)
 	if (unused.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%lld totals belong to no target that is made", (long long) unused.n),
+				 errmsg_plural("%lld total belongs to no target that is made",
+							   "%lld totals belong to no target that is made", unused.n, (long long) unused.n),
 				 errdetail_internal("%s.", ts_name_list_text(&unused)),
-				 errhint("members => '\"all\"' makes targets of all members, not only of those that have facts.")));
+				 errhint("Members and periods of one total must have parts together; members => '\"all\"' makes targets of all members, not only of those that have facts.")));
 	pfree(names);
 }
 
@@ -681,23 +692,56 @@ find_bounds(ts_split *split, ts_split_nodes *nodes, int64 **lower, int64 **upper
 	if (above.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("method \"margins\" takes bounds of the last level only, and %lld are above it", (long long) above.n),
+				 errmsg_plural("method \"margins\" takes bounds of the last level only, and %lld is above it",
+							   "method \"margins\" takes bounds of the last level only, and %lld are above it", above.n,
+							   (long long) above.n),
 				 errdetail_internal("%s.", ts_name_list_text(&above)),
-				 errhint("Bounds are for a level of \"by\": bounds => '{\"%s\": {..}}'", split->axes[split->n_axes - 1].name)));
+				 errhint("A margin of that level says what it has; bounds => '{\"%s\": {\"*\": {\"at_least\": 0}}}' are for the last level.",
+						 split->axes[split->n_axes - 1].name)));
 }
 
-/* A limit of a part that is shared again, in units of the table */
+/*
+ * The least, or the most, that a part has when it is shared again, in units of
+ * the table.  An amount that it is held at must be possible; limits come inwards to
+ * what is.
+ */
 static int64
-held_units(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node, ts_int128 quanta)
+held_units(const ts_split *split, const ts_split_nodes *nodes, int32 leaf, int64 node, bool most)
 {
-	if (quanta % split->coarse != 0)
+	ts_int128	least = split->least[node];
+	ts_int128	quanta = most ? split->most[node] : least;
+	ts_int128	units = quanta / split->coarse;
+	bool		is_multiple = quanta % split->coarse == 0;
+
+	if (least == split->most[node] && !is_multiple)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("what %s is held at is not a multiple of the call's quantum",
 						ts_split_node_name(split, nodes, leaf, node)),
 				 errdetail("It is %s, the quantum is %s.", numeric_text(ts_units_to_numeric(quanta, &split->tree->quantum)),
-						   units_text(split, 1))));
-	return (int64) Min(Max(quanta / split->coarse, 0), TS_MARGIN_LIMIT);
+						   units_text(split, 1)),
+				 errhint("SELECT * FROM target_split.resplit_target(%lld, keep_adjustments => false); shares anew what is not locked.",
+						 (long long) split->tree->nodes[0].target_id)));
+	if (split->most[node] != TS_NO_UPPER && split->most[node] < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("method \"margins\" shares amounts of 0 or more, and %s is held below 0",
+						ts_split_node_name(split, nodes, leaf, node)),
+				 errdetail("It has at most %s.",
+						   numeric_text(ts_units_to_numeric(split->most[node], &split->tree->quantum))),
+				 errhint("SELECT * FROM target_split.resplit_target(%lld, keep_adjustments => false); shares anew what is not locked.",
+						 (long long) split->tree->nodes[0].target_id)));
+	if (!most && units >= TS_MARGIN_LIMIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("what %s is held at is too large for method \"margins\"",
+						ts_split_node_name(split, nodes, leaf, node)),
+				 errdetail("It is %s; there is room for less than %s.",
+						   numeric_text(ts_units_to_numeric(quanta, &split->tree->quantum)),
+						   units_text(split, TS_MARGIN_LIMIT))));
+	if (!most && quanta > 0 && !is_multiple)
+		units++;
+	return units >= TS_MARGIN_LIMIT ? PG_INT64_MAX : (int64) Max(units, 0);
 }
 
 /*
@@ -713,7 +757,6 @@ hold_parts(const ts_split *split, const ts_split_nodes *nodes, int64 **lower, in
 	int			of_level[TS_MAX_AXES];
 	int32	   *groups[TS_MAX_AXES] = {0};
 	int64	   *totals[TS_MAX_AXES] = {0};
-	int64		cell = 0;
 
 	if (!split->least)
 		return n;
@@ -746,9 +789,11 @@ hold_parts(const ts_split *split, const ts_split_nodes *nodes, int64 **lower, in
 		margin->n_groups = 0;
 		of_level[level] = n++;
 	}
-	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	for (int32 i = 0; i < split->n_leaves; i++)
 	{
+		int32		leaf = names->leaves[i];
 		int32		at[TS_MAX_AXES] = {0};
+		int64		cell = names->first_cell[leaf];
 
 		for (int64 node = nodes->first[leaf]; node < nodes->first[leaf + 1]; node++)
 		{
@@ -760,18 +805,18 @@ hold_parts(const ts_split *split, const ts_split_nodes *nodes, int64 **lower, in
 			if (nodes->n_children[node] > 0 && split->least[node] != TS_NO_LOWER)
 			{
 				at[level] = margins[number].n_groups++;
-				totals[level][at[level]] = held_units(split, nodes, leaf, node, split->least[node]);
+				totals[level][at[level]] = held_units(split, nodes, leaf, node, false);
 				names->held[number][at[level]] = node;
 			}
 			if (nodes->n_children[node] > 0)
 				continue;
-			for (int i = 0; i < level; i++)
-				if (groups[i])
-					groups[i][cell] = at[i];
+			for (int up = 0; up < level; up++)
+				if (groups[up])
+					groups[up][cell] = at[up];
 			if (split->least[node] != TS_NO_LOWER)
-				(*lower)[cell] = held_units(split, nodes, leaf, node, split->least[node]);
+				(*lower)[cell] = held_units(split, nodes, leaf, node, false);
 			if (split->most[node] != TS_NO_UPPER)
-				(*upper)[cell] = held_units(split, nodes, leaf, node, split->most[node]);
+				(*upper)[cell] = held_units(split, nodes, leaf, node, true);
 			cell++;
 		}
 	}
@@ -995,17 +1040,19 @@ growth_of_basis(const ts_split *split, double growth)
 
 /*
  * Notes what the solver did: sweeps, what is missed, factors; and tells of
- * factors that nobody would expect.  The margins of the call come after n_first
- * others in the table, of which the first are the targets.
+ * factors that nobody would expect.  The margins of the call come after others in
+ * the table, of which the first are the targets.
  */
 static void
-note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_report *report, int n_first)
+note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_report *report, const margin_names *names)
 {
 	const ts_margin_list *list = split->margin_list;
+	int			n_first = names->n_first;
 	JsonbParseState *state = NULL;
 	double		middle[TS_MAX_MARGINS];
 	double		middle_target = middle_factor(split, &table->margin[0], report->factor[0], table->n, table->seed);
 	double		growth = middle_target;
+	int64		n_factors = split->n_leaves > 1 ? split->n_leaves : 0;
 	int64		n_kept = 0;
 	int64		n_extreme;
 	extreme_factor *extremes;
@@ -1017,6 +1064,8 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 		middle[i] = list->margins[i]->complete ?
 			middle_factor(split, &table->margin[n_first + i], report->factor[n_first + i], table->n, table->seed) : 1;
 		growth *= middle[i];
+		for (int32 g = 0; g < list->margins[i]->n_groups; g++)
+			n_factors += !list->margins[i]->groups[g]->is_free;
 	}
 
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
@@ -1086,6 +1135,11 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 	pushJsonbValue(&state, WJB_END_ARRAY, NULL);
 	push_key(&state, "n_extreme");
 	push_number(&state, WJB_VALUE, int_number(n_extreme));
+	if (n_factors > KEPT_FACTORS)
+	{
+		push_key(&state, "factors_left_out");
+		push_number(&state, WJB_VALUE, int_number(n_factors - KEPT_FACTORS));
+	}
 	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 
 	for (int32 leaf = 0; leaf < split->n_leaves && split->n_leaves > 1; leaf++)
@@ -1095,7 +1149,7 @@ note_solution(ts_split *split, const ts_margin_table *table, const ts_margins_re
 			continue;
 		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 		push_key(&state, "target_id");
-		push_number(&state, WJB_VALUE, int_number(split->tree->nodes[split->leaves[leaf]].target_id));
+		push_number(&state, WJB_VALUE, int_number(split->tree->nodes[split->leaves[names->leaves[leaf]]].target_id));
 		push_key(&state, "margin");
 		push_text(&state, WJB_VALUE, "target");
 		push_key(&state, "total");
@@ -1145,7 +1199,7 @@ group_name(void *arg, int margin, int32 group)
 		return ts_split_node_name(names->split, names->nodes, leaf, node);
 	}
 	/* the margin's name is "target" */
-	return ts_split_leaf_name(names->split, group) + strlen("target ");
+	return ts_split_leaf_name(names->split, names->leaves[group]) + strlen("target ");
 }
 
 static char *
@@ -1153,7 +1207,7 @@ cell_name(void *arg, int64 cell)
 {
 	const margin_names *names = arg;
 
-	return ts_split_cell_name(names->split, cell);
+	return ts_split_cell_name(names->split, names->cells ? names->cells[cell] : cell);
 }
 
 static char *
@@ -1164,15 +1218,74 @@ amount_text(void *arg, ts_int128 units)
 	return units_text(names->split, units);
 }
 
-/* The amounts of the targets that are split, in units of the table; returns their sum */
+/* Finds the order of the table */
+static void
+find_order(const ts_split *split, margin_names *names)
+{
+	const ts_cells *cells = &split->cells;
+	bool		is_same = true;
+	int64		n = 0;
+
+	names->leaves = ts_tree_order(split->tree, split->n_leaves, split->leaves);
+	names->first_cell = MemoryContextAllocHuge(split->context, sizeof(int64) * (split->n_leaves + 1));
+	names->place = MemoryContextAllocHuge(split->context, sizeof(int32) * (split->n_leaves + 1));
+	for (int32 i = 0; i < split->n_leaves; i++)
+	{
+		is_same &= names->leaves[i] == i;
+		names->place[names->leaves[i]] = i;
+		names->first_cell[i] = cells->n;
+	}
+	for (int64 i = cells->n - 1; i >= 0; i--)
+		names->first_cell[cells->leaf[i]] = i;
+	if (is_same)
+		return;
+	names->cells = MemoryContextAllocHuge(split->context, sizeof(int64) * (cells->n + 1));
+	for (int32 i = 0; i < split->n_leaves; i++)
+		for (int64 cell = names->first_cell[names->leaves[i]]; cell < cells->n && cells->leaf[cell] == names->leaves[i]; cell++)
+			names->cells[n++] = cell;
+}
+
+/* Brings what is by cell into the order of the table: seeds, groups, and bounds, if there are any */
+static void
+sort_cells(const ts_split *split, const margin_names *names, double **seed, int64 **lower, int64 **upper,
+		   int n_margins, ts_margin *margins)
+{
+	int64		n = split->cells.n;
+
+	if (!names->cells)
+		return;
+	CHECK_FOR_INTERRUPTS();
+#define SORT(type, array) \
+	do { \
+		type	   *sorted = MemoryContextAllocHuge(split->context, sizeof(type) * (n + 1)); \
+		for (int64 i = 0; i < n; i++) \
+			sorted[i] = (array)[names->cells[i]]; \
+		(array) = sorted; \
+	} while (0)
+	SORT(double, *seed);
+	if (*lower)
+		SORT(int64, *lower);
+	if (*upper)
+		SORT(int64, *upper);
+	for (int m = 0; m < n_margins; m++)
+		SORT(int32, margins[m].group);
+#undef SORT
+}
+
+/*
+ * The amounts of the targets that are split, in units of the table and in its
+ * order; returns their sum
+ */
 static ts_int128
-leaf_totals(const ts_split *split, int64 *total)
+leaf_totals(const ts_split *split, const int32 *leaves, int64 *total)
 {
 	ts_int128	whole = 0;
 	ts_name_list negative = {0};
 
-	for (int32 leaf = 0; leaf < split->n_leaves; leaf++)
+	for (int32 i = 0; i < split->n_leaves; i++)
 	{
+		int32		leaf = leaves[i];
+
 		CHECK_FOR_INTERRUPTS();
 		if (split->units[leaf] < 0)
 			ts_name_list_add(&negative, ts_name_list_full(&negative) ? "" : ts_split_leaf_name(split, leaf));
@@ -1181,7 +1294,8 @@ leaf_totals(const ts_split *split, int64 *total)
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("%s is not a multiple of the call's quantum", ts_split_leaf_name(split, leaf)),
 					 errdetail("It is %s, the quantum is %s.", numeric_text(ts_units_to_numeric(split->units[leaf], &split->tree->quantum)),
-							   units_text(split, 1))));
+							   units_text(split, 1)),
+					 errhint("Give it another amount, or use a finer quantum.")));
 		whole += split->units[leaf] / split->coarse;
 		if (whole >= TS_MARGIN_LIMIT)
 			ereport(ERROR,
@@ -1189,14 +1303,15 @@ leaf_totals(const ts_split *split, int64 *total)
 					 errmsg("the amount is too large for method \"margins\""),
 					 errdetail("There is room for less than %s.", units_text(split, TS_MARGIN_LIMIT)),
 					 errhint("quantum => makes the units larger.")));
-		total[leaf] = (int64) (split->units[leaf] / split->coarse);
+		total[i] = (int64) (split->units[leaf] / split->coarse);
 	}
 	if (negative.n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("method \"margins\" shares amounts of 0 or more, and %lld of %d targets are negative",
 						(long long) negative.n, split->n_leaves),
-				 errdetail_internal("%s.", ts_name_list_text(&negative))));
+				 errdetail_internal("%s.", ts_name_list_text(&negative)),
+				 errhint("Split what is negative by another method, or as a metric of its own.")));
 	return whole;
 }
 
@@ -1217,8 +1332,12 @@ solve(ts_split *split)
 	int64	   *units = MemoryContextAllocHuge(split->context, sizeof(int64) * (cells->n + 1));
 	int64	   *lower;
 	int64	   *upper;
+	int32	   *leaf_group = MemoryContextAllocHuge(split->context, sizeof(int32) * (cells->n + 1));
 	double		sum = 0;
-	ts_int128	whole = leaf_totals(split, leaf_total);
+	ts_int128	whole;
+
+	find_order(split, &names);
+	whole = leaf_totals(split, names.leaves, leaf_total);
 
 	/* with all that is above the cells: bounds are by node */
 	ts_split_lay_out(split, &nodes);
@@ -1226,9 +1345,11 @@ solve(ts_split *split)
 	names.nodes = &nodes;
 	names.n_first = hold_parts(split, &nodes, &lower, &upper, margins, 1, &names);
 
+	for (int64 i = 0; i < cells->n; i++)
+		leaf_group[i] = names.place[cells->leaf[i]];
 	margins[0].name = "target";
 	margins[0].n_groups = split->n_leaves;
-	margins[0].group = cells->leaf;
+	margins[0].group = leaf_group;
 	margins[0].total = leaf_total;
 	for (int i = 0; i < list->n; i++)
 	{
@@ -1259,6 +1380,7 @@ solve(ts_split *split)
 	for (int i = 0; i < list->n && strcmp(split->on_zero, "error") != 0 && whole > 0; i++)
 		fill_empty_groups(split, list->margins[i], seed, sum / (double) whole);
 
+	sort_cells(split, &names, &seed, &lower, &upper, names.n_first + list->n, margins);
 	table.n = cells->n;
 	table.seed = seed;
 	table.lower = lower;
@@ -1278,16 +1400,18 @@ solve(ts_split *split)
 	for (int i = 0; i < names.n_first; i++)
 		if (!report.exact[i])
 			elog(ERROR, "parts of a split do not add up");
-	note_solution(split, &table, &report, names.n_first);
+	note_solution(split, &table, &report, &names);
 
 	for (int64 i = 0; i < cells->n; i++)
 	{
+		int64		cell = names.cells ? names.cells[i] : i;
+
 		CHECK_FOR_INTERRUPTS();
 		/* under a target of nothing all parts are nothing, by whatever weights */
-		if (leaf_total[cells->leaf[i]] == 0)
+		if (leaf_total[names.place[cells->leaf[cell]]] == 0)
 			continue;
-		cells->weight[i] = (ts_int128) units[i] * split->coarse * split->tree->quantum.mantissa;
-		cells->scale[i] = (int16) split->tree->quantum.scale;
+		cells->weight[cell] = (ts_int128) units[i] * split->coarse * split->tree->quantum.mantissa;
+		cells->scale[cell] = (int16) split->tree->quantum.scale;
 	}
 	ts_split_free_nodes(&nodes);
 	for (int i = 0; i < list->n; i++)

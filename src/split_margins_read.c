@@ -42,8 +42,9 @@ find_margin(ts_split *split, int n_names, char **names)
 	initStringInfo(&name);
 	for (int i = 0; i < n_names; i++)
 		appendStringInfo(&name, "%s%s", i > 0 ? ", " : "", names[i]);
+	/* a level may have a comma in its name */
 	for (int i = 0; i < list->n; i++)
-		if (strcmp(list->margins[i]->name, name.data) == 0)
+		if (list->margins[i]->n_parts == n_names && strcmp(list->margins[i]->name, name.data) == 0)
 			return i;
 	if (list->n == MOST_MARGINS)
 		ereport(ERROR,
@@ -170,20 +171,24 @@ add_entry(ts_split *split, int margin, char **texts, Datum number, bool percent)
 						   DatumGetCString(DirectFunctionCall1(numeric_out, number)))));
 }
 
-/* "30%" or "12.5 %" as 30, 12.5; 0 if it is no percentage */
+/* "30%" or " 12.5 % " as 30, 12.5; 0 if it is no percentage */
 static Datum
 percentage(const char *text)
 {
-	const char *at = text;
+	const char *at;
+	const char *sign;
 	bool		digits = false;
 	int			points = 0;
 
+	text += strspn(text, " ");
+	at = text;
 	for (; (*at >= '0' && *at <= '9') || *at == '.'; at++)
 	{
 		points += *at == '.';
 		digits |= *at != '.';
 	}
-	if (!digits || points > 1 || strcmp(at + strspn(at, " "), "%") != 0)
+	sign = at + strspn(at, " ");
+	if (!digits || points > 1 || *sign != '%' || sign[1 + strspn(sign + 1, " ")] != '\0')
 		return (Datum) 0;
 	return DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(text, at - text)), ObjectIdGetDatum(InvalidOid),
 							   Int32GetDatum(-1));
@@ -297,6 +302,15 @@ read_json(ts_split *split)
 	}
 }
 
+/* whatever the session's datestyle */
+#define DAY_TEXT "pg_catalog.to_char(%s, 'YYYY-MM-DD')"
+
+static bool
+is_day(Oid type)
+{
+	return type == DATEOID || type == TIMESTAMPOID;
+}
+
 /*
  * The expression that reads a column of texts as an array: of text, a day, or
  * an array
@@ -307,6 +321,7 @@ texts_column(Oid relation, const char *relation_name, const char *name)
 	AttrNumber	attno = get_attnum(relation, name);
 	const char *column = psprintf("r.%s", quote_identifier(name));
 	Oid			type;
+	Oid			element;
 
 	if (attno == InvalidAttrNumber)
 		ereport(ERROR,
@@ -314,10 +329,12 @@ texts_column(Oid relation, const char *relation_name, const char *name)
 				 errmsg("relation %s has no column \"%s\"", relation_name, name),
 				 errdetail("It must have the columns \"dimension\" and \"member\", and \"amount\" or \"percent\".")));
 	type = getBaseType(get_atttype(relation, attno));
-	if (OidIsValid(get_element_type(type)))
-		return psprintf("%s::pg_catalog.text[]", column);
-	if (type == DATEOID || type == TIMESTAMPOID)
-		return psprintf("ARRAY[pg_catalog.to_char(%s, 'YYYY-MM-DD')]", column);
+	element = get_element_type(type);
+	if (OidIsValid(element))
+		return !is_day(getBaseType(element)) ? psprintf("%s::pg_catalog.text[]", column) :
+			psprintf("ARRAY(SELECT " DAY_TEXT " FROM pg_catalog.unnest(%s) WITH ORDINALITY u (d, n) ORDER BY u.n)", "u.d", column);
+	if (is_day(type))
+		return psprintf("ARRAY[" DAY_TEXT "]", column);
 	return psprintf("ARRAY[%s::pg_catalog.text]", column);
 }
 

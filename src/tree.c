@@ -660,6 +660,70 @@ ts_tree_descend(const ts_tree *tree, int32 at, const int32 *member, DateADT day)
 	}
 }
 
+/* Targets under one parent, the first one last: members by their codes, periods by their days */
+static int
+compare_children(const void *a, const void *b, void *arg)
+{
+	const ts_node *nodes = arg;
+	const ts_node *x = &nodes[*(const int32 *) a];
+	const ts_node *y = &nodes[*(const int32 *) b];
+
+	if (x->member != y->member)
+		return x->member > y->member ? -1 : 1;
+	return x->from > y->from ? -1 : x->from < y->from;
+}
+
+static int
+compare_places(const void *a, const void *b, void *arg)
+{
+	const int32 *place = arg;
+	int32		x = *(const int32 *) a;
+	int32		y = *(const int32 *) b;
+
+	if (place[x] != place[y])
+		return place[x] < place[y] ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * The order of some nodes that decides between equals: from the top down, by codes
+ * and days.  A tree has its nodes by their ids.  Returns which of them is the first,
+ * the second ...
+ */
+int32 *
+ts_tree_order(const ts_tree *tree, int32 n, const int32 *nodes)
+{
+	int32	   *order = palloc_extended(sizeof(int32) * (n + 1), MCXT_ALLOC_HUGE);
+	int32	   *place_of = palloc_extended(sizeof(int32) * (n + 1), MCXT_ALLOC_HUGE);
+	int32	   *stack = palloc_extended(sizeof(int32) * tree->n, MCXT_ALLOC_HUGE);
+	int32	   *place = palloc_extended(sizeof(int32) * tree->n, MCXT_ALLOC_HUGE);
+	int32		n_stack = 0;
+	int32		n_seen = 0;
+
+	stack[n_stack++] = 0;
+	while (n_stack > 0)
+	{
+		int32		at = stack[--n_stack];
+		const ts_node *node = &tree->nodes[at];
+
+		CHECK_FOR_INTERRUPTS();
+		place[at] = n_seen++;
+		memcpy(stack + n_stack, tree->children + node->first_child, sizeof(int32) * node->n_children);
+		qsort_arg(stack + n_stack, node->n_children, sizeof(int32), compare_children, tree->nodes);
+		n_stack += node->n_children;
+	}
+	for (int32 i = 0; i < n; i++)
+	{
+		order[i] = i;
+		place_of[i] = place[nodes[i]];
+	}
+	qsort_arg(order, n, sizeof(int32), compare_places, place_of);
+	pfree(place_of);
+	pfree(stack);
+	pfree(place);
+	return order;
+}
+
 /* The deepest member per dimension that a node is for, -1 for none */
 void
 ts_tree_node_members(const ts_tree *tree, int32 node, int32 *member)

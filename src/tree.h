@@ -82,6 +82,7 @@ extern int32 ts_tree_descend(const ts_tree *tree, int32 at, const int32 *member,
 extern int32 ts_tree_child_by_day(const ts_tree *tree, int32 at, DateADT day);
 extern int32 ts_tree_child_by_member(const ts_tree *tree, int32 at, int32 member);
 extern const ts_member *ts_tree_child_member(const ts_tree *tree, int32 at);
+extern int32 *ts_tree_order(const ts_tree *tree, int32 n, const int32 *nodes);
 extern void ts_tree_node_members(const ts_tree *tree, int32 node, int32 *member);
 extern bool ts_tree_node_days(const ts_tree *tree, int32 node, DateADT *from, DateADT *upto);
 extern Datum ts_tree_edge_slice(const ts_tree *tree, int32 member);

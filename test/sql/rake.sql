@@ -149,6 +149,9 @@ SELECT rake(seed, keys, totals, at_most => 4) OVER (ORDER BY r, c) FROM grid('{1
 SELECT rake(seed, keys, totals, at_least => 6) OVER (ORDER BY r, c) FROM grid('{1,1,1,1}', '{10,14}', '{12,12}');
 SELECT rake(seed, keys, totals, at_least => fixed, at_most => fixed) OVER (ORDER BY r, c) FROM (SELECT *, CASE WHEN r = 1 AND c = 1 THEN 1 END AS fixed FROM grid('{1,1,1,1}', '{10,10}', '{12,8}')) g;
 SELECT rake(seed, keys, totals, at_least => 3, at_most => 2) OVER (ORDER BY r, c) FROM grid('{1,1,1,1}', '{10,10}', '{12,8}');
+-- upper and lower bounds on both sides: what they say adds up
+SELECT rake(1, ARRAY[line, region], ARRAY[CASE line WHEN 'Bikes' THEN 6 ELSE 4 END, CASE region WHEN 'North' THEN 3 END], at_least => least, at_most => most, names => '{line,region}') OVER (ORDER BY line, region)
+FROM (VALUES ('Bikes', 'North', NULL, 1.7), ('Bikes', 'West', NULL, NULL), ('Helmets', 'North', NULL, NULL), ('Helmets', 'West', 2.8, NULL)) v(line, region, least, most);
 -- a floor lifts a seed of 0
 SELECT string_agg(rake::text, ' ' ORDER BY r, c) AS lifted FROM (SELECT r, c, rake(seed, keys, totals, at_least => 1) OVER (ORDER BY r, c) FROM grid('{0,1,1,1}', '{10,10}', '{12,8}')) s;
 
@@ -159,6 +162,22 @@ FROM generate_series(1, 4) p, generate_series(1, 12) m;
 SELECT p, string_agg(x::text, ' ' ORDER BY m) AS months, sum(x)
 FROM (SELECT *, rake(seed, keys, ARRAY[(100 + p)::numeric, ('{90,100,110,110}'::numeric[])[(m + 2) / 3], NULL], 1) OVER (ORDER BY p, m) AS x FROM year) s GROUP BY p ORDER BY p;
 SELECT rake(seed, keys, ARRAY[(100 + p)::numeric, ('{90,100,110,110}'::numeric[])[(m + 2) / 3], CASE WHEN m < 4 THEN 31 END], 1, names => '{product,quarter,month}') OVER (ORDER BY p, m) FROM year;
+
+-- months without totals are fair: over all products floor or ceiling of what they would have
+SELECT count(*) AS months, max(abs(x - exact)) < 1 AS fair, sum(x) AS year
+FROM (SELECT m, sum(x) AS x, sum(exact) AS exact
+	  FROM (SELECT m, rake(seed, keys, totals, 1) OVER w AS x, rake(seed, keys, totals, 0.00001) OVER w AS exact
+			FROM (SELECT p, m, 10 + (p * 7 + m * 5) % 11 AS seed, ARRAY['p' || p, 'q' || (m + 2) / 3, 'm' || m] AS keys, ARRAY[100 + p, 1205, NULL] AS totals
+				  FROM generate_series(1, 40) p, generate_series(1, 12) m) y WINDOW w AS (ORDER BY p, m)) s GROUP BY m) t;
+SELECT string_agg(rake::text, ' ' ORDER BY i) AS all_free FROM (SELECT i, rake(5.005, '{a}', '{NULL}') OVER (ORDER BY i) FROM generate_series(1, 3) i) s;
+-- a margin with gaps (s is b5, and all of g3): it fits above and below others, but not everywhere
+SELECT a, string_agg(x::text, ' ' ORDER BY b) AS amounts, sum(x)
+FROM (SELECT a, b, rake(abs(hashint4(a * 10 + b)) % 50 + 1, ARRAY['b' || b, CASE WHEN b = 5 THEN 's' END, CASE WHEN b < 3 THEN 'g1' WHEN b < 5 THEN 'g2' ELSE 'g3' END, 'a' || a],
+					   ARRAY[('{10,11,12,NULL,NULL}'::numeric[])[b], 13, ('{21,23,NULL}'::numeric[])[(b + 1) / 2], ('{14,15,13,15}'::numeric[])[a]], 1) OVER (ORDER BY a, b) AS x
+	  FROM generate_series(1, 4) a, generate_series(1, 5) b) s GROUP BY a ORDER BY a;
+-- of two margins that do not agree one may lie within the other, or be the same rows
+SELECT rake(1, ARRAY['p', 'r' || i], ARRAY[10, CASE WHEN i > 1 THEN 6 END], names => '{product,region}') OVER (ORDER BY i) FROM generate_series(1, 3) i;
+SELECT rake(1, ARRAY['p', 'r' || i], ARRAY[10, 6], names => '{product,region}') OVER (ORDER BY i) FROM generate_series(1, 3) i;
 
 -- One margin: as apportion does; none, and rows that take no part
 SELECT bool_and(a = b) AS same
@@ -184,6 +203,16 @@ SELECT rake(1, '{a}', '{NaN}') OVER ();
 SELECT rake(1, '{a}', '{0.005}') OVER ();
 SELECT rake(1, '{a}', '{1e30}') OVER ();
 SELECT rake(1e30, '{a}', '{1e13}') OVER ();
+SELECT rake(1e130, '{a}', '{1}') OVER ();
+SELECT rake(1e-130, '{a}', '{1}') OVER ();
+SELECT rake(1e-400, '{a}', '{1}') OVER ();
+SELECT rake(1e16, ARRAY[NULL, 'b'], ARRAY[1, NULL]) OVER ();
+SELECT rake(1e13, ARRAY[NULL, 'b'], ARRAY[1, NULL]) OVER ();
+SELECT rake(1, '{a}', '{1}', at_least => 1e30) OVER ();
+SELECT rake(1, '{a}', '{1}', at_least => 'NaN') OVER ();
+SELECT rake(1, '{a}', '{1}', at_least => -1e30) OVER ();
+SELECT rake(1, '{a}', '{1}', at_most => 1e30) OVER ();
+SELECT rake(1, '{a}', '{1}', at_most => -0.001) OVER ();
 SELECT rake(1, ARRAY['a'], ARRAY[i]) OVER (ORDER BY i) FROM generate_series(1, 2) i;
 SELECT rake(1, ARRAY['a'], ARRAY[CASE WHEN i = 1 THEN 1 END]) OVER (ORDER BY i) FROM generate_series(1, 2) i;
 SELECT rake(1, ARRAY[i::text], ARRAY[9e12]) OVER (ORDER BY i) FROM generate_series(1, 12) i;

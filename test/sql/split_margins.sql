@@ -197,6 +197,13 @@ SELECT slice ->> 'region' AS region, amount
 FROM preview_split(root_target('R', 'sales'), '{region}', method => 'margins', margins => '{"region": {"North": "33.4%", "South": "33.3 %", "West": "33.3%"}}') ORDER BY 1;
 SELECT slice ->> 'region' AS region, amount
 FROM preview_split(root_target('R', 'sales'), '{region}', method => 'margins', margins => '{"region": {"North": 60, "South": "25%"}}') ORDER BY 1;
+SELECT slice ->> 'region' AS region, amount
+FROM preview_split(root_target('R', 'sales'), '{region}', method => 'margins', margins => '{"region": {"North": " 60% ", "South": " 25 % "}}') ORDER BY 1;
+-- days are read as days, however the session writes them
+CREATE TABLE by_days AS SELECT '{quarter,month}'::text[] AS dimension, '{2024-02-01,2024-03-15}'::date[] AS member, 7 AS amount;
+SET datestyle = 'German';
+SELECT sum(amount) AS march FROM preview_split(root_target('R', 'sales'), '{month}', method => 'margins', margins_from => 'by_days') WHERE lower(period) = '01.03.2024';
+SET datestyle = ISO;
 SELECT create_plan('S', period => '[2024-01-01,2025-01-01)') > 0 AS created;
 SELECT set_target('S', 'sales', amount => 10000) > 0 AS set;
 -- in the call's quantum; the target must be a multiple of it
@@ -228,6 +235,56 @@ SELECT count(*) > 0 AS changed FROM resplit_target(root_target('S', 'sales'), by
 SELECT sum(amount) FILTER (WHERE line = 'Bikes') AS bikes, sum(amount) AS year FROM cell('S');
 SELECT count(*) AS as_they_were, count(*) FILTER (WHERE n.amount <> c.amount) AS changed FROM norway n JOIN cell('S') c USING (target_id);
 SELECT * FROM plan_check;
+ROLLBACK;
+-- what is held must be possible in the call's quantum; limits come inwards to what is
+BEGIN;
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{region,line}', method => 'margins', quantum => 100, margins => '{"line": {"Bikes": 6000}}');
+UPDATE target SET stretch_amount = 2650 WHERE target_id = find_target('S', 'sales', '{"line": "Bikes", "region": "North"}');
+UPDATE target SET floor_amount = 1220 WHERE target_id = find_target('S', 'sales', '{"line": "Helmets", "region": "North"}');
+SELECT count(*) > 0 AS changed FROM resplit_target(root_target('S', 'sales'), margins => '{"line": {"Bikes": 7500}}');
+SELECT slice ->> 'line' AS line, slice ->> 'region' AS region, amount FROM target WHERE plan_id = (SELECT plan_id FROM target WHERE target_id = root_target('S', 'sales')) AND depth = 2 ORDER BY 1, 2;
+SELECT * FROM plan_check;
+-- a lock and an adjusted amount, which the others make room for in hundreds
+SELECT count(*) AS locked FROM lock_target(find_target('S', 'sales', '{"line": "Bikes", "region": "South"}'));
+SELECT count(*) AS changed FROM adjust_target(find_target('S', 'sales', '{"line": "Bikes", "region": "North"}'), amount => 2300, absorb => 'margins');
+SELECT count(*) AS changed FROM resplit_target(root_target('S', 'sales'), amount => 11000, margins => '{"line": {"Bikes": 8000}, "region": {"North": 4000}}');
+SELECT slice ->> 'line' AS line, slice ->> 'region' AS region, amount FROM target WHERE plan_id = (SELECT plan_id FROM target WHERE target_id = root_target('S', 'sales')) AND depth = 2 ORDER BY 1, 2;
+SELECT * FROM plan_check;
+SAVEPOINT s;
+SELECT resplit_target(root_target('S', 'sales'), amount => 11050);
+ROLLBACK TO s;
+SELECT resplit_target(root_target('S', 'sales'), margins => '{"line": {"Bikes": 8050}}');
+ROLLBACK TO s;
+SELECT count(*) AS changed FROM adjust_target(find_target('S', 'sales', '{"line": "Bikes", "region": "North"}'), amount => 2350.5);
+SELECT resplit_target(root_target('S', 'sales'));
+ROLLBACK;
+-- nor can it be below 0, or beyond all; a hint makes it anew
+BEGIN;
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{region,line}', method => 'margins', margins => '{"line": {"Bikes": 6000}}');
+SELECT * FROM refusal($$SELECT adjust_target(find_target('S', 'sales', '{"line": "Bikes", "region": "North"}'), amount => -50, absorb => 'margins')$$);
+SELECT * FROM refusal($$SELECT adjust_target(find_target('S', 'sales', '{"line": "Bikes", "region": "North"}'), amount => 1e30, absorb => 'margins')$$);
+SELECT * FROM refusal($$SELECT adjust_target(find_target('S', 'sales', '{"line": "Bikes", "region": "North"}'), amount => 2000, absorb => 'margins', carried_by => '{"region": "South"}')$$);
+SELECT count(*) AS changed FROM adjust_target(find_target('S', 'sales', '{"line": "Bikes", "region": "North"}'), amount => -50);
+SELECT * FROM refusal($$SELECT resplit_target(root_target('S', 'sales'))$$);
+SELECT count(*) > 0 AS changed FROM resplit_target(root_target('S', 'sales'), keep_adjustments => false);
+SELECT sum(amount) AS bikes, min(amount) >= 0 AS none_below_0 FROM cell('S') WHERE line = 'Bikes';
+ROLLBACK;
+-- ties go by codes, not by ids: lines that came one after the other, or together
+BEGIN;
+CREATE FUNCTION pg_temp.by_lines() RETURNS TABLE (line text, region text, amount numeric) LANGUAGE sql AS $$
+	SELECT s.slice ->> 'line', s.slice ->> 'region', s.amount
+	FROM preview_split(root_target('S', 'sales'), '{region}', method => 'margins', quantum => 100, bases => '[{"method": "equal"}]', margins => '{"region": {"South": 3100}}') s
+$$;
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{line}', method => 'equal');
+SELECT add_member('line', 'Accessories') > 0, add_member('line', 'Clothing') > 0;
+SELECT count(*) > 0 AS changed FROM resplit_target(root_target('S', 'sales'));
+SELECT array_agg(slice ->> 'line' ORDER BY target_id) AS by_id FROM cell('S') JOIN target USING (target_id);
+CREATE TEMP TABLE one_by_one ON COMMIT DROP AS SELECT * FROM pg_temp.by_lines();
+SELECT count(*) > 0 AS gone FROM unsplit_target(root_target('S', 'sales'));
+SELECT count(*) FROM split_target(root_target('S', 'sales'), '{line}', method => 'equal');
+SELECT array_agg(slice ->> 'line' ORDER BY target_id) AS by_id FROM cell('S') JOIN target USING (target_id);
+SELECT line, string_agg(o.amount::text, ' ' ORDER BY region) AS one_by_one, string_agg(t.amount::text, ' ' ORDER BY region) AS together
+FROM one_by_one o JOIN pg_temp.by_lines() t USING (line, region) GROUP BY 1 ORDER BY 1;
 ROLLBACK;
 -- weeks are cut at the ends of months, so they are in months and halves
 SELECT sum(amount) FILTER (WHERE period <@ '[2024-02-01,2024-03-01)') AS february, sum(amount) FILTER (WHERE period <@ '[2024-01-01,2024-07-01)') AS first_half
@@ -392,13 +449,15 @@ CREATE FUNCTION margins_refusal(margins jsonb, levels text[] DEFAULT '{line,regi
 	SELECT r.* FROM refusal(format('SELECT preview_split(root_target(''R'', ''sales''), %L, method => ''margins'', margins => %L)', levels, margins)) r
 $$;
 SELECT m.margins, r.* FROM (VALUES
-	('{"line": {"Bike": 60}}'::jsonb), ('{"line": {"Bikes": "sixty"}}'), ('{"line": {"Bikes": "60"}}'), ('{"line": {"Bikes": "-5%"}}'), ('{"line": {"Bikes": "1.2.3%"}}'),
+	('{"line": {"Bike": 60}}'::jsonb), ('{"line": {"Bikes": "sixty"}}'), ('{"line": {"Bikes": "60"}}'), ('{"line": {"Bikes": "-5%"}}'), ('{"line": {"Bikes": "1.2.3%"}}'), ('{"line": {"Bikes": "%"}}'), ('{"line": {"Bikes": "5% of it"}}'),
 	('{"line": {"Bikes": [60]}}'), ('{"line": {"Bikes": -60}}'), ('{"line": {"Bikes": 1e30}}'), ('{"line": {"Bikes": 0.001}}'), ('{"line": {"Bikes": true}}'),
 	('{"line": 60}'), ('{"colour": {"red": 60}}'), ('{"line, line": {"Bikes": {"Bikes": 60}}}'), ('{"line, region": {"Bikes": 60}}'), ('{}'), ('[]'), ('[1]'), ('60'), ('{"line": {}}'),
 	('[{"line": {"Bikes": 60}}, {"line": {"Bikes": 60}}]'), ('{"month": {"2024-01": 60}}'), ('{"line": {"Bikes": "1000000000000000000000000000000%"}}'),
 	('{"line": {"Bikes": 50}, "": {"x": 1}}'), ('{" , ": {"x": 1}}'), ('{"line": null}'), ('{"line": {"Bikes": null}}')) m (margins), margins_refusal(m.margins) r;
 SELECT m.margins, r.* FROM (VALUES ('{"month": {"2024-13": 60}}'::jsonb), ('{"month": {"2025-01-01": 60}}'), ('{"month": {"2024-01": 60, "2024-01-15": 60}}'), ('{"day": {"2024-01-01": 1}}'),
-	('{"week": {"2024-W01": 1}}'), ('{"country": {"Spain": 60}}')) m (margins), margins_refusal(m.margins, '{region,month}') r;
+	('{"week": {"2024-W01": 1}}'), ('{"country": {"Spain": 60}}'),
+	('{"quarter, month": {"2024-Q1": {"2024-05": 60}}}')) m (margins), margins_refusal(m.margins, '{region,month}') r;
+SELECT message FROM margins_refusal(jsonb_build_object(array_to_string(array_fill('line'::text, '{17}'), ','), '{}'::jsonb));
 SELECT (refusal(call)).* FROM (VALUES
 	($$SELECT preview_split(root_target('R', 'sales'), '{line}', method => 'margins')$$),
 	($$SELECT preview_split(root_target('R', 'sales'), '{line}', margins => '{"line": {"Bikes": 60}}')$$),
@@ -414,16 +473,19 @@ CREATE TABLE no_member (dimension text, amount numeric);
 CREATE TABLE nothing (dimension text, member text, amount numeric);
 CREATE TABLE null_member AS SELECT 'line' AS dimension, NULL::text AS member, 5 AS amount;
 CREATE TABLE both_numbers AS SELECT 'line' AS dimension, 'Bikes' AS member, 5 AS amount, 5 AS percent;
+CREATE TABLE too_many AS SELECT array_fill('line'::text, '{17}') AS dimension, array_fill('Bikes'::text, '{17}') AS member, 5 AS amount;
 CREATE TABLE lengths AS SELECT '{line,region}'::text[] AS dimension, '{Bikes}'::text[] AS member, 5 AS amount;
 CREATE TABLE nan AS SELECT 'line' AS dimension, 'Bikes' AS member, 'NaN'::numeric AS amount;
 CREATE TABLE infinity AS SELECT 'line' AS dimension, 'Bikes' AS member, 'Infinity'::numeric AS percent;
 CREATE TABLE negative AS SELECT 'line' AS dimension, 'Bikes' AS member, -1 AS amount;
 CREATE TABLE twice AS SELECT 'line' AS dimension, 'Bikes' AS member, 5 AS amount FROM generate_series(1, 2);
 SELECT r.relation, (refusal(format($$SELECT preview_split(root_target('R', 'sales'), '{line}', method => 'margins', margins_from => %L)$$, r.relation))).*
-FROM unnest('{wrong_type,no_number,no_member,nothing,null_member,both_numbers,lengths,nan,infinity,negative,twice}'::text[]) r (relation);
+FROM unnest('{wrong_type,no_number,no_member,nothing,null_member,both_numbers,too_many,lengths,nan,infinity,negative,twice}'::text[]) r (relation);
 -- hints work when pasted
 SELECT preview_split(root_target('R', 'sales'), '{line}', method => 'margins');
 SELECT preview_split(root_target('R', 'sales'), '{line}', method => 'margins', margins => '{"line": {"Bike": 60}}');
+SELECT preview_split(root_target('R', 'sales'), '{line,region}', method => 'margins', margins => '{"region": {"North": 40}}', bounds => '{"line": {"Bikes": {"at_most": 50}}}');
+SELECT count(*) FROM preview_split(root_target('R', 'sales'), '{line,region}', method => 'margins', margins => '{"region": {"North": 40}}', bounds => '{"region": {"*": {"at_least": 0}}}');
 -- amounts below zero
 SELECT create_plan('N', period => '[2024-01-01,2025-01-01)') > 0 AS created;
 SELECT set_target('N', 'sales', amount => -100) > 0 AS set;
@@ -433,6 +495,15 @@ SELECT create_plan('O', period => '[2024-01-01,2025-01-01)') > 0 AS created;
 SELECT set_target('O', 'sales', amount => 0) > 0 AS set;
 SELECT slice, amount FROM split_target(root_target('O', 'sales'), '{line}', method => 'margins', margins => '{"line": {"Bikes": 0}}') ORDER BY 1;
 SELECT * FROM plan_check;
+
+-- more totals than factors are kept
+CREATE TABLE shops AS SELECT '2023-01-01'::date + n % 365 AS day, 's' || n AS shop, 1 + n % 7 AS amount FROM generate_series(1, 10003) n;
+SELECT add_metric('shops', unit => 'EUR', quantum => 1) > 0 AS added;
+SELECT count(*) AS levels FROM add_source('shops', 'shops', occurred_on => 'day', amount => 'amount', dimensions => '{"shop": "shop"}');
+SELECT set_target('S', 'shops', amount => 30009) > 0 AS set;
+SELECT count(*) AS parts, count(*) FILTER (WHERE amount = 3) AS as_agreed
+FROM split_target(root_target('S', 'shops'), '{shop}', method => 'margins', margins => (SELECT jsonb_build_object('shop', jsonb_object_agg(shop, 3)) FROM shops));
+SELECT findings -> 0 -> 'factors_left_out' AS left_out, jsonb_array_length(findings) - 1 AS kept FROM split ORDER BY split_id DESC LIMIT 1;
 
 -- beyond what the solver takes
 SELECT create_plan('Huge', period => '[2024-01-01,2025-01-01)') > 0 AS made;
