@@ -18,7 +18,7 @@ SELECT add_calendar('retail', first_month => 2, label_by => 'start', week_start 
 -- ------------------------------------------------ months and weeks both add up
 SELECT create_plan('G', period => '[2024-01-15,2024-12-20)') > 0 AS plan, set_target('G', 'sales', amount => 100000.01) > 0 AS target;
 SELECT count(*) FROM split_target(root_target('G', 'sales'), '{market,quarter,month,week}', method => 'history', basis => '[2023-01-01,2024-01-01)');
-SELECT level, label, path, period_start, period_end, fiscal_year, fiscal_quarter, month, week, amount
+SELECT level, label, path, period_start, period_end, fiscal_year, fiscal_half, fiscal_quarter, month, week, amount
 FROM target_tree WHERE plan = 'G' AND slice = '{"market": "East"}' AND period && '[2024-04-29,2024-05-06)' ORDER BY period_start, depth;
 -- the segments add up to months, quarters and the year, and to whole weeks as the calendar of the server has them
 SELECT count(*) FILTER (WHERE level = 'week') AS segments, count(DISTINCT week) AS weeks,
@@ -37,6 +37,18 @@ JOIN (SELECT slice, date_trunc('week', period_start)::date AS monday, sum(amount
 LEFT JOIN (SELECT jsonb_build_object('market', market) AS slice, date_trunc('week', day)::date AS monday, sum(amount) AS actual
 	FROM orders WHERE day >= '2024-01-15' AND day < '2024-12-20' AND day <= '2024-05-10' GROUP BY 1, 2) o ON o.slice = k.slice AND o.monday = t.monday
 WHERE k.plan = 'G';
+-- all views have the half year, as the calendar of the server has it
+SELECT create_flat_view('G', 'g_flat');
+SELECT v.name, v.n > 0 AS has_rows, v.wrong
+FROM (SELECT 'target_tree' AS name, count(*) AS n, count(*) FILTER (WHERE fiscal_half IS DISTINCT FROM half) AS wrong
+	  FROM target_tree, LATERAL (SELECT CASE WHEN (extract(month FROM period_start) <= 6) = (extract(month FROM period_end) <= 6) THEN 'FY24-H' || CASE WHEN extract(month FROM period_start) <= 6 THEN 1 ELSE 2 END END AS half) h WHERE plan = 'G'
+	  UNION ALL
+	  SELECT 'kpi_variance', count(*), count(*) FILTER (WHERE k.fiscal_half IS DISTINCT FROM t.fiscal_half) FROM kpi_variance k JOIN target_tree t USING (target_id) WHERE k.plan = 'G'
+	  UNION ALL
+	  SELECT 'target_history', count(*), count(*) FILTER (WHERE k.fiscal_half IS DISTINCT FROM t.fiscal_half) FROM target_history k JOIN target_tree t USING (target_id) WHERE k.plan = 'G'
+	  UNION ALL
+	  SELECT 'flat view', count(*), count(*) FILTER (WHERE k.fiscal_half IS DISTINCT FROM t.fiscal_half) FROM g_flat k JOIN target_tree t USING (target_id)) v;
+SELECT period_label, amount, amount = (SELECT sum(amount) FROM g_flat f WHERE f.fiscal_half = period_label) AS as_flat FROM kpi_cut('G', 'sales', '{half}', as_of => '2024-05-10');
 -- by week alone weeks are whole; under months they are segments
 SELECT period_label, period_start, period_end, amount, actual FROM kpi_cut('G', 'sales', '{week}', as_of => '2024-05-10') WHERE period_start BETWEEN '2024-04-22' AND '2024-05-06';
 SELECT period_label, period_start, period_end, amount, actual FROM kpi_cut('G', 'sales', '{month,week}', as_of => '2024-05-10') WHERE period_start BETWEEN '2024-04-22' AND '2024-05-06';
@@ -49,7 +61,7 @@ SELECT * FROM find_plan('G');
 SELECT create_plan('R', period => '[2024-02-04,2025-02-02)', calendar => 'retail') > 0 AS plan, set_target('R', 'sales', amount => 50000) > 0 AS target;
 SELECT label, parent_label, period_start, period_end, days, workdays FROM plan_periods('R', 'month');
 SELECT count(*) FROM split_target(root_target('R', 'sales'), '{market,half,quarter,month,week}');
-SELECT level, label, fiscal_year, fiscal_quarter, month, week, period_start, period_end, amount
+SELECT level, label, fiscal_year, fiscal_half, fiscal_quarter, month, week, period_start, period_end, amount
 FROM target_tree WHERE plan = 'R' AND slice = '{"market": "West"}' AND period && '[2024-02-04,2024-02-18)' ORDER BY period_start, depth;
 -- last year's week of the same number, and in it the same weekday: weights are its sums
 WITH f AS (SELECT market, (day - date '2023-01-29') / 7 AS week, sum(amount) AS amount FROM orders WHERE day >= '2023-01-29' AND day < '2024-01-28' GROUP BY 1, 2)
