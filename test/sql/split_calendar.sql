@@ -161,10 +161,25 @@ FROM preview_split(root_target('Leap 28', 'leap'), '{day}', basis => '[2022-01-0
 SELECT count(*) AS days, count(*) FILTER (WHERE abs(s.weight - m.amount) > 0.000001 OR m.amount IS NULL) AS others, sum(s.weight) = (SELECT sum(amount) FROM leap WHERE day >= '2024-12-01' AND day < '2025-12-01') AS nothing_lost
 FROM preview_split(root_target('Common 25', 'leap'), '{day}', method => 'profile', profile => '{"metric": "leap", "lag": 1}', basis => '[2024-12-01,2025-12-01)') s
 LEFT JOIN moved('[2024-12-01,2025-12-01)', 1) m ON m.day = lower(s.period);
--- a plan that ends on 28 February, and one that begins on the 29th
+-- a plan that ends on 28 February, and one that begins on the 29th: each has all of 28 February
 SELECT leap_plan('To 28', '[2024-01-01,2024-02-29)') > 0, leap_plan('From 29', '[2024-02-29,2025-01-01)') > 0;
 SELECT count(*) AS days, min(weight) FILTER (WHERE period = '[2024-02-28,2024-02-29)') AS on_28 FROM preview_split(root_target('To 28', 'leap'), '{day}');
 SELECT count(*) AS days, min(weight) FILTER (WHERE period = '[2024-02-29,2024-03-01)') AS on_29 FROM preview_split(root_target('From 29', 'leap'), '{day}');
+SELECT sum(amount) FROM leap WHERE day = '2023-02-28';
+-- a basis that begins or ends between 28 and 29 February: each day of a plan has, from each year of the basis that has any of its days,
+-- the sum of these, and the mean of the years
+SELECT leap_plan('28 to 27', '[2025-02-28,2026-02-28)') > 0, leap_plan('March', '[2025-03-01,2026-03-01)') > 0, leap_plan('29 to 27', '[2024-02-29,2025-02-28)') > 0;
+SELECT plan, y.basis, count(*) AS days, count(*) FILTER (WHERE abs(s.weight / times - h.mean) > 0.000001 OR h.mean IS NULL) AS others,
+	   CASE WHEN times = 1 THEN sum(s.weight) = (SELECT sum(amount) FROM leap WHERE day <@ y.basis) END AS nothing_lost
+FROM (VALUES ('28 to 27', '[2024-02-29,2025-02-28)'::daterange, 1), ('March', '[2024-02-29,2025-02-28)', 1), ('29 to 27', '[2023-02-28,2024-02-28)', 1), ('28 to 27', '[2023-03-01,2024-02-29)', 1),
+	('28 to 27', '[2024-02-29,2026-01-01)', 2), ('28 to 27', '[2022-03-01,2024-02-29)', 2), ('March', '[2024-02-29,2027-02-28)', 3)) y (plan, basis, times)
+CROSS JOIN LATERAL preview_split(root_target(plan, 'leap'), '{day}', basis => y.basis) s
+CROSS JOIN LATERAL (SELECT avg(amount) AS mean FROM (
+	SELECT sum(l.amount) AS amount FROM leap l
+	WHERE l.day <@ y.basis AND to_char(l.day, CASE WHEN to_char(l.day, 'MMDD') = '0229' AND plan <> '29 to 27' THEN '"0228"' ELSE 'MMDD' END)
+		= CASE WHEN to_char(lower(s.period), 'MMDD') = '0229' THEN '0228' ELSE to_char(lower(s.period), 'MMDD') END
+	GROUP BY extract(year FROM l.day)) of_year) h
+GROUP BY 1, 2, times ORDER BY 1, 2;
 -- a week that has both; what is explained: rows that two days share are counted once above them
 SELECT s.period, s.weight, sum(m.amount) AS by_hand FROM preview_split(root_target('Leap 28', 'leap'), '{week}', basis => '[2027-01-01,2028-01-01)') s JOIN moved('[2027-01-01,2028-01-01)', 12) m ON s.period @> m.day
 WHERE s.period && '[2028-02-21,2028-03-05)' GROUP BY 1, 2 ORDER BY 1;
