@@ -46,6 +46,10 @@
  *	  Only periods can be split by, since a target says nothing about the
  *	  amounts of its members before it is split by them.
  *
+ *	  Among "levels", a kept part that another level's method made counts with its
+ *	  share, not with the amount that it keeps: its own parts are the curve's,
+ *	  scaled, and there is a step on both sides.
+ *
  *	  Parts that bounds, or what is under them, merely limit do not bend the curve:
  *	  its parts are then brought within the bounds as those of any method are.
  *

@@ -27,7 +27,7 @@ SELECT count(*) FILTER (WHERE level = 'week') AS segments, count(DISTINCT week) 
 FROM target_tree WHERE plan = 'G';
 SELECT * FROM plan_check;
 SELECT evaluate_plan('G', as_of => '2024-05-10') > 0 AS evaluated;
-SELECT week, period_start, period_end, n_segments, amount, actual, expected FROM kpi_week
+SELECT week, period_start, period_end, fiscal_half, fiscal_quarter, month, n_segments, amount, actual, expected FROM kpi_week
 WHERE plan = 'G' AND slice = '{"market": "East"}' AND period_start >= '2024-04-22' AND period_start <= '2024-05-13' ORDER BY period_start;
 -- against plain SQL
 SELECT count(*) AS weeks, count(*) FILTER (WHERE k.amount IS DISTINCT FROM t.amount OR k.actual IS DISTINCT FROM o.actual OR k.n_segments <> t.n) AS wrong
