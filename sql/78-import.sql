@@ -130,6 +130,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   m.name AS metric, m.unit, t.target_id, t.parent_id, t.depth::integer AS depth, t.level, t.slice, t.period,
 	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
 	   @extschema@.period_within('year', t.period, p.calendar_id) AS fiscal_year,
+	   @extschema@.period_within('half', t.period, p.calendar_id) AS fiscal_half,
 	   @extschema@.period_within('quarter', t.period, p.calendar_id) AS fiscal_quarter,
 	   @extschema@.period_within('month', t.period, p.calendar_id) AS month,
 	   @extschema@.period_within('week', t.period, p.calendar_id) AS week,
@@ -159,6 +160,7 @@ COMMENT ON COLUMN @extschema@.proposal_gap.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.proposal_gap.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.proposal_gap.period_end IS 'Last day, inclusive';
 COMMENT ON COLUMN @extschema@.proposal_gap.fiscal_year IS 'Fiscal year by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.proposal_gap.fiscal_half IS 'Half year by the plan''s calendar; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.proposal_gap.fiscal_quarter IS 'Quarter by the plan''s calendar; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.proposal_gap.month IS 'Month by the plan''s calendar; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.proposal_gap.week IS 'Whole week that it is in, which a month end may cut in two targets; NULL where it is for more than one';

@@ -85,6 +85,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   t.target_id, t.parent_id, t.depth, t.level, t.slice, t.period,
 	   pg_catalog.lower(t.period) AS period_start, pg_catalog.upper(t.period) - 1 AS period_end,
 	   @extschema@.period_within('year', t.period, p.calendar_id) AS fiscal_year,
+	   @extschema@.period_within('half', t.period, p.calendar_id) AS fiscal_half,
 	   @extschema@.period_within('quarter', t.period, p.calendar_id) AS fiscal_quarter,
 	   @extschema@.period_within('month', t.period, p.calendar_id) AS month,
 	   @extschema@.period_within('week', t.period, p.calendar_id) AS week,
@@ -115,6 +116,7 @@ COMMENT ON COLUMN @extschema@.kpi_variance.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.kpi_variance.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.kpi_variance.period_end IS 'Last day, inclusive';
 COMMENT ON COLUMN @extschema@.kpi_variance.fiscal_year IS 'Fiscal year by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.kpi_variance.fiscal_half IS 'Half year by the plan''s calendar; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.kpi_variance.fiscal_quarter IS 'Quarter by the plan''s calendar; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.kpi_variance.month IS 'Month by the plan''s calendar; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.kpi_variance.week IS 'Whole week that it is in, which a month end may cut in two targets; NULL where it is for more than one';
@@ -132,6 +134,10 @@ COMMENT ON COLUMN @extschema@.kpi_variance.attainment_to_date IS 'actual / expec
 CREATE VIEW @extschema@.kpi_week WITH (security_invoker = true) AS
 SELECT k.plan, k.plan_family, k.plan_version, k.is_current, k.metric, k.unit, k.slice, k.week,
 	   pg_catalog.min(k.period_start) AS period_start, pg_catalog.max(k.period_end) AS period_end,
+	   CASE WHEN pg_catalog.min(k.fiscal_year) = pg_catalog.max(k.fiscal_year) THEN pg_catalog.min(k.fiscal_year) END AS fiscal_year,
+	   CASE WHEN pg_catalog.min(k.fiscal_half) = pg_catalog.max(k.fiscal_half) THEN pg_catalog.min(k.fiscal_half) END AS fiscal_half,
+	   CASE WHEN pg_catalog.min(k.fiscal_quarter) = pg_catalog.max(k.fiscal_quarter) THEN pg_catalog.min(k.fiscal_quarter) END AS fiscal_quarter,
+	   CASE WHEN pg_catalog.min(k.month) = pg_catalog.max(k.month) THEN pg_catalog.min(k.month) END AS month,
 	   pg_catalog.count(*)::integer AS n_segments,
 	   k.as_of, k.evaluated_at,
 	   pg_catalog.sum(k.amount) AS amount, pg_catalog.sum(k.actual) AS actual,
@@ -154,6 +160,10 @@ COMMENT ON COLUMN @extschema@.kpi_week.slice IS 'What it is for: dimension -> me
 COMMENT ON COLUMN @extschema@.kpi_week.week IS 'Label of the week';
 COMMENT ON COLUMN @extschema@.kpi_week.period_start IS 'First day of it in the plan';
 COMMENT ON COLUMN @extschema@.kpi_week.period_end IS 'Last day of it in the plan, inclusive';
+COMMENT ON COLUMN @extschema@.kpi_week.fiscal_year IS 'Fiscal year by the plan''s calendar; NULL where the week is in two';
+COMMENT ON COLUMN @extschema@.kpi_week.fiscal_half IS 'Half year by the plan''s calendar; NULL where the week is in two';
+COMMENT ON COLUMN @extschema@.kpi_week.fiscal_quarter IS 'Quarter by the plan''s calendar; NULL where the week is in two';
+COMMENT ON COLUMN @extschema@.kpi_week.month IS 'Month by the plan''s calendar; NULL where the week is in two';
 COMMENT ON COLUMN @extschema@.kpi_week.n_segments IS 'Number of targets that it is made of';
 COMMENT ON COLUMN @extschema@.kpi_week.as_of IS 'Last day whose actuals count: the day that the run was for';
 COMMENT ON COLUMN @extschema@.kpi_week.evaluated_at IS 'When the run was made';

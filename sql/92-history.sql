@@ -17,6 +17,7 @@ SELECT p.family || CASE WHEN p.is_current THEN '' ELSE '#' || p.version END AS p
 	   h.target_id, w.level, w.slice, w.period,
 	   pg_catalog.lower(w.period) AS period_start, pg_catalog.upper(w.period) - 1 AS period_end,
 	   @extschema@.period_within('year', w.period, p.calendar_id) AS fiscal_year,
+	   @extschema@.period_within('half', w.period, p.calendar_id) AS fiscal_half,
 	   @extschema@.period_within('quarter', w.period, p.calendar_id) AS fiscal_quarter,
 	   @extschema@.period_within('month', w.period, p.calendar_id) AS month,
 	   @extschema@.period_within('week', w.period, p.calendar_id) AS week,
@@ -119,6 +120,7 @@ COMMENT ON COLUMN @extschema@.target_history.period IS 'Days it is for';
 COMMENT ON COLUMN @extschema@.target_history.period_start IS 'First day';
 COMMENT ON COLUMN @extschema@.target_history.period_end IS 'Last day, inclusive';
 COMMENT ON COLUMN @extschema@.target_history.fiscal_year IS 'Fiscal year by the plan''s calendar; NULL where it is for more than one';
+COMMENT ON COLUMN @extschema@.target_history.fiscal_half IS 'Half year by the plan''s calendar; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.target_history.fiscal_quarter IS 'Quarter by the plan''s calendar; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.target_history.month IS 'Month by the plan''s calendar; NULL where it is for more than one';
 COMMENT ON COLUMN @extschema@.target_history.week IS 'Whole week that it is in, which a month end may cut in two targets; NULL where it is for more than one';

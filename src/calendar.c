@@ -201,7 +201,13 @@ read_listed(uint64 row, const char *calendar, MemoryContext context, listed_row 
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("period \"%s\" of calendar \"%s\" is of grain \"%s\"", label, calendar, grain),
 				 errhint("Grains that may be listed are year, half, quarter, month and week.")));
-	if (DATE_NOT_FINITE(listed->start) || DATE_NOT_FINITE(listed->end) || listed->start > listed->end)
+	if (DATE_NOT_FINITE(listed->start) || DATE_NOT_FINITE(listed->end))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("period \"%s\" of calendar \"%s\" has no bound", label, calendar),
+				 errdetail("It is from %s to %s.", ts_date_text(listed->start), ts_date_text(listed->end)),
+				 errhint("Give both its first and its last day; what comes after can be added when it is known.")));
+	if (listed->start > listed->end)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("period \"%s\" of calendar \"%s\" has no days", label, calendar),

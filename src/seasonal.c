@@ -621,12 +621,17 @@ refuse_short(const index_call *call)
 	bool		longer = ts_seasons_default_basis(calendar, &call->source, DATEVAL_NOEND, &from, &upto) >= 2 &&
 		upto - from > months->from[months->n] - months->from[0];
 	const char *note = ts_seasons_reach_note(calendar, &call->source);
+	ts_window_state window = {0};	/* a basis may lie before all facts */
 
+	ts_source_check_window(&call->source, months->from[0], months->from[months->n], false, "accept", &window);
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 errmsg("history of metric \"%s\" is too short for seasonal indices", call->tree.metric),
-			 errdetail("They need two whole years of facts; %s has %d months%s.%s",
-					   ts_window_text(months->from[0], months->from[months->n]), months->n,
+			 window.any && window.n_facts == 0 && months->n > 0 ?
+			 errdetail("They need two whole years of facts; the facts in %s are of %s to %s.",
+					   call->source.relation, ts_date_text(window.first), ts_date_text(window.last)) :
+			 errdetail("They need two whole years of facts; %s has %d %s%s.%s",
+					   ts_window_text(months->from[0], months->from[months->n]), months->n, months->n == 1 ? "month" : "months",
 					   few ? ", with too few facts in them" : "", note),
 			 longer ? errhint("basis => '%s'", ts_window_text(from, upto)) :
 			 few && JB_ROOT_COUNT(DatumGetJsonbP(call->node.slice)) > 0 ? errhint("slice => '{}'") :

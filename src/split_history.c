@@ -307,14 +307,17 @@ prepare_basis(history *h)
 
 /*
  * How many days of a part of the basis, from the source's first fact on, stand
- * for a day of the period
+ * for a day of the period.  Those at the end of a longer month stand for the last day
+ * of a shorter one together: as one, if there is any of them.
  */
 static int
 count_corresponding(const history *h, DateADT plan_day, DateADT basis_from, DateADT basis_upto)
 {
 	int			year = year_of(plan_day);
+	bool		month_end = h->align == TS_ALIGN_DATE && is_first_of_month(plan_day + 1);
 	int			n = 0;
 
+	basis_from = Max(basis_from, h->first_fact);
 	/* a lag, or a week, may bring a day into another year */
 	for (int y = year_of(basis_from) - 1; y <= year_of(basis_upto) + 1; y++)
 	{
@@ -323,7 +326,11 @@ count_corresponding(const history *h, DateADT plan_day, DateADT basis_from, Date
 		int			n_days = n_days_for(h, plan_day, years, days);
 
 		for (int i = 0; i < n_days; i++)
-			n += days[i] >= basis_from && days[i] < basis_upto && days[i] >= h->first_fact;
+		{
+			while (month_end && days[i] < basis_from && !is_first_of_month(days[i] + 1))
+				days[i]++;
+			n += days[i] >= basis_from && days[i] < basis_upto;
+		}
 		if (h->in_order)
 			break;
 	}
@@ -726,12 +733,11 @@ same_part(history *h, const ts_fact *fact, DateADT day, DateADT other)
 static void
 add_fact_shared(history *h, const ts_fact *fact, int n, const int32 *days)
 {
-	const ts_node *start = &h->split->tree->nodes[0];
 	ts_fact		part = *fact;
 	Datum		rest = fact->amount;
 	int			decimals = DatumGetInt32(DirectFunctionCall1(numeric_scale, fact->amount)) + 6;
 
-	if (days[0] >= start->from && days[n - 1] < start->upto && same_part(h, fact, days[0], days[n - 1]))
+	if (same_part(h, fact, days[0], days[n - 1]))
 	{
 		add_fact_on(h, fact, days[0]);
 		return;
@@ -747,8 +753,7 @@ add_fact_shared(history *h, const ts_fact *fact, int n, const int32 *days)
 			part.amount = rest;
 		else
 			rest = DirectFunctionCall2(numeric_sub, rest, part.amount);
-		if (days[i] >= start->from && days[i] < start->upto)
-			add_fact_on(h, &part, days[i]);
+		add_fact_on(h, &part, days[i]);
 	}
 }
 
@@ -786,14 +791,20 @@ add_fact(history *h, const ts_fact *fact)
 		int32		days[MAX_DAYS];
 		int			n = n_days_of(h, fact->day, h->in_order ? h->years : y - year, days);
 
+		int			first = 0;
+
+		/* they follow each other; those that the period does not have get no share */
+		while (first < n && days[first] < start->from)
+			first++;
+		while (n > first && days[n - 1] >= start->upto)
+			n--;
 		h->watched = 0;
-		if (n > 1 && h->align == TS_ALIGN_DATE)
-			add_fact_shared(h, fact, n, days);
-		for (int i = 0; i < n && (n == 1 || h->align != TS_ALIGN_DATE); i++)
+		if (n - first > 1 && h->align == TS_ALIGN_DATE)
+			add_fact_shared(h, fact, n - first, days + first);
+		for (int i = first; i < n && (n - first == 1 || h->align != TS_ALIGN_DATE); i++)
 		{
 			h->watched = 0;
-			if (days[i] >= start->from && days[i] < start->upto)
-				add_fact_on(h, fact, days[i]);
+			add_fact_on(h, fact, days[i]);
 		}
 		if (h->in_order)
 			break;

@@ -13,6 +13,8 @@
  *	  ratio			of a part, or of an actual amount, to its indicator
  *	  kept			a part that a call which is made again leaves as it is: it is
  *					locked, adjusted, or under a locked one
+ *	  kept whole	a kept part that the call splits further, whose own parts are not
+ *					all kept: the months of an adjusted quarter
  *
  * Method
  *	  The indicators are weighed as their own method would, with the on_...
@@ -31,9 +33,10 @@
  *	  does without a link, and a finding says so.
  *
  *	  Kept parts are fixed in their buckets, so that the curve goes through them, and
- *	  the others of a bucket share its rest.  Where all of them have what the
- *	  curve gives them anyway, it is taken as it is: a lock alone changes nobody's
- *	  amount, not even by the last unit.
+ *	  the others of a bucket share its rest.  A kept whole is a bucket within that of
+ *	  its target, which goes on around it as a pool (engine/denton.c).  Where all of
+ *	  them have what the curve gives them anyway, it is taken as it is: a lock alone
+ *	  changes nobody's amount, not even by the last unit.
  *
  *	  Where the chain begins within the period of the call, because what is
  *	  before it is split already, the past are the periods from the call's first
@@ -43,9 +46,12 @@
  *	  Only periods can be split by, since a target says nothing about the
  *	  amounts of its members before it is split by them.
  *
- *	  A kept part that is split further in the same call, as a quarter by
- *	  {quarter,month}, is no period of the chain, and bends nothing.  Nor do
- *	  parts that bounds, or what is under them, merely limit.
+ *	  Among "levels", a kept part that another level's method made counts with its
+ *	  share, not with the amount that it keeps: its own parts are the curve's,
+ *	  scaled, and there is a step on both sides.
+ *
+ *	  Parts that bounds, or what is under them, merely limit do not bend the curve:
+ *	  its parts are then brought within the bounds as those of any method are.
  *
  *	  Steps are first differences, so the last period with a ratio decides alone:
  *	  those before it stand beside fixed ones.  A year of them is read because
@@ -117,6 +123,31 @@ typedef struct past_period
 	double		actual;
 	double		indicator;
 } past_period;
+
+/* A kept whole; links: places among those of a chain's target */
+typedef struct kept_whole
+{
+	const ts_kept_part *part;
+	int64		around;			/* the kept whole that it is in, -1: none */
+	int64		first;			/* its cells within the target's */
+	int64		last;
+	bool		is_open;		/* some of its parts are not kept; else it is none */
+	bool		can_take;		/* those that are in no other whole within it */
+	ts_int128	total;
+	ts_int128	own;			/* what the wholes within it leave of it */
+	ts_int128	rest;			/* and the kept parts */
+	size_t		last_bucket;	/* the last one of its pool so far, plus 1; 0: none */
+} kept_whole;
+
+/* What a ts_denton_input has by bucket */
+typedef struct buckets
+{
+	size_t	   *end;
+	ts_int128  *total;
+	bool	   *is_free;
+	size_t	   *pool;
+	size_t	   *next;
+} buckets;
 
 static void
 check_interrupts(void)
@@ -455,81 +486,226 @@ compare_kept(const void *a, const void *b)
 	return (x->upto > y->upto) - (x->upto < y->upto);
 }
 
-/* The part of a cell, if it is kept */
+/* The part of a cell that the first levels make, if it is kept */
 static const ts_kept_part *
-find_kept(const ts_split *split, const chain_link *link, const ts_cells *cells, int64 cell)
+find_kept(const ts_split *split, const chain_link *link, const ts_cells *cells, int64 cell, int levels)
 {
 	ts_kept_part key = {.members = link->members,.from = link->from,.upto = link->upto};
 
-	for (int i = 0; i < split->n_axes; i++)
+	for (int i = 0; i < levels; i++)
 		ts_axis_bucket(split->tree, &split->axes[i], cells->keys[cell * split->n_axes + i], &key.from, &key.upto);
 	return bsearch(&key, split->kept, split->n_kept, sizeof(ts_kept_part), compare_kept);
 }
 
 /*
- * Marks the kept ones among the parts of a chain's target, which has this total, and
- * says whether there are any.  None is where they leave something of the other
- * sign, or that nobody can take: what is shared then says why it cannot be.
+ * Finds the parts of a chain's target that may be kept wholes; within: by cell, the
+ * innermost one that it is in, -1: none.  Returns how many.
+ */
+static int64
+find_wholes(const ts_split *split, const chain_link *link, const ts_cells *cells, kept_whole *wholes, int64 *within)
+{
+	int64		n = 0;
+
+	for (int64 k = 0; k < link->n; k++)
+	{
+		int64		above = k > 0 ? within[k - 1] : -1;
+
+		CHECK_FOR_INTERRUPTS();
+		within[k] = -1;
+		for (int levels = 1; levels < split->n_axes; levels++)
+		{
+			const ts_kept_part *part = find_kept(split, link, cells, link->first + k, levels);
+			int64		whole = above;
+
+			if (!part)
+				continue;
+			while (whole >= 0 && wholes[whole].part != part)
+				whole = wholes[whole].around;
+			if (whole < 0)
+			{
+				whole = n++;
+				memset(&wholes[whole], 0, sizeof(kept_whole));
+				wholes[whole].part = part;
+				wholes[whole].around = within[k];
+				wholes[whole].first = k;
+			}
+			wholes[whole].last = k;
+			within[k] = whole;
+		}
+	}
+	return n;
+}
+
+/*
+ * Marks what is kept of a chain's target, which has this total: parts, and wholes,
+ * which become the places of within and leave own.  Says whether there is any.
+ * None is where something of the other sign would be left, or something that nobody
+ * can take: what is shared then says why it cannot be.
  */
 static bool
-fix_kept(const ts_split *split, const chain_link *link, const ts_cells *cells, ts_int128 total, bool *is_fixed, ts_int128 *fixed)
+fix_kept(const ts_split *split, const chain_link *link, const ts_cells *cells, ts_int128 total,
+		 bool *is_fixed, ts_int128 *fixed, kept_whole *wholes, int64 *within, ts_int128 *own)
 {
 	ts_int128	unit = 1;
-	ts_int128	rest = total;
+	ts_int128	rest;
 	bool		any = false;
 	bool		open = false;
+	bool		possible;
+	int64		n = find_wholes(split, link, cells, wholes, within);
+
+	*own = total;
+	for (int i = 0; i < split->amount_decimals; i++)
+		unit *= 10;
+	for (int64 k = 0; k < link->n; k++)
+	{
+		const ts_kept_part *kept = find_kept(split, link, cells, link->first + k, split->n_axes);
+
+		is_fixed[k] = kept != NULL;
+		if (kept)
+			fixed[k] = kept->units * unit;
+		any |= kept != NULL;
+		for (int64 whole = within[k]; whole >= 0 && !kept && cells->weight[link->first + k] > 0; whole = wholes[whole].around)
+			wholes[whole].is_open = true;
+	}
+	/* where all parts of a whole are kept, they say what it has */
+	for (int64 i = 0; i < n; i++)
+	{
+		kept_whole *whole = &wholes[i];
+
+		while (whole->around >= 0 && !wholes[whole->around].is_open)
+			whole->around = wholes[whole->around].around;
+		if (!whole->is_open)
+			continue;
+		whole->total = whole->part->units * unit;
+		whole->own += whole->total;
+		if (whole->around >= 0)
+			wholes[whole->around].own -= whole->total;
+		else
+			*own -= whole->total;
+		any = true;
+	}
+	rest = *own;
+	for (int64 i = 0; i < n; i++)
+		wholes[i].rest = wholes[i].own;
+	for (int64 k = 0; k < link->n; k++)
+	{
+		bool		can_take = !is_fixed[k] && cells->weight[link->first + k] > 0;
+
+		CHECK_FOR_INTERRUPTS();
+		while (within[k] >= 0 && !wholes[within[k]].is_open)
+			within[k] = wholes[within[k]].around;
+		if (within[k] >= 0)
+		{
+			wholes[within[k]].rest -= is_fixed[k] ? fixed[k] : 0;
+			wholes[within[k]].can_take |= can_take;
+		}
+		else
+		{
+			rest -= is_fixed[k] ? fixed[k] : 0;
+			open |= can_take;
+		}
+	}
+	possible = rest == 0 || (open && (rest < 0) == (total < 0));
+	for (int64 i = 0; i < n; i++)
+		if (wholes[i].is_open)
+			possible &= wholes[i].total != 0 && (wholes[i].total < 0) == (total < 0) &&
+				(wholes[i].rest == 0 || (wholes[i].can_take && (wholes[i].rest < 0) == (total < 0)));
+	if (any && possible)
+		return true;
+	*own = total;
+	memset(is_fixed, 0, sizeof(bool) * link->n);
+	for (int64 k = 0; k < link->n; k++)
+		within[k] = -1;
+	return false;
+}
+
+/* Is what is kept of a target off what the curve gives it, by a unit or more? */
+static bool
+is_off(const ts_split *split, const chain_link *link, const bool *is_fixed, const ts_int128 *fixed,
+	   const kept_whole *wholes, const int64 *within, const ts_int128 *share)
+{
+	ts_int128	unit = 1;
 
 	for (int i = 0; i < split->amount_decimals; i++)
 		unit *= 10;
 	for (int64 k = 0; k < link->n; k++)
 	{
-		const ts_kept_part *kept = find_kept(split, link, cells, link->first + k);
+		ts_int128	off = is_fixed[k] ? share[k] - fixed[k] : 0;
 
 		CHECK_FOR_INTERRUPTS();
-		is_fixed[k] = kept != NULL;
-		if (kept)
+		if (off >= unit || off <= -unit)
+			return true;
+		/* each whole once, where it begins */
+		for (int64 whole = within[k]; whole >= 0; whole = wholes[whole].around)
 		{
-			fixed[k] = kept->units * unit;
-			rest -= fixed[k];
-			any = true;
+			if (!wholes[whole].is_open || wholes[whole].first != k)
+				continue;
+			off = -wholes[whole].total;
+			for (int64 i = k; i <= wholes[whole].last; i++)
+				off += share[i];
+			if (off >= unit || off <= -unit)
+				return true;
 		}
-		else
-			open |= cells->weight[link->first + k] > 0;
 	}
-	if (any && (rest == 0 || (open && (rest < 0) == (total < 0))))
-		return true;
-	memset(is_fixed, 0, sizeof(bool) * link->n);
 	return false;
 }
 
-/*
- * The values of a chain in units, and through its kept parts where these are not
- * on the curve by themselves
- */
-static ts_status
-solve_chain(const ts_split *split, ts_denton_input *input, const bool *is_fixed, double *value, ts_int128 *share, void *work)
+static void
+make_buckets(const ts_split *split, buckets *b, size_t n)
 {
-	ts_int128	unit = 1;
-	bool		bend = false;
+	b->end = MemoryContextAllocHuge(split->context, sizeof(size_t) * n);
+	b->total = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * n);
+	b->is_free = MemoryContextAllocHuge(split->context, sizeof(bool) * n);
+	b->pool = MemoryContextAllocHuge(split->context, sizeof(size_t) * n);
+	b->next = MemoryContextAllocHuge(split->context, sizeof(size_t) * n);
+}
+
+/*
+ * Adds the buckets of a chain's target, from period t of the input on: one, or
+ * one for each stretch of cells that are in the same kept whole
+ */
+static void
+add_buckets(ts_denton_input *input, const buckets *b, const chain_link *link, ts_int128 total, bool is_free, size_t t,
+			kept_whole *wholes, const int64 *within)
+{
+	size_t		outer = 0;		/* the last bucket that is in no whole, plus 1 */
+
+	for (int64 k = 0; k < link->n; k++)
+	{
+		int64		whole = within ? within[k] : -1;
+		size_t	   *last = whole < 0 ? &outer : &wholes[whole].last_bucket;
+		size_t		bucket = input->n_buckets;
+
+		if (k + 1 < link->n && within && within[k + 1] == whole)
+			continue;
+		if (k + 1 < link->n && !within)
+			k = link->n - 1;
+		b->end[bucket] = t + k + 1;
+		b->total[bucket] = whole < 0 ? total : wholes[whole].own;
+		b->is_free[bucket] = is_free;
+		b->next[bucket] = 0;
+		b->pool[bucket] = bucket;
+		if (*last > 0)
+		{
+			b->pool[bucket] = b->pool[*last - 1];
+			b->next[*last - 1] = bucket;
+		}
+		*last = bucket + 1;
+		input->n_buckets++;
+	}
+}
+
+static ts_status
+solve_chain(const ts_split *split, ts_denton_input *input, double *value, ts_int128 *share)
+{
 	ts_denton_report report;
+	void	   *work = MemoryContextAllocHuge(split->context, ts_denton_work(input));
 	ts_status	status = ts_denton(input, value, &report, work);
 
 	if (status == TS_OK)
 		status = ts_denton_units(input, value, share, work);
-	for (int i = 0; i < split->amount_decimals; i++)
-		unit *= 10;
-	for (size_t t = 0; is_fixed && t < input->n && status == TS_OK; t++)
-	{
-		ts_int128	off = is_fixed[t] ? share[t] - input->fixed[t] : 0;
-
-		CHECK_FOR_INTERRUPTS();
-		bend |= off >= unit || off <= -unit;
-	}
-	if (!bend)
-		return status;
-	input->is_fixed = is_fixed;
-	status = ts_denton(input, value, &report, work);
-	return status == TS_OK ? ts_denton_units(input, value, share, work) : status;
+	pfree(work);
+	return status;
 }
 
 /*
@@ -548,26 +724,32 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 	ts_int128  *share;
 	bool	   *is_fixed = NULL;
 	ts_int128  *fixed = NULL;
-	bool		any_fixed = false;
-	size_t	   *end;
+	kept_whole *wholes = NULL;
+	int64	   *within = NULL;
+	bool		any_kept = false;
 	ts_int128  *total;
+	ts_int128  *own;			/* what the kept wholes leave of it */
 	bool	   *is_free;
-	void	   *work;
+	buckets		b;
+	int64		n_cells = 0;
 	int64		t = 0;
 
-	input.n = n_past;
 	for (int64 i = 0; i < n; i++)
-		input.n += links[i].n;
+		n_cells += links[i].n;
+	input.n = n_past + n_cells;
 	indicator = MemoryContextAllocHuge(split->context, sizeof(double) * input.n);
 	value = MemoryContextAllocHuge(split->context, sizeof(double) * input.n);
 	share = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * input.n);
-	end = MemoryContextAllocHuge(split->context, sizeof(size_t) * (n_past + n));
-	total = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * (n_past + n));
-	is_free = MemoryContextAllocHuge(split->context, sizeof(bool) * (n_past + n));
+	total = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * n);
+	own = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * n);
+	is_free = MemoryContextAllocHuge(split->context, sizeof(bool) * n);
+	make_buckets(split, &b, n_past + (split->n_kept > 0 ? n_cells : n));
 	if (split->n_kept > 0)
 	{
 		is_fixed = MemoryContextAllocExtended(split->context, sizeof(bool) * input.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		fixed = MemoryContextAllocHuge(split->context, sizeof(ts_int128) * input.n);
+		wholes = MemoryContextAllocHuge(split->context, sizeof(kept_whole) * n_cells * split->n_axes);
+		within = MemoryContextAllocHuge(split->context, sizeof(int64) * n_cells);
 	}
 	for (; t < n_past; t++)
 	{
@@ -576,13 +758,23 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 
 		/* totals are whole units, and the ratio is what matters */
 		indicator[t] = whole == actual ? periods[t].indicator : periods[t].indicator * (whole / actual);
-		total[t] = (ts_int128) whole;
-		end[t] = t + 1;
-		is_free[t] = false;
+		b.total[t] = (ts_int128) whole;
+		b.end[t] = t + 1;
+		b.is_free[t] = false;
+		b.pool[t] = t;
+		b.next[t] = 0;
 	}
+	input.indicator = indicator;
+	input.n_buckets = n_past;
+	input.end = b.end;
+	input.total = b.total;
+	input.is_free = b.is_free;
+	input.keep_sign = true;
+	input.check = check_interrupts;
 	for (int64 i = 0; i < n; i++)
 	{
 		ts_int128	sum = 0;
+		int64		first = t;
 
 		CHECK_FOR_INTERRUPTS();
 		for (int64 k = 0; k < links[i].n; k++)
@@ -592,23 +784,40 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 			sum += weight;
 			indicator[t++] = (double) weight;
 		}
-		end[n_past + i] = t;
-		total[n_past + i] = split->amounts ? split->amounts[links[i].leaf] : split->units[links[i].leaf];
+		total[i] = split->amounts ? split->amounts[links[i].leaf] : split->units[links[i].leaf];
+		own[i] = total[i];
 		/* where nothing is expected of any part, nothing is to be spread */
-		is_free[n_past + i] = sum == 0;
-		if (split->n_kept > 0 && sum > 0)
-			any_fixed |= fix_kept(split, &links[i], indicators, total[n_past + i], is_fixed + t - links[i].n, fixed + t - links[i].n);
+		is_free[i] = sum == 0;
+		add_buckets(&input, &b, &links[i], total[i], is_free[i], first, NULL, NULL);
 	}
-	input.indicator = indicator;
-	input.n_buckets = n_past + n;
-	input.end = end;
-	input.total = total;
-	input.is_free = is_free;
-	input.fixed = fixed;
-	input.keep_sign = true;
-	input.check = check_interrupts;
-	work = MemoryContextAllocHuge(split->context, ts_denton_work(&input));
-	status = solve_chain(split, &input, any_fixed ? is_fixed : NULL, value, share, work);
+	status = solve_chain(split, &input, value, share);
+
+	/* once more, through what is kept, if the curve does not go there by itself */
+	for (int64 i = 0, at = 0; i < n && split->n_kept > 0 && status == TS_OK; at += links[i++].n)
+	{
+		kept_whole *its = wholes + at * split->n_axes;
+
+		if (is_free[i])
+		{
+			for (int64 k = 0; k < links[i].n; k++)
+				within[at + k] = -1;
+		}
+		else if (fix_kept(split, &links[i], indicators, total[i], is_fixed + n_past + at, fixed + n_past + at, its, within + at, &own[i]))
+			any_kept |= is_off(split, &links[i], is_fixed + n_past + at, fixed + n_past + at, its, within + at, share + n_past + at);
+	}
+	if (any_kept)
+	{
+		input.n_buckets = n_past;
+		for (int64 i = 0, at = 0; i < n; at += links[i++].n)
+			add_buckets(&input, &b, &links[i], own[i], is_free[i], n_past + at, wholes + at * split->n_axes, within + at);
+		input.is_fixed = is_fixed;
+		input.fixed = fixed;
+		for (size_t k = 0; k < input.n_buckets; k++)
+			if (b.next[k] != 0)
+				input.pool = b.pool;
+		input.next = b.next;
+		status = solve_chain(split, &input, value, share);
+	}
 	if (status != TS_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -624,10 +833,10 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 
 			cells->closed[cell] = indicators->closed[from];
 			cells->fallback[cell] = indicators->fallback[from];
-			if (total[n_past + i] != 0 && !is_free[n_past + i])
+			if (total[i] != 0 && !is_free[i])
 			{
 				/* what is kept on the other side of 0 is nobody's share */
-				ts_int128	part = total[n_past + i] < 0 ? -share[t] : share[t];
+				ts_int128	part = total[i] < 0 ? -share[t] : share[t];
 
 				cells->weight[cell] = Max(part, 0) * split->tree->quantum.mantissa;
 				cells->scale[cell] = (int16) (split->tree->quantum.scale + split->amount_decimals);
@@ -638,15 +847,21 @@ weigh_chain(ts_split *split, const chain_link *links, int64 n, const ts_cells *i
 				cells->scale[cell] = (int16) split->scale;
 			}
 		}
-	pfree(work);
 	if (is_fixed)
 	{
 		pfree(is_fixed);
 		pfree(fixed);
+		pfree(wholes);
+		pfree(within);
 	}
+	pfree(b.end);
+	pfree(b.total);
+	pfree(b.is_free);
+	pfree(b.pool);
+	pfree(b.next);
 	pfree(is_free);
+	pfree(own);
 	pfree(total);
-	pfree(end);
 	pfree(share);
 	pfree(value);
 	pfree(indicator);

@@ -69,6 +69,7 @@ static const own_column own_columns[] = {
 	{"period_start", "lower(t.period)", "First day", false},
 	{"period_end", "upper(t.period) - 1", "Last day, inclusive", false},
 	{"fiscal_year", WITHIN("year"), "Fiscal year; NULL where the target is for more than one", false},
+	{"fiscal_half", WITHIN("half"), "Half year; NULL where the target is for more than one", false},
 	{"fiscal_quarter", WITHIN("quarter"), "Quarter; NULL where the target is for more than one", false},
 	{"month", WITHIN("month"), "Month; NULL where the target is for more than one", false},
 	{"week", WITHIN("week"), "Whole week, which may be two targets'; NULL where the target is for more than one", false},

@@ -176,6 +176,8 @@ ts_workdays_require(const ts_workdays *workdays, DateADT from, DateADT upto)
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 errmsg("holidays of %d are not known in calendar \"%s\"", year_of(day), workdays->calendar),
 			 workdays->n_runs == 0 ? errdetail("It knows no year.") :
+			 day < workdays->runs[0].from ?
+			 errdetail("The first year that it knows is %d.", year_of(workdays->runs[0].from)) :
 			 errdetail("The last year that it knows is %d.",
 					   year_of(workdays->runs[workdays->n_runs - 1].upto - 1)),
 			 errhint("Load the days of the year from a table with the columns day, weight and name: "
@@ -455,7 +457,8 @@ count_back(const ts_workdays *workdays, DateADT day, int64 units)
 Datum
 target_split_add_workdays(PG_FUNCTION_ARGS)
 {
-	DateADT		day = PG_GETARG_DATEADT(0);
+	DateADT		start = PG_GETARG_DATEADT(0);
+	DateADT		day = start;
 	const ts_workdays *workdays;
 	int64		units;
 	int			finer;
@@ -480,7 +483,9 @@ target_split_add_workdays(PG_FUNCTION_ARGS)
 	if (DATE_NOT_FINITE(day))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("date out of range")));
+				 errmsg("date out of range"),
+				 errdetail("It would be %s working days from %s.",
+						   DatumGetCString(DirectFunctionCall1(numeric_out, PG_GETARG_DATUM(1))), ts_date_text(start))));
 	PG_RETURN_DATEADT(day);
 }
 

@@ -14,6 +14,7 @@
  *	  free			a bucket without a total: its periods follow the others
  *	  fixed			a period whose value is given, of its bucket's total
  *	  rest			what fixed periods leave of their bucket's total
+ *	  pool			buckets that share a total, because others lie between them
  *	  held			a live period whose ratio is known: it is fixed, or its value
  *					is kept at 0, because it would have another sign than the
  *					rest otherwise
@@ -44,6 +45,12 @@
  *	  Fixed periods are held ones of another value: the chain of ratios goes
  *	  through theirs, and the periods before and behind it share one
  *	  multiplier, as they share the rest of the total.
+ *
+ *	  Pools.  What each bucket of a pool has of the total is found by conjugate
+ *	  gradients: the sum of squares, with all else at its best, is a quadratic
+ *	  function of these parts, whose gradient are the multipliers, and where
+ *	  it is least they are the same throughout a pool.  Each step solves the system
+ *	  above once; with a pool of k buckets k - 1 steps would do without rounding.
  *
  *	  Second differences.  The symmetric system of ratios and multipliers, a
  *	  bucket's multiplier right after its last ratio, is eliminated in that
@@ -100,6 +107,10 @@
 /* what counts as 0, by the largest ratio */
 #define TOLERANCE		1e-11
 
+/* what may be missing of the parts of pools, by the largest ratio; attempts at it */
+#define POOL_TOLERANCE	1e-13
+#define POOL_ROUNDS		3
+
 /* bits of the largest weight in a bucket */
 #define WEIGHT_BITS		62
 
@@ -138,6 +149,12 @@ typedef struct problem
 	double	   *diagonal;
 	double	   *beside;
 	double	   *step;
+	/* by bucket, with pools only; see solve_pools */
+	double	   *whole;			/* of the pool that begins here */
+	double	   *size;
+	double	   *part;
+	double	   *pull;
+	double	   *way;
 	/* second differences only */
 	eliminated *by_period;
 	eliminated *by_bucket;
@@ -468,6 +485,219 @@ solve_first(problem *p)
 		{
 			for (i = start; i < p->end[bucket]; i++)
 				p->ratio[i] = i > 0 ? p->ratio[i - 1] + out : 0;
+		}
+	}
+}
+
+/* ----------------------------------------------------------------- pools */
+
+static inline size_t
+pool_of(const ts_denton_input *input, size_t bucket)
+{
+	return input->pool != NULL ? input->pool[bucket] : bucket;
+}
+
+/* the next bucket of the same pool, n_buckets: none */
+static inline size_t
+next_of_pool(const ts_denton_input *input, size_t bucket)
+{
+	return input->pool != NULL && input->next[bucket] != 0 ? input->next[bucket] :
+		input->n_buckets;
+}
+
+/* is it the first one of a pool of several? */
+static inline bool
+is_pool(const ts_denton_input *input, size_t bucket)
+{
+	return pool_of(input, bucket) == bucket &&
+		next_of_pool(input, bucket) < input->n_buckets;
+}
+
+/*
+ * Parts of a pool's total that go with what is held and add up: a bucket without
+ * open periods has what these have, the others share what is missing
+ *
+ * size is how freely a part moves, about the inverse of its second derivative;
+ * 0 where it does not.
+ */
+static void
+place_parts(problem *p, size_t pool)
+{
+	double		off = p->whole[pool];
+	double		open = 0;
+	size_t		k;
+	size_t		t;
+
+	for (k = pool; k < p->n_buckets; k = next_of_pool(p->input, k))
+	{
+		size_t		start = bucket_start(p, k);
+		double		weight = 0;
+		double		held = 0;
+		bool		any = false;
+
+		for (t = start; t < p->end[k]; t++)
+		{
+			check_now(p, t);
+			weight += p->weight[t];
+			if (is_held(p, t))
+				held += p->weight[t] * bound_of(p, t);
+			else
+				any = true;
+		}
+		p->size[k] = any ? weight * weight * (double) (p->end[k] - start) : 0;
+		p->part[k] = any ? weight : 0;
+		open += p->part[k];
+		if (!any)
+			p->sum[k] = held;
+		off -= p->sum[k];
+	}
+	for (k = pool; k < p->n_buckets && open > 0; k = next_of_pool(p->input, k))
+		p->sum[k] += off * (p->part[k] / open);
+}
+
+/*
+ * What the multipliers of a pool differ by from their mean, as a change of its
+ * parts that adds up to 0; returns the mean
+ */
+static double
+project(const problem *p, size_t pool, double *change)
+{
+	double		sum = 0;
+	double		size = 0;
+	size_t		k;
+
+	for (k = pool; k < p->n_buckets; k = next_of_pool(p->input, k))
+	{
+		sum += p->size[k] * p->multiplier[k];
+		size += p->size[k];
+	}
+	sum = size > 0 ? sum / size : 0;
+	for (k = pool; k < p->n_buckets; k = next_of_pool(p->input, k))
+		change[k] = p->size[k] * (sum - p->multiplier[k]);
+	return sum;
+}
+
+/*
+ * The multipliers for these parts of pools, where all other totals and all held
+ * ratios are 0: the derivative of the multipliers along them
+ */
+static void
+solve_along(problem *p, double *parts)
+{
+	double	   *sum = p->sum;
+	double	   *bound = p->bound;
+
+	p->sum = parts;
+	p->bound = NULL;
+	solve_first(p);
+	p->sum = sum;
+	p->bound = bound;
+}
+
+/*
+ * Preconditioned conjugate gradients over the parts of pools, from where the last
+ * solution left them.  pull: minus the gradient, projected and by size; way: the
+ * direction; part: scratch.
+ */
+static void
+solve_pools(problem *p)
+{
+	size_t		n = 0;
+	size_t		k;
+	size_t		t;
+	int			round;
+
+	for (k = 0; k < p->n_buckets; k++)
+		n += pool_of(p->input, k) != k;
+	for (round = 0;; round++)
+	{
+		double		scale = 0;
+		double		squares = 0;
+		double		enough;
+		size_t		steps;
+		bool		done = true;
+
+		for (k = 0; k < p->n_buckets; k++)
+		{
+			if (is_pool(p->input, k))
+				place_parts(p, k);
+		}
+		solve_first(p);
+		for (t = 0; t < p->n; t++)
+		{
+			if (fabs(p->ratio[t]) > scale)
+				scale = fabs(p->ratio[t]);
+		}
+		for (k = 0; k < p->n_buckets; k++)
+			p->pull[k] = 0;
+		for (k = 0; k < p->n_buckets; k++)
+		{
+			if (is_pool(p->input, k))
+				(void) project(p, k, p->pull);
+		}
+		for (k = 0; k < p->n_buckets; k++)
+		{
+			p->way[k] = p->pull[k];
+			if (p->size[k] > 0)
+			{
+				squares += p->pull[k] * p->pull[k] / p->size[k];
+				done &= p->pull[k] * p->pull[k] <=
+					POOL_TOLERANCE * POOL_TOLERANCE * scale * scale * p->size[k];
+			}
+		}
+		if (done || round == POOL_ROUNDS)
+			break;
+
+		enough = squares * 1e-30;
+		for (steps = 0; steps < n + 10 && squares > 0; steps++)
+		{
+			double		curve = 0;
+			double		length;
+			double		left = 0;
+
+			solve_along(p, p->way);
+			for (k = 0; k < p->n_buckets; k++)
+			{
+				if (p->size[k] > 0)
+					curve += p->way[k] * p->multiplier[k];
+			}
+			if (!(curve > 0))
+				break;
+			length = squares / curve;
+			for (k = 0; k < p->n_buckets; k++)
+			{
+				p->part[k] = 0;
+				if (p->size[k] > 0)
+					p->sum[k] += length * p->way[k];
+			}
+			for (k = 0; k < p->n_buckets; k++)
+			{
+				if (is_pool(p->input, k))
+					(void) project(p, k, p->part);
+			}
+			for (k = 0; k < p->n_buckets; k++)
+			{
+				if (p->size[k] > 0)
+				{
+					p->pull[k] += length * p->part[k];
+					left += p->pull[k] * p->pull[k] / p->size[k];
+				}
+			}
+			for (k = 0; k < p->n_buckets; k++)
+				p->way[k] = p->pull[k] + left / squares * p->way[k];
+			squares = left;
+			if (squares <= enough)
+				break;
+		}
+	}
+	for (k = 0; k < p->n_buckets; k++)
+	{
+		if (is_pool(p->input, k))
+		{
+			double		mean = project(p, k, p->part);
+
+			for (t = k; t < p->n_buckets; t = next_of_pool(p->input, t))
+				p->multiplier[t] = mean;
 		}
 	}
 }
@@ -804,6 +1034,8 @@ solve(problem *p, ts_denton_report *report)
 	report->solves++;
 	if (p->second)
 		solve_second(p);
+	else if (p->pull != NULL)
+		solve_pools(p);
 	else
 		solve_first(p);
 }
@@ -939,21 +1171,43 @@ is_fixed(const ts_denton_input *input, size_t t)
 	return input->is_fixed != NULL && input->is_fixed[t];
 }
 
-/* what fixed periods leave of a bucket's total, 0 without one */
+/* what fixed periods leave of the total of a bucket's pool, 0 without one */
 static ts_int128
 rest_of(const ts_denton_input *input, size_t bucket)
 {
-	ts_int128	rest = input->total[bucket];
+	size_t		k = pool_of(input, bucket);
+	ts_int128	rest = input->total[k];
 	size_t		t;
 
-	if (input->is_free[bucket])
+	if (input->is_free[k])
 		return 0;
-	for (t = bucket == 0 ? 0 : input->end[bucket - 1]; t < input->end[bucket]; t++)
+	for (; k < input->n_buckets; k = next_of_pool(input, k))
 	{
-		if (is_fixed(input, t))
-			rest -= input->fixed[t];
+		for (t = k == 0 ? 0 : input->end[k - 1]; t < input->end[k]; t++)
+		{
+			if (is_fixed(input, t))
+				rest -= input->fixed[t];
+		}
 	}
 	return rest;
+}
+
+/* has the pool of a bucket a live period that is not fixed? */
+static bool
+has_open(const ts_denton_input *input, size_t bucket)
+{
+	size_t		k;
+	size_t		t;
+
+	for (k = pool_of(input, bucket); k < input->n_buckets; k = next_of_pool(input, k))
+	{
+		for (t = k == 0 ? 0 : input->end[k - 1]; t < input->end[k]; t++)
+		{
+			if (is_live(input, t) && !is_fixed(input, t))
+				return true;
+		}
+	}
+	return false;
 }
 
 /*
@@ -965,6 +1219,8 @@ ts_denton_work(const ts_denton_input *input)
 	size_t		by_period = 4 * sizeof(double) + sizeof(uint8_t);
 	size_t		by_bucket = 5 * sizeof(double) + sizeof(size_t) + sizeof(int8_t);
 
+	if (input->pool != NULL)
+		by_bucket += 5 * sizeof(double);
 	if (input->second)
 	{
 		by_period += sizeof(eliminated);
@@ -981,6 +1237,28 @@ take(char **work, size_t count, size_t size)
 
 	*work += count * size;
 	return result;
+}
+
+/* The parts of a pool to begin with: as if it had one ratio throughout */
+static void
+share_total(problem *p, size_t pool)
+{
+	double		sum = 0;
+	double		weight = 0;
+	size_t		k;
+	size_t		t;
+
+	for (k = pool; k < p->n_buckets; k = next_of_pool(p->input, k))
+	{
+		sum += p->sum[k];
+		p->part[k] = 0;
+		for (t = bucket_start(p, k); t < p->end[k]; t++)
+			p->part[k] += p->weight[t];
+		weight += p->part[k];
+	}
+	p->whole[pool] = sum;
+	for (k = pool; k < p->n_buckets && weight > 0; k = next_of_pool(p->input, k))
+		p->sum[k] = sum * (p->part[k] / weight);
 }
 
 /*
@@ -1011,6 +1289,14 @@ set_up(problem *p, const ts_denton_input *input, char *work,
 	p->diagonal = take(&work, input->n_buckets + 1, sizeof(double));
 	p->beside = take(&work, input->n_buckets + 1, sizeof(double));
 	p->step = take(&work, input->n_buckets + 1, sizeof(double));
+	if (input->pool != NULL)
+	{
+		p->whole = take(&work, input->n_buckets + 1, sizeof(double));
+		p->size = take(&work, input->n_buckets + 1, sizeof(double));
+		p->part = take(&work, input->n_buckets + 1, sizeof(double));
+		p->pull = take(&work, input->n_buckets + 1, sizeof(double));
+		p->way = take(&work, input->n_buckets + 1, sizeof(double));
+	}
 	p->end = take(&work, input->n_buckets + 1, sizeof(size_t));
 	if (input->second)
 	{
@@ -1042,7 +1328,8 @@ set_up(problem *p, const ts_denton_input *input, char *work,
 		ts_int128	rest = rest_of(input, bucket);
 		size_t		start = p->n;
 		bool		open = false;
-		double		sum = is_free ? 0 : (double) input->total[bucket];
+		bool		has_total = !is_free && pool_of(input, bucket) == bucket;
+		double		sum = has_total ? (double) input->total[bucket] : 0;
 		int			sign = 0;
 
 		if (input->keep_sign && is_free)
@@ -1080,14 +1367,21 @@ set_up(problem *p, const ts_denton_input *input, char *work,
 		p->sum[bucket] = sum;
 		p->sign[bucket] = (int8_t) sign;
 		p->end[bucket] = p->n;
-		if (!open && rest != 0)
+		if (p->size != NULL)
+			p->size[bucket] = 0;
+		if (!open && rest != 0 && (input->pool == NULL || !has_open(input, bucket)))
 		{
 			report->bucket = bucket;
 			return TS_ALL_ZERO;
 		}
 	}
-	p->sum[bucket] = 0;
-	p->second = input->second && n_totals >= 2 && p->n >= 3;
+	for (bucket = 0; bucket < input->n_buckets && p->whole != NULL; bucket++)
+	{
+		if (is_pool(input, bucket))
+			share_total(p, bucket);
+	}
+	p->sum[input->n_buckets] = 0;
+	p->second = input->second && input->pool == NULL && n_totals >= 2 && p->n >= 3;
 	return TS_OK;
 }
 
@@ -1173,14 +1467,43 @@ round_value(double value, ts_int128 *share)
 }
 
 /*
- * Share what fixed periods leave of one bucket's total by the values of the
- * others, all of its sign
+ * Does a period share in what is left to a bucket's pool?  *at follows the periods
+ * from bucket to bucket.
+ */
+static bool
+takes_part(const ts_denton_input *input, size_t pool, size_t *at, size_t t)
+{
+	while (t >= input->end[*at])
+		(*at)++;
+	return pool_of(input, *at) == pool && !is_fixed(input, t);
+}
+
+static size_t
+last_of_pool(const ts_denton_input *input, size_t bucket)
+{
+	size_t		next = next_of_pool(input, bucket);
+
+	while (next < input->n_buckets)
+	{
+		bucket = next;
+		next = next_of_pool(input, bucket);
+	}
+	return bucket;
+}
+
+/*
+ * Share what fixed periods leave of the total of one bucket, or of the pool that
+ * it is the first of, by the values of the others, all of its sign
+ *
+ * What lies between the buckets of a pool takes part with a weight of 0; it is
+ * shared later.
  */
 static ts_status
 round_bucket(const ts_denton_input *input, size_t bucket, size_t start,
 			 const double *value, ts_int128 *share, void *work)
 {
-	size_t		n = input->end[bucket] - start;
+	size_t		last = last_of_pool(input, bucket);
+	size_t		n = input->end[last] - start;
 	ts_int128	total = rest_of(input, bucket);
 	double		largest = 0;
 	int			bits = WEIGHT_BITS;
@@ -1191,13 +1514,14 @@ round_bucket(const ts_denton_input *input, size_t bucket, size_t start,
 	double		factor;
 	ts_status	status;
 	ts_cut		cut;
+	size_t		k = bucket;
 	size_t		i;
 
 	value += start;
 	share += start;
 	for (i = 0; i < n; i++)
 	{
-		if (!is_fixed(input, start + i) && fabs(value[i]) > largest)
+		if (takes_part(input, bucket, &k, start + i) && fabs(value[i]) > largest)
 			largest = fabs(value[i]);
 	}
 	/* an indicator so large that a value is lost in its last digit */
@@ -1207,9 +1531,9 @@ round_bucket(const ts_denton_input *input, size_t bucket, size_t start,
 	for (i = 1; narrow && i < n; i *= 2)
 		bits--;
 	factor = ldexp(1, bits);
-	for (i = 0; i < n; i++)
+	for (i = 0, k = bucket; i < n; i++)
 	{
-		double		part = largest > 0 && !is_fixed(input, start + i) ?
+		double		part = takes_part(input, bucket, &k, start + i) && largest > 0 ?
 			fabs(value[i]) / largest : 0;
 		uint64_t	weight = (uint64_t) (part * factor + 0.5);
 
@@ -1249,9 +1573,9 @@ ts_denton_units(const ts_denton_input *input, const double *value,
 	{
 		size_t		end = input->end[bucket];
 
-		if (!input->is_free[bucket])
+		if (!input->is_free[bucket] && pool_of(input, bucket) == bucket)
 			status = round_bucket(input, bucket, start, value, share, work);
-		else
+		else if (input->is_free[bucket])
 		{
 			for (; start < end && status == TS_OK; start++)
 			{

@@ -19,6 +19,10 @@
  * For the additive variant it is in units, as totals are; otherwise its scale
  * does not matter.  Fixed values may have any sign, and a period may have one
  * without taking part.
+ *
+ * Buckets of one pool share a total, that of its first bucket: what is left of
+ * a year around a quarter that has a total of its own.  Pools nest: between the
+ * buckets of one there are only whole others.
  */
 typedef struct ts_denton_input
 {
@@ -28,9 +32,13 @@ typedef struct ts_denton_input
 	const size_t *end;			/* by bucket */
 	const ts_int128 *total;		/* by bucket, units; below 10^36 */
 	const bool *is_free;		/* by bucket: it has no total */
+	const size_t *pool;			/* by bucket, the first one of its pool, which has the
+								 * total; NULL: each is alone.  Not for second
+								 * differences, and no free ones */
+	const size_t *next;			/* by bucket, the next one of its pool; 0: none */
 	const bool *is_fixed;		/* by period: its value is given; NULL: none is */
 	const ts_int128 *fixed;		/* by period, that value, units; below 10^36, in a
-								 * bucket also together */
+								 * bucket or pool also together */
 	bool		additive;		/* else proportional */
 	bool		second;			/* second differences, else first */
 	bool		keep_sign;		/* no value has another sign than what fixed ones

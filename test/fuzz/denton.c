@@ -8,8 +8,8 @@
  *
  * The input is read as a variant, then for each bucket a size, whether it has a
  * total, the total, and for each of its periods an indicator with an exponent and whether
- * its value is fixed, at which part of the total.  Checked: units of a bucket add up to
- * its total; fixed ones are kept; no other value has another sign than what these leave; a
+ * its value is fixed, at which part of the total; buckets may share a total in pools that
+ * nest.  Checked: units of a bucket or pool add up to its total; fixed ones are kept; no other value has another sign than what these leave; a
  * period that takes no part or whose indicator is 0 in the proportional variant gets
  * 0; units are their exact shares rounded; with moderate numbers the best
  * values are found; the same input gives the same bits.
@@ -34,6 +34,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static size_t end[MAX_PERIODS];
 	static ts_int128 total[MAX_PERIODS];
 	static bool is_free[MAX_PERIODS];
+	static size_t pool[MAX_PERIODS];
+	static size_t next[MAX_PERIODS];
+	static size_t around[MAX_PERIODS];
 	static bool is_fixed[MAX_PERIODS];
 	static ts_int128 fixed[MAX_PERIODS];
 	static ts_int128 share[MAX_PERIODS];
@@ -46,11 +49,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t	flags;
 	bool		wild;
 	bool		with_fixed;
+	bool		with_pools;
+	size_t		n_around = 0;
 	bool		positive = false;
 	bool		negative = false;
 	size_t		bytes;
 	void	   *work;
-	size_t		start = 0;
 	size_t		k;
 	size_t		t;
 
@@ -62,6 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in.second = (flags & 2) != 0;
 	wild = (flags & 4) != 0;
 	with_fixed = (flags & 16) != 0;
+	with_pools = (flags & 32) != 0 && !in.second;
 	bytes = (flags & 8) != 0 ? 15 : 3;
 	in.keep_sign = true;
 	while (input.size > 0 && in.n < MAX_PERIODS)
@@ -74,6 +79,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		total[k] = take(&input, bytes) % limit;
 		if (kind % 16 == 1)
 			total[k] = -total[k];
+		pool[k] = k;
+		next[k] = 0;
+		if (with_pools && !is_free[k] && (kind & 64) != 0 && n_around > 0)
+		{
+			size_t		before = k - 1;
+
+			n_around = 1 + (kind >> 4) % n_around;
+			pool[k] = around[n_around - 1];
+			while (pool[before] != pool[k])
+				before--;
+			next[before] = k;
+			total[k] = total[pool[k]];
+		}
+		else if (!is_free[k])
+			around[n_around++] = k;
 		if (!is_free[k] && total[k] > 0)
 			positive = true;
 		if (!is_free[k] && total[k] < 0)
@@ -102,6 +122,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in.end = end;
 	in.total = total;
 	in.is_free = is_free;
+	in.pool = with_pools ? pool : NULL;
+	in.next = next;
 	in.is_fixed = with_fixed ? is_fixed : NULL;
 	in.fixed = fixed;
 
@@ -115,10 +137,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(work);
 	if (status == TS_ALL_ZERO)
 	{
-		for (t = report.bucket == 0 ? 0 : end[report.bucket - 1]; t < end[report.bucket]; t++)
+		for (k = 0, t = 0; k < in.n_buckets; k++)
 		{
-			if (indicator[t] > 0 && !is_fixed[t])
-				abort();
+			for (; t < end[k]; t++)
+			{
+				if (pool[k] == pool[report.bucket] && indicator[t] > 0 && !is_fixed[t])
+					abort();
+			}
 		}
 		return 0;
 	}
@@ -133,36 +158,49 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ts_int128	rest = total[k];
 		long double weight = 0;
 		int			sign;
-		size_t		first = start;
+		size_t		bucket;
 
-		for (t = start; t < end[k]; t++)
-			rest -= is_fixed[t] ? fixed[t] : 0;
-		sign = is_free[k] ? (positive && negative ? 0 : negative ? -1 : 1) : rest < 0 ? -1 : 1;
-		for (; start < end[k]; start++)
+		if (pool[k] != k)
+			continue;
+		for (bucket = 0, t = 0; t < in.n; t++)
 		{
-			sum += share[start];
-			if (is_fixed[start])
+			while (t >= end[bucket])
+				bucket++;
+			rest -= pool[bucket] == k && is_fixed[t] ? fixed[t] : 0;
+		}
+		sign = is_free[k] ? (positive && negative ? 0 : negative ? -1 : 1) : rest < 0 ? -1 : 1;
+		for (bucket = 0, t = 0; t < in.n; t++)
+		{
+			while (t >= end[bucket])
+				bucket++;
+			if (pool[bucket] != k)
+				continue;
+			sum += share[t];
+			if (is_fixed[t])
 			{
-				if (share[start] != fixed[start] || value[start] != (double) fixed[start])
+				if (share[t] != fixed[t] || value[t] != (double) fixed[t])
 					abort();
 				continue;
 			}
-			weight += value[start];
-			if (sign * value[start] < 0 || (sign * share[start] < 0))
+			weight += value[t];
+			if (sign * value[t] < 0 || (sign * share[t] < 0))
 				abort();
-			if ((indicator[start] < 0 || (!in.additive && indicator[start] == 0)) &&
-				(value[start] != 0 || share[start] != 0))
+			if ((indicator[t] < 0 || (!in.additive && indicator[t] == 0)) &&
+				(value[t] != 0 || share[t] != 0))
 				abort();
 		}
 		if (is_free[k])
 			continue;
 		if (sum != total[k])
 			abort();
-		for (t = first; t < end[k] && weight != 0; t++)
+		for (bucket = 0, t = 0; t < in.n && weight != 0; t++)
 		{
 			long double exact = (long double) rest * (value[t] / weight);
 
-			if (!is_fixed[t] && fabsl((long double) share[t] - exact) > 1 + fabsl((long double) rest) * 1e-14L)
+			while (t >= end[bucket])
+				bucket++;
+			if (pool[bucket] == k && !is_fixed[t] &&
+				fabsl((long double) share[t] - exact) > 1 + fabsl((long double) rest) * 1e-14L)
 				abort();
 		}
 	}

@@ -259,6 +259,7 @@ CREATE VIEW public.shorter AS TABLE public.our_periods UNION ALL VALUES ('half',
 CREATE VIEW public.no_label AS TABLE public.our_periods UNION ALL VALUES ('half', date '2024-01-01', NULL::date, NULL);
 CREATE VIEW public.days AS TABLE public.our_periods UNION ALL VALUES ('day', date '2024-01-01', date '2024-01-01', 'D1');
 CREATE VIEW public.backwards AS TABLE public.our_periods UNION ALL VALUES ('half', date '2024-02-01', date '2024-01-01', 'H1');
+CREATE VIEW public.endless AS TABLE public.our_periods UNION ALL VALUES ('half', date '2024-02-01', date 'infinity', 'H1');
 CREATE VIEW public.same_label AS TABLE public.our_periods UNION ALL VALUES ('month', date '2024-07-01', date '2024-07-31', 'P2');
 CREATE VIEW public.texts AS SELECT grain, period_start::text, period_end, label FROM public.our_periods;
 CREATE VIEW public.long_label AS TABLE public.our_periods UNION ALL VALUES ('half', date '2024-01-01', date '2024-06-30', repeat('x', 64));
@@ -312,6 +313,7 @@ SELECT e.* FROM unnest(ARRAY[
     $$SELECT add_calendar('x', periods_from => 'public.no_label')$$,
     $$SELECT add_calendar('x', periods_from => 'public.days')$$,
     $$SELECT add_calendar('x', periods_from => 'public.backwards')$$,
+    $$SELECT add_calendar('x', periods_from => 'public.endless')$$,
     $$SELECT add_calendar('x', periods_from => 'public.long_label')$$,
     $$SELECT add_calendar('x', periods_from => 'public.same_label')$$,
     $$SELECT add_calendar('x', periods_from => 'public.texts')$$,

@@ -230,6 +230,7 @@ SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'sea
 SELECT * FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', basis => '[2023-01-01,2024-01-01)', on_missing => 'parent');
 SELECT amount, fallback, count(*) FROM preview_split(root_target('B', 'sales'), '{month}', method => 'seasonal', basis => '[2023-01-01,2024-01-01)', on_missing => 'equal') GROUP BY 1, 2 ORDER BY 1;
 SELECT * FROM seasonal_index('sales', basis => '[2023-01-01,2024-01-01)');
+SELECT * FROM seasonal_index('sales', basis => '[1000-01-01,1010-01-01)');
 SELECT create_plan('Early', period => '[2020-06-01,2020-09-01)') > 0 AS created, set_target('Early', 'sales', amount => 100) > 0 AS set;
 SELECT * FROM preview_split(root_target('Early', 'sales'), '{month}', method => 'seasonal');
 SELECT count(*) FROM split_target(root_target('Early', 'sales'), '{month}', method => 'seasonal', on_missing => 'equal');

@@ -18,7 +18,7 @@ SELECT add_calendar('retail', first_month => 2, label_by => 'start', week_start 
 -- ------------------------------------------------ months and weeks both add up
 SELECT create_plan('G', period => '[2024-01-15,2024-12-20)') > 0 AS plan, set_target('G', 'sales', amount => 100000.01) > 0 AS target;
 SELECT count(*) FROM split_target(root_target('G', 'sales'), '{market,quarter,month,week}', method => 'history', basis => '[2023-01-01,2024-01-01)');
-SELECT level, label, path, period_start, period_end, fiscal_year, fiscal_quarter, month, week, amount
+SELECT level, label, path, period_start, period_end, fiscal_year, fiscal_half, fiscal_quarter, month, week, amount
 FROM target_tree WHERE plan = 'G' AND slice = '{"market": "East"}' AND period && '[2024-04-29,2024-05-06)' ORDER BY period_start, depth;
 -- the segments add up to months, quarters and the year, and to whole weeks as the calendar of the server has them
 SELECT count(*) FILTER (WHERE level = 'week') AS segments, count(DISTINCT week) AS weeks,
@@ -27,7 +27,7 @@ SELECT count(*) FILTER (WHERE level = 'week') AS segments, count(DISTINCT week) 
 FROM target_tree WHERE plan = 'G';
 SELECT * FROM plan_check;
 SELECT evaluate_plan('G', as_of => '2024-05-10') > 0 AS evaluated;
-SELECT week, period_start, period_end, n_segments, amount, actual, expected FROM kpi_week
+SELECT week, period_start, period_end, fiscal_half, fiscal_quarter, month, n_segments, amount, actual, expected FROM kpi_week
 WHERE plan = 'G' AND slice = '{"market": "East"}' AND period_start >= '2024-04-22' AND period_start <= '2024-05-13' ORDER BY period_start;
 -- against plain SQL
 SELECT count(*) AS weeks, count(*) FILTER (WHERE k.amount IS DISTINCT FROM t.amount OR k.actual IS DISTINCT FROM o.actual OR k.n_segments <> t.n) AS wrong
@@ -37,6 +37,18 @@ JOIN (SELECT slice, date_trunc('week', period_start)::date AS monday, sum(amount
 LEFT JOIN (SELECT jsonb_build_object('market', market) AS slice, date_trunc('week', day)::date AS monday, sum(amount) AS actual
 	FROM orders WHERE day >= '2024-01-15' AND day < '2024-12-20' AND day <= '2024-05-10' GROUP BY 1, 2) o ON o.slice = k.slice AND o.monday = t.monday
 WHERE k.plan = 'G';
+-- all views have the half year, as the calendar of the server has it
+SELECT create_flat_view('G', 'g_flat');
+SELECT v.name, v.n > 0 AS has_rows, v.wrong
+FROM (SELECT 'target_tree' AS name, count(*) AS n, count(*) FILTER (WHERE fiscal_half IS DISTINCT FROM half) AS wrong
+	  FROM target_tree, LATERAL (SELECT CASE WHEN (extract(month FROM period_start) <= 6) = (extract(month FROM period_end) <= 6) THEN 'FY24-H' || CASE WHEN extract(month FROM period_start) <= 6 THEN 1 ELSE 2 END END AS half) h WHERE plan = 'G'
+	  UNION ALL
+	  SELECT 'kpi_variance', count(*), count(*) FILTER (WHERE k.fiscal_half IS DISTINCT FROM t.fiscal_half) FROM kpi_variance k JOIN target_tree t USING (target_id) WHERE k.plan = 'G'
+	  UNION ALL
+	  SELECT 'target_history', count(*), count(*) FILTER (WHERE k.fiscal_half IS DISTINCT FROM t.fiscal_half) FROM target_history k JOIN target_tree t USING (target_id) WHERE k.plan = 'G'
+	  UNION ALL
+	  SELECT 'flat view', count(*), count(*) FILTER (WHERE k.fiscal_half IS DISTINCT FROM t.fiscal_half) FROM g_flat k JOIN target_tree t USING (target_id)) v;
+SELECT period_label, amount, amount = (SELECT sum(amount) FROM g_flat f WHERE f.fiscal_half = period_label) AS as_flat FROM kpi_cut('G', 'sales', '{half}', as_of => '2024-05-10');
 -- by week alone weeks are whole; under months they are segments
 SELECT period_label, period_start, period_end, amount, actual FROM kpi_cut('G', 'sales', '{week}', as_of => '2024-05-10') WHERE period_start BETWEEN '2024-04-22' AND '2024-05-06';
 SELECT period_label, period_start, period_end, amount, actual FROM kpi_cut('G', 'sales', '{month,week}', as_of => '2024-05-10') WHERE period_start BETWEEN '2024-04-22' AND '2024-05-06';
@@ -49,7 +61,7 @@ SELECT * FROM find_plan('G');
 SELECT create_plan('R', period => '[2024-02-04,2025-02-02)', calendar => 'retail') > 0 AS plan, set_target('R', 'sales', amount => 50000) > 0 AS target;
 SELECT label, parent_label, period_start, period_end, days, workdays FROM plan_periods('R', 'month');
 SELECT count(*) FROM split_target(root_target('R', 'sales'), '{market,half,quarter,month,week}');
-SELECT level, label, fiscal_year, fiscal_quarter, month, week, period_start, period_end, amount
+SELECT level, label, fiscal_year, fiscal_half, fiscal_quarter, month, week, period_start, period_end, amount
 FROM target_tree WHERE plan = 'R' AND slice = '{"market": "West"}' AND period && '[2024-02-04,2024-02-18)' ORDER BY period_start, depth;
 -- last year's week of the same number, and in it the same weekday: weights are its sums
 WITH f AS (SELECT market, (day - date '2023-01-29') / 7 AS week, sum(amount) AS amount FROM orders WHERE day >= '2023-01-29' AND day < '2024-01-28' GROUP BY 1, 2)
@@ -149,10 +161,25 @@ FROM preview_split(root_target('Leap 28', 'leap'), '{day}', basis => '[2022-01-0
 SELECT count(*) AS days, count(*) FILTER (WHERE abs(s.weight - m.amount) > 0.000001 OR m.amount IS NULL) AS others, sum(s.weight) = (SELECT sum(amount) FROM leap WHERE day >= '2024-12-01' AND day < '2025-12-01') AS nothing_lost
 FROM preview_split(root_target('Common 25', 'leap'), '{day}', method => 'profile', profile => '{"metric": "leap", "lag": 1}', basis => '[2024-12-01,2025-12-01)') s
 LEFT JOIN moved('[2024-12-01,2025-12-01)', 1) m ON m.day = lower(s.period);
--- a plan that ends on 28 February, and one that begins on the 29th
+-- a plan that ends on 28 February, and one that begins on the 29th: each has all of 28 February
 SELECT leap_plan('To 28', '[2024-01-01,2024-02-29)') > 0, leap_plan('From 29', '[2024-02-29,2025-01-01)') > 0;
 SELECT count(*) AS days, min(weight) FILTER (WHERE period = '[2024-02-28,2024-02-29)') AS on_28 FROM preview_split(root_target('To 28', 'leap'), '{day}');
 SELECT count(*) AS days, min(weight) FILTER (WHERE period = '[2024-02-29,2024-03-01)') AS on_29 FROM preview_split(root_target('From 29', 'leap'), '{day}');
+SELECT sum(amount) FROM leap WHERE day = '2023-02-28';
+-- a basis that begins or ends between 28 and 29 February: each day of a plan has, from each year of the basis that has any of its days,
+-- the sum of these, and the mean of the years
+SELECT leap_plan('28 to 27', '[2025-02-28,2026-02-28)') > 0, leap_plan('March', '[2025-03-01,2026-03-01)') > 0, leap_plan('29 to 27', '[2024-02-29,2025-02-28)') > 0;
+SELECT plan, y.basis, count(*) AS days, count(*) FILTER (WHERE abs(s.weight / times - h.mean) > 0.000001 OR h.mean IS NULL) AS others,
+	   CASE WHEN times = 1 THEN sum(s.weight) = (SELECT sum(amount) FROM leap WHERE day <@ y.basis) END AS nothing_lost
+FROM (VALUES ('28 to 27', '[2024-02-29,2025-02-28)'::daterange, 1), ('March', '[2024-02-29,2025-02-28)', 1), ('29 to 27', '[2023-02-28,2024-02-28)', 1), ('28 to 27', '[2023-03-01,2024-02-29)', 1),
+	('28 to 27', '[2024-02-29,2026-01-01)', 2), ('28 to 27', '[2022-03-01,2024-02-29)', 2), ('March', '[2024-02-29,2027-02-28)', 3)) y (plan, basis, times)
+CROSS JOIN LATERAL preview_split(root_target(plan, 'leap'), '{day}', basis => y.basis) s
+CROSS JOIN LATERAL (SELECT avg(amount) AS mean FROM (
+	SELECT sum(l.amount) AS amount FROM leap l
+	WHERE l.day <@ y.basis AND to_char(l.day, CASE WHEN to_char(l.day, 'MMDD') = '0229' AND plan <> '29 to 27' THEN '"0228"' ELSE 'MMDD' END)
+		= CASE WHEN to_char(lower(s.period), 'MMDD') = '0229' THEN '0228' ELSE to_char(lower(s.period), 'MMDD') END
+	GROUP BY extract(year FROM l.day)) of_year) h
+GROUP BY 1, 2, times ORDER BY 1, 2;
 -- a week that has both; what is explained: rows that two days share are counted once above them
 SELECT s.period, s.weight, sum(m.amount) AS by_hand FROM preview_split(root_target('Leap 28', 'leap'), '{week}', basis => '[2027-01-01,2028-01-01)') s JOIN moved('[2027-01-01,2028-01-01)', 12) m ON s.period @> m.day
 WHERE s.period && '[2028-02-21,2028-03-05)' GROUP BY 1, 2 ORDER BY 1;

@@ -276,6 +276,13 @@ SELECT create_plan('Kept', period => '[2024-01-01,2025-01-01)') > 0 AS created;
 SELECT set_target('Kept', 'sales', amount => 60000000000.01) AS r \gset
 SELECT count(*) FROM split_target(:r, '{line}', method => 'percent', weights => '{"Bikes": 60, "Parts": 40}');
 SELECT count(*) FROM split_target(:r, '{quarter}', method => 'percent', weights => '{"2024-01-01": 20, "2024-04-01": 30, "2024-07-01": 15, "2024-10-01": 35}');
+-- bounds hold, and do not bend the curve: what they take goes to the others in proportion
+SELECT s.period, s.amount AS curve, b.amount, b.at_most,
+	   b.amount = apportion(q.amount - 3500000000, CASE WHEN b.at_most IS NULL THEN s.amount END) OVER (PARTITION BY q.target_id ORDER BY s.period) AS in_proportion
+FROM preview_split(:r, '{month}', method => 'linked') s
+JOIN preview_split(:r, '{month}', method => 'linked', bounds => '{"month": {"2024-05": {"at_most": 3500000000}}}') b USING (slice, period)
+JOIN target q ON q.target_id = s.parent_id
+WHERE s.slice ->> 'line' = 'Bikes' AND s.period <@ '[2024-04-01,2024-07-01)' ORDER BY 1;
 SELECT count(*) FROM split_target(:r, '{month}', method => 'linked');
 SELECT * FROM curve('Kept') ORDER BY 1;
 -- a lock alone changes nothing, be it of months or of a quarter
@@ -329,6 +336,64 @@ SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 70000000000.01)
 SELECT * FROM curve('Kept both', false) ORDER BY 1;
 SELECT count(*) AS changed FROM resplit_target(:r);
 SELECT count(*) AS changed FROM resplit_target(kept_id('Kept both', '{"line": "Bikes"}', '[2024-01-01,2024-04-01)'));
+SELECT * FROM plan_check;
+
+-- quarters at other amounts whose months are free: each is a bucket within the year's, which goes
+-- on around it with one multiplier
+CREATE FUNCTION curve_around(the_plan text) RETURNS TABLE (line text, bucket text, months bigint, one_multiplier boolean, largest_step numeric) LANGUAGE sql AS $$
+	SELECT line, bucket, count(*), max(m) - min(m) < 1e-6 * max(abs(m)) + 0.1 / min(z) ^ 2, round(max(step), 2)
+	FROM (SELECT line, z, CASE WHEN adjusted THEN to_char(month, 'YYYY-"Q"Q') ELSE 'around' END AS bucket,
+				 (COALESCE(b - lag(b) OVER w, 0) + COALESCE(b - lead(b) OVER w, 0)) / z AS m, abs(b / NULLIF(lag(b) OVER w, 0) - 1) AS step
+		  FROM (SELECT k.line, k.month, k.amount / k.z AS b, k.z, q.adjusted
+				FROM kept_month k JOIN target q ON q.target_id = kept_id(the_plan, jsonb_build_object('line', k.line), daterange(k.quarter, (k.quarter + interval '3 months')::date))
+				WHERE k.plan = the_plan) x
+		  WINDOW w AS (PARTITION BY line ORDER BY month)) y
+	GROUP BY 1, 2 $$;
+CREATE FUNCTION adjust_quarter(the_plan text, the_slice jsonb, first_day date, factor numeric) RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM target t, adjust_target(t.target_id, amount => round(t.amount * factor, 2))
+	WHERE t.target_id = kept_id(the_plan, the_slice, daterange(first_day, (first_day + interval '3 months')::date)) $$;
+SELECT create_plan('Kept whole', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('Kept whole', 'sales', amount => 60000000000.01) AS r \gset
+SELECT count(*) FROM split_target(:r, '{line}', method => 'percent', weights => '{"Bikes": 60, "Parts": 40}');
+SELECT count(*) FROM split_target(:r, '{quarter,month}', method => 'linked');
+-- in the middle of the year, at its beginning and at its end
+SELECT adjust_quarter('Kept whole', '{"line": "Bikes"}', '2024-04-01', 1.2), adjust_quarter('Kept whole', '{"line": "Parts"}', '2024-01-01', 0.9), adjust_quarter('Kept whole', '{"line": "Parts"}', '2024-10-01', 1.2);
+SELECT count(*) FROM resplit_target(:r, amount => 66000000000.01);
+SELECT * FROM curve_around('Kept whole') ORDER BY 1, 2;
+SELECT * FROM plan_check;
+-- made again, as a whole or in part, it is the same
+SELECT count(*) AS changed FROM resplit_target(:r);
+SELECT line, q, (SELECT count(*) FROM preview_resplit(kept_id('Kept whole', jsonb_build_object('line', line), daterange(make_date(2024, q * 3 - 2, 1), (make_date(2024, q * 3 - 2, 1) + interval '3 months')::date)))) AS changed
+FROM generate_series(1, 4) q, (VALUES ('Bikes'), ('Parts')) l (line) ORDER BY 1, 2;
+-- a kept month within a kept quarter, and one beside it; the others still have one multiplier a bucket
+SELECT fix_month('Kept whole', '{"line": "Bikes"}', '2024-05-01', 1.1), fix_month('Kept whole', '{"line": "Bikes"}', '2024-08-01', 0.9);
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 70000000000.01);
+SELECT bucket, count(*), max(m) - min(m) < 1e-6 * max(abs(m)) + 0.1 / min(z) ^ 2 AS one_multiplier
+FROM (SELECT CASE quarter WHEN '2024-04-01' THEN 'Q2' ELSE 'around' END AS bucket, kept, z,
+			 (COALESCE(b - lag(b) OVER w, 0) + COALESCE(b - lead(b) OVER w, 0)) / z AS m
+	  FROM (SELECT *, amount / z AS b FROM kept_month WHERE plan = 'Kept whole' AND line = 'Bikes') x WINDOW w AS (ORDER BY month)) y
+WHERE NOT kept GROUP BY 1 ORDER BY 1;
+SELECT count(*) AS changed FROM resplit_target(:r);
+-- nothing in a quarter: no part of the curve, and its months stay at 0
+SELECT adjust_quarter('Kept whole', '{"line": "Parts"}', '2024-10-01', 0);
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 71000000000.01);
+SELECT sum(amount) FROM kept_month WHERE plan = 'Kept whole' AND line = 'Parts' AND month >= '2024-10-01';
+SELECT * FROM plan_check;
+
+-- halves, quarters and months: a kept quarter within a kept half
+SELECT create_plan('Kept nested', period => '[2024-01-01,2025-01-01)') > 0 AS created;
+SELECT set_target('Kept nested', 'sales', amount => 60000000000.01) AS r \gset
+SELECT count(*) FROM split_target(:r, '{line}', method => 'percent', weights => '{"Bikes": 60, "Parts": 40}');
+SELECT count(*) FROM split_target(:r, '{half,quarter,month}', method => 'linked');
+SELECT count(*) FROM target t, adjust_target(t.target_id, amount => round(t.amount * 1.1, 2)) WHERE t.target_id = kept_id('Kept nested', '{"line": "Bikes"}', '[2024-01-01,2024-07-01)');
+SELECT adjust_quarter('Kept nested', '{"line": "Bikes"}', '2024-04-01', 0.9);
+SELECT count(*) > 0 AS changed FROM resplit_target(:r, amount => 66000000000.01);
+SELECT bucket, count(*), max(m) - min(m) < 1e-6 * max(abs(m)) + 0.1 / min(z) ^ 2 AS one_multiplier
+FROM (SELECT CASE WHEN quarter >= '2024-07-01' THEN 'second half' ELSE to_char(quarter, '"Q"Q') END AS bucket, z,
+			 (COALESCE(b - lag(b) OVER w, 0) + COALESCE(b - lead(b) OVER w, 0)) / z AS m
+	  FROM (SELECT *, amount / z AS b FROM kept_month WHERE plan = 'Kept nested' AND line = 'Bikes') x WINDOW w AS (ORDER BY month)) y
+GROUP BY 1 ORDER BY 1;
+SELECT count(*) AS changed FROM resplit_target(:r);
 SELECT * FROM plan_check;
 
 -- as a level

@@ -37,6 +37,9 @@ typedef struct test_case
 	size_t		end[MAX_PERIODS];
 	ts_int128	total[MAX_PERIODS];
 	bool		is_free[MAX_PERIODS];
+	bool		has_pools;
+	size_t		pool[MAX_PERIODS];
+	size_t		next[MAX_PERIODS];
 	bool		is_fixed[MAX_PERIODS];
 	ts_int128	fixed[MAX_PERIODS];
 	double		value[MAX_PERIODS];
@@ -54,6 +57,8 @@ run(test_case *c)
 	c->in.end = c->end;
 	c->in.total = c->total;
 	c->in.is_free = c->is_free;
+	c->in.pool = c->has_pools ? c->pool : NULL;
+	c->in.next = c->next;
 	c->in.is_fixed = NULL;
 	for (size_t t = 0; t < c->in.n; t++)
 	{
@@ -88,14 +93,31 @@ start_of(const test_case *c, size_t bucket)
 	return bucket == 0 ? 0 : c->end[bucket - 1];
 }
 
-/* what fixed periods leave of a bucket's total */
+static size_t
+pool_of(const test_case *c, size_t bucket)
+{
+	return c->has_pools ? c->pool[bucket] : bucket;
+}
+
+/* is a period in a bucket, or in one of its pool? */
+static bool
+is_in(const test_case *c, size_t bucket, size_t t)
+{
+	size_t		k = 0;
+
+	while (t >= c->end[k])
+		k++;
+	return pool_of(c, k) == pool_of(c, bucket);
+}
+
+/* what fixed periods leave of the total of a bucket, or of its pool */
 static ts_int128
 rest_of(const test_case *c, size_t bucket)
 {
-	ts_int128	rest = c->total[bucket];
+	ts_int128	rest = c->total[pool_of(c, bucket)];
 
-	for (size_t t = start_of(c, bucket); t < c->end[bucket]; t++)
-		rest -= c->is_fixed[t] ? c->fixed[t] : 0;
+	for (size_t t = 0; t < c->in.n; t++)
+		rest -= is_in(c, bucket, t) && c->is_fixed[t] ? c->fixed[t] : 0;
 	return rest;
 }
 
@@ -103,9 +125,9 @@ rest_of(const test_case *c, size_t bucket)
 static bool
 has_open(const test_case *c, size_t bucket)
 {
-	for (size_t t = start_of(c, bucket); t < c->end[bucket]; t++)
+	for (size_t t = 0; t < c->in.n; t++)
 	{
-		if (is_live(c, t) && !c->is_fixed[t])
+		if (is_in(c, bucket, t) && is_live(c, t) && !c->is_fixed[t])
 			return true;
 	}
 	return false;
@@ -204,7 +226,7 @@ reference(const test_case *c, double *value)
 		size_t		row = l.n + k;
 
 		/* a bucket that nobody has to be found for */
-		if (c->is_free[k] || !has_open(c, k))
+		if (c->is_free[k] || pool_of(c, k) != k || !has_open(c, k))
 		{
 			a[row][row] = 1;
 			continue;
@@ -212,7 +234,7 @@ reference(const test_case *c, double *value)
 		a[row][n] = (long double) rest_of(c, k);
 		for (size_t t = 0; t < l.n; t++)
 		{
-			if (l.place[t] < start_of(c, k) || l.place[t] >= c->end[k] || c->is_fixed[l.place[t]])
+			if (!is_in(c, k, l.place[t]) || c->is_fixed[l.place[t]])
 				continue;
 			a[row][t] = a[t][row] = l.weight[t];
 			if (c->in.additive)
@@ -311,12 +333,14 @@ kkt_error(const test_case *c)
 		long double sum = 0;
 		long double top = 0;
 
+		if (pool_of(c, k) != k)
+			continue;
 		/* the multiplier from the period that says it most clearly */
 		for (size_t t = 0; t < l.n; t++)
 		{
 			double		x = c->value[l.place[t]];
 
-			if (l.place[t] < start_of(c, k) || l.place[t] >= c->end[k])
+			if (!is_in(c, k, l.place[t]))
 				continue;
 			if (c->is_fixed[l.place[t]])
 				continue;
@@ -337,7 +361,7 @@ kkt_error(const test_case *c)
 		{
 			long double pull;
 
-			if (l.place[t] < start_of(c, k) || l.place[t] >= c->end[k] || c->is_fixed[l.place[t]])
+			if (!is_in(c, k, l.place[t]) || c->is_fixed[l.place[t]])
 				continue;
 			pull = gradient[t] - multiplier * l.weight[t];
 			if (c->value[l.place[t]] != 0 || sign == 0)
@@ -358,18 +382,24 @@ units_are_right(const test_case *c)
 		ts_int128	sum = 0;
 		long double weight = 0;
 
-		for (size_t t = start_of(c, k); t < c->end[k]; t++)
+		if (pool_of(c, k) != k)
+			continue;
+		for (size_t t = 0; t < c->in.n; t++)
 		{
+			if (!is_in(c, k, t))
+				continue;
 			sum += c->share[t];
 			weight += c->is_fixed[t] ? 0 : c->value[t];
 		}
 		if (!c->is_free[k] && sum != c->total[k])
 			return false;
-		for (size_t t = start_of(c, k); t < c->end[k]; t++)
+		for (size_t t = 0; t < c->in.n; t++)
 		{
 			long double exact = c->is_free[k] || weight == 0 ? c->value[t] :
 				(long double) rest_of(c, k) * c->value[t] / weight;
 
+			if (!is_in(c, k, t))
+				continue;
 			if (c->is_fixed[t])
 			{
 				if (c->share[t] != c->fixed[t] || c->value[t] != (double) c->fixed[t])
@@ -510,6 +540,37 @@ test_pharma(void)
 
 /* ------------------------------------------------------------------- random */
 
+/* pools that nest; nothing that is free is in one */
+static void
+random_pools(test_case *c)
+{
+	size_t		around[MAX_PERIODS];
+	size_t		n = 0;
+
+	c->has_pools = true;
+	for (size_t k = 0; k < c->in.n_buckets; k++)
+	{
+		c->pool[k] = k;
+		if (c->is_free[k])
+			continue;
+		if (n == 0 || random_below(2) == 0)
+		{
+			around[n++] = k;
+			continue;
+		}
+		n = 1 + random_below(n);
+		c->pool[k] = around[n - 1];
+		for (size_t before = k; before-- > 0;)
+		{
+			if (c->pool[before] == c->pool[k])
+			{
+				c->next[before] = k;
+				break;
+			}
+		}
+	}
+}
+
 static void
 random_case(test_case *c, size_t max_periods)
 {
@@ -541,6 +602,8 @@ random_case(test_case *c, size_t max_periods)
 		if (random_below(negative) == 0)
 			c->total[k] = -c->total[k];
 	}
+	if (c->in.n_buckets > 2 && !c->in.second && random_below(2) == 0)
+		random_pools(c);
 	/* fixed ones: some that take all of their bucket's total, or more, or less than nothing */
 	for (size_t t = 0; fixed > 0 && t < c->in.n; t++)
 	{
@@ -549,7 +612,7 @@ random_case(test_case *c, size_t max_periods)
 		while (t >= c->end[k])
 			k++;
 		c->is_fixed[t] = random_below(fixed) == 0;
-		c->fixed[t] = c->total[k] * (ts_int128) random_below(random_below(8) == 0 ? 150 : 40) / 100;
+		c->fixed[t] = c->total[pool_of(c, k)] * (ts_int128) random_below(random_below(8) == 0 ? 150 : 40) / 100;
 		if (random_below(20) == 0)
 			c->fixed[t] = random_below(2) == 0 ? 0 : -c->fixed[t];
 		if (random_below(20) == 0)
@@ -558,7 +621,7 @@ random_case(test_case *c, size_t max_periods)
 	/* a total that nobody can take would be an error */
 	for (size_t k = 0; k < c->in.n_buckets; k++)
 	{
-		if (!has_open(c, k))
+		if (pool_of(c, k) == k && !has_open(c, k))
 			c->total[k] -= rest_of(c, k);
 	}
 }
@@ -751,6 +814,53 @@ test_fixed(void)
 	report(run(&c) == TS_OK && c.share[0] == 10 && c.share[1] == 20 && c.share[2] == 30 && c.share[3] == 40, "a fixed month alone says what all are like");
 }
 
+/*
+ * A year whose second quarter has a total of its own: what is left of the year is
+ * one pool of two buckets
+ */
+static void
+test_pool(void)
+{
+	static test_case c;
+	static double alone[MAX_PERIODS];
+	double		worst = 0;
+
+	memset(&c, 0, sizeof(c));
+	c.in.n = 12;
+	c.in.n_buckets = 3;
+	c.in.keep_sign = true;
+	c.has_pools = true;
+	for (size_t t = 0; t < 12; t++)
+		c.indicator[t] = (double) (10 + t * t % 7);
+	c.end[0] = 3;
+	c.end[1] = 6;
+	c.end[2] = 12;
+	c.pool[1] = 1;
+	c.next[0] = 2;
+	c.total[0] = 900000000;
+	c.total[1] = 450000000;
+	report(run(&c) == TS_OK && c.report.optimal && units_are_right(&c) && kkt_error(&c) < 1e-12,
+		   "a quarter within a year: one multiplier before and behind it");
+	memcpy(alone, c.value, sizeof(alone));
+	/* the same where the year's parts are known */
+	c.has_pools = false;
+	c.total[0] = c.share[0] + c.share[1] + c.share[2];
+	c.total[2] = 900000000 - c.total[0];
+	run(&c);
+	for (size_t t = 0; t < 12; t++)
+		worst = fmax(worst, fabs(c.value[t] - alone[t]) / alone[t]);
+	report(worst < 1e-6, "as two buckets with the totals that it found");
+	c.has_pools = true;
+	c.total[0] = 0;
+	report(run(&c) == TS_OK && units_are_right(&c) && c.share[0] == 0 && c.share[11] == 0, "nothing is left around it");
+	c.total[0] = (ts_int128) UINT64_C(1000000000000000000) * 1000000000;
+	c.total[1] = c.total[0] / 2;
+	report(run(&c) == TS_OK && units_are_right(&c) && kkt_error(&c) < 1e-12, "a total beyond 64 bits around it");
+	for (size_t t = 0; t < 12; t++)
+		c.indicator[t] = t >= 3 && t < 6 ? 1 : 0;
+	report(run(&c) == TS_ALL_ZERO && c.report.bucket == 0, "nobody around it takes part");
+}
+
 /* time and digits in long series: a few large buckets, many small ones */
 static void
 test_long(void)
@@ -843,6 +953,7 @@ main(void)
 	test_random_signs();
 	test_edges();
 	test_fixed();
+	test_pool();
 	test_long();
 	return finish();
 }
